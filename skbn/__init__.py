@@ -1,0 +1,8 @@
+"""Batch normalization for scikit-learn."""
+
+__version__ = "0.1.0"
+
+from ._normalizer import BatchNormalizer
+from ._show_versions import show_versions
+
+__all__ = ["BatchNormalizer", "show_versions"]

@@ -1,0 +1,1 @@
+"""Compiled loops: ``formulas`` holds the mathematics, ``cpu`` the loops over arrays."""
