@@ -64,7 +64,7 @@ def blocks(X):
 
 def compute_dtype(dtype):
     """The dtype in which values of ``dtype`` are handed to kernels."""
-    return np.dtype(np.float32 if dtype in (np.float16, np.float32) else np.float64)
+    return np.dtype(np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64)
 
 
 def kernel_input(block):

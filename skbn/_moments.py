@@ -137,22 +137,20 @@ def _sparse_table(X, sample_weight):
     """Two passes over the stored values: the first tells the mean, the second squares about it."""
     n, c = X.shape
     weight = np.ones(n) if sample_weight is None else sample_weight
-    add_stored, n_stored = (
-        (cpu.add_csr_sums, np.bincount(X.indices, minlength=c))
+    stored_sums, n_stored = (
+        (cpu.csr_sums, np.bincount(X.indices, minlength=c))
         if X.format == "csr"
-        else (cpu.add_csc_sums, np.diff(X.indptr))
+        else (cpu.csc_sums, np.diff(X.indptr))
     )
     data = _chunks.kernel_input(X.data)
     reference = np.zeros(c)
-    sums = np.zeros((3, c))
+    sums = np.zeros((4, c))
     for _ in range(2):
-        cpu.shift_to_mean(reference, sums)
-        sums = np.zeros((3, c))
-        stored_weight = np.zeros(c)
-        add_stored(data, X.indices, X.indptr, weight, reference, stored_weight, sums)
-        # No zero is left out of a full column: the difference of two rounded sums must not say so.
-        zeros = np.where(n_stored == n, 0.0, weight.sum() - stored_weight)
-        sums += zeros * np.stack([np.ones(c), -reference, reference**2])
+        cpu.shift_to_mean(reference, sums[1:])
+        stored_sums(data, X.indices, X.indptr, weight, reference, sums)
+        # A full column has no zeros: the difference of two rounded sums must not say otherwise.
+        zeros = np.where(n_stored == n, 0.0, weight.sum() - sums[0])
+        sums[1:] += zeros * np.stack([np.ones(c), -reference, reference**2])
     table = np.empty((5, c))
-    cpu.moments_from_sums(sums, reference, table)
+    cpu.moments_from_sums(sums[1:], reference, table)
     return table

@@ -4,7 +4,7 @@ import platform
 import sys
 
 import numba
-import numpy
+import numpy as np
 import scipy
 import sklearn
 
@@ -23,7 +23,7 @@ def versions():
         "skbn": __version__,
         "python": sys.version.replace("\n", " "),
         "platform": platform.platform(),
-        "numpy": numpy.__version__,
+        "numpy": np.__version__,
         "scipy": scipy.__version__,
         "scikit-learn": sklearn.__version__,
         "numba": numba.__version__,

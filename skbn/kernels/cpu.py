@@ -15,6 +15,8 @@ COUNT, WEIGHT, MEAN, MEAN_ERROR, M2 = range(5)
 # 11.7 times the time of a pure read without, 1.1 times with.
 LANES = 128
 
+ROWS_PER_SUM = 512
+
 
 @jit
 def rows_per_vector(n, c):
@@ -84,9 +86,8 @@ def column_sums(x, reference, sums):
 
 
 @jit
-def weighted_column_sums(x, weight, reference, sums):
-    """sums (3, c) = Σw, Σw(x − reference), Σw(x − reference)² over the x that are not NaN."""
-    sums[:] = 0.0
+def add_weighted_column_sums(x, weight, reference, sums):
+    """sums (3, c) += Σw, Σw(x − reference), Σw(x − reference)² over the x that are not NaN."""
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             present = x[i, j] == x[i, j]
@@ -98,30 +99,59 @@ def weighted_column_sums(x, weight, reference, sums):
 
 
 @jit
-def add_stored_value(x, weight, j, reference, stored_weight, sums):
-    """Add a stored value of column j: its weight to stored_weight, the rest unless it is NaN."""
-    stored_weight[j] += weight
+def weighted_column_sums(x, weight, reference, sums):
+    """sums (3, c) = Σw, Σw(x − reference), Σw(x − reference)² over the x that are not NaN.
+
+    Summed by groups of rows: 20,000 float32 values added one by one lost four digits of their
+    variance to rounding that goes one way, for they lie on a grid.
+    """
+    group_sums = np.empty((3, x.shape[1]))
+    sums[:] = 0.0
+    for start in range(0, x.shape[0], ROWS_PER_SUM):
+        rows = slice(start, start + ROWS_PER_SUM)
+        group_sums[:] = 0.0
+        add_weighted_column_sums(x[rows], weight[rows], reference, group_sums)
+        sums += group_sums
+
+
+@jit
+def add_exactly(sums, lost, k, j, value):
+    """sums[k, j] += value; what the rounded sum lacks goes into lost[k, j]."""
+    lost[k, j] += formulas.rounding_error(sums[k, j], value)
+    sums[k, j] += value
+
+
+@jit
+def add_stored_value(x, weight, j, reference, sums, lost):
+    """Add x, stored in column j: Σw, and Σw, Σw(x − reference), Σw(x − reference)² if not NaN."""
+    add_exactly(sums, lost, 0, j, weight)
     if x == x:
         deviation = x - reference[j]
-        sums[0, j] += weight
-        sums[1, j] += weight * deviation
-        sums[2, j] += weight * deviation * deviation
+        add_exactly(sums, lost, 1, j, weight)
+        add_exactly(sums, lost, 2, j, weight * deviation)
+        add_exactly(sums, lost, 3, j, weight * deviation * deviation)
 
 
 @jit
-def add_csr_sums(data, indices, indptr, weight, reference, stored_weight, sums):
-    """sums (3, c) += those of ``weighted_column_sums`` over the values stored by row."""
+def csr_sums(data, indices, indptr, weight, reference, sums):
+    """sums (4, c) = those of ``add_stored_value`` over the values stored by row."""
+    sums[:] = 0.0
+    lost = np.zeros_like(sums)
     for i in range(weight.size):
         for k in range(indptr[i], indptr[i + 1]):
-            add_stored_value(data[k], weight[i], indices[k], reference, stored_weight, sums)
+            add_stored_value(data[k], weight[i], indices[k], reference, sums, lost)
+    sums += lost
 
 
 @jit
-def add_csc_sums(data, indices, indptr, weight, reference, stored_weight, sums):
-    """sums (3, c) += those of ``weighted_column_sums`` over the values stored by column."""
+def csc_sums(data, indices, indptr, weight, reference, sums):
+    """sums (4, c) = those of ``add_stored_value`` over the values stored by column."""
+    sums[:] = 0.0
+    lost = np.zeros_like(sums)
     for j in range(reference.size):
         for k in range(indptr[j], indptr[j + 1]):
-            add_stored_value(data[k], weight[indices[k]], j, reference, stored_weight, sums)
+            add_stored_value(data[k], weight[indices[k]], j, reference, sums, lost)
+    sums += lost
 
 
 @jit
@@ -275,7 +305,7 @@ def normalize(x, mean, scale, offset, out):
 
 @jit
 def scale_stored(data, columns, scale, out):
-    """out (nnz,) = data (nnz,) times the scale (c,) of its column; returns how many are infinite."""
+    """out (nnz,) = data (nnz,) by the scale (c,) of its column; returns how many are infinite."""
     infinite = 0
     for k in range(data.size):
         infinite += abs(data[k]) == np.inf

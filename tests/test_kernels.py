@@ -1,0 +1,146 @@
+"""Every kernel against NumPy, on arrays small enough for the interpreter.
+
+Run once under NUMBA_DISABLE_JIT=1 these tests reach every line of the kernels.
+"""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import oracle
+from skbn.kernels import cpu, formulas
+
+SHAPES = [(1, 1), (1, 5), (7, 3), (64, 3), (131, 8), (300, 130)]
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def X(request, rng, dtype):
+    return (rng.normal(size=request.param) * 3 + 100).astype(dtype)
+
+
+def with_nan(X, rng):
+    X = X.copy()
+    X[rng.random(X.shape) < 0.3] = np.nan
+    X[:, 0] = np.nan
+    return X
+
+
+def assert_moments(table, X, weight=None, rtol=1e-13):
+    count, mean, variance = oracle.moments(X, weight)
+    assert oracle.relative_error(table[cpu.COUNT], count) <= rtol
+    assert oracle.relative_error(table[cpu.WEIGHT], count) <= rtol
+    seen = count > 0
+    assert oracle.relative_error(table[cpu.MEAN, seen], mean[seen]) <= rtol
+    m2 = (variance * count)[seen]
+    assert np.abs(table[cpu.M2, seen] - m2).max(initial=0) <= rtol * m2.max(initial=1)
+    assert (table[1:, ~seen] == 0).all()
+
+
+def test_column_moments_are_the_oracles(X):
+    table = np.empty((5, X.shape[1]))
+    cpu.column_moments(X, table)
+    assert_moments(table, X)
+
+
+def test_column_moments_skip_nan(X, rng):
+    X = with_nan(X, rng)
+    table = np.empty((5, X.shape[1]))
+    cpu.column_moments(X, table)
+    assert_moments(table, X)
+
+
+def test_weighted_column_moments_are_the_oracles(X, rng):
+    X, weight = with_nan(X, rng), rng.random(len(X))
+    table = np.empty((5, X.shape[1]))
+    cpu.weighted_column_moments(X, weight, table)
+    assert_moments(table, X, weight)
+
+
+def test_a_constant_column_has_its_value_for_mean_and_no_variance(dtype):
+    X = np.full((1000, 3), 0.1, dtype=dtype)
+    table = np.empty((5, 3))
+    cpu.column_moments(X, table)
+    assert (table[cpu.MEAN] == X[0]).all()
+    assert (table[cpu.M2] == 0).all()
+
+
+@pytest.mark.parametrize("n_first", [0, 1, 100, 299, 300])
+def test_merged_moments_are_those_of_all_rows(n_first, rng):
+    X = rng.normal(size=(300, 4)) + 1e9
+    table, other = np.zeros((5, 4)), np.zeros((5, 4))
+    if n_first:
+        cpu.column_moments(X[:n_first], table)
+    if n_first < 300:
+        cpu.column_moments(X[n_first:], other)
+    cpu.merge_moments(table, other)
+    assert_moments(table, X, rtol=1e-12)
+
+
+def test_rounding_error_is_what_the_sum_lacks():
+    assert formulas.rounding_error(1e16, 1.0) == 1.0
+    assert formulas.rounding_error(1.0, 1e16) == 1.0
+    assert formulas.rounding_error(1.0, 2.0) == 0.0
+
+
+def test_forget_gives_the_batch_its_momentum_and_the_rest_decays(rng):
+    batches = rng.normal(size=(5, 20, 3)) + np.arange(5)[:, None, None]
+    table = np.zeros((5, 3))
+    for batch in batches:
+        new = np.empty((5, 3))
+        cpu.column_moments(batch, new)
+        cpu.forget(table, new, 0.3)
+        cpu.merge_moments(table, new)
+    mean, variance = oracle.exponential(batches, 0.3)
+    assert oracle.relative_error(table[cpu.MEAN], mean) <= 1e-13
+    assert oracle.relative_error(table[cpu.M2] / table[cpu.WEIGHT], variance) <= 1e-13
+
+
+def test_forget_leaves_a_column_alone_in_which_the_batch_has_no_value(rng):
+    table, batch = np.empty((5, 2)), np.empty((5, 2))
+    cpu.column_moments(rng.normal(size=(9, 2)), table)
+    cpu.column_moments(np.column_stack([np.full(3, np.nan), np.ones(3)]), batch)
+    before = table.copy()
+    cpu.forget(table, batch, 0.5)
+    assert (table[:, 0] == before[:, 0]).all()
+    assert (table[[cpu.WEIGHT, cpu.M2], 1] < before[[cpu.WEIGHT, cpu.M2], 1]).all()
+
+
+@pytest.mark.parametrize("to_format", [sparse.csr_array, sparse.csc_array])
+def test_stored_sums_are_those_of_the_stored_values(to_format, rng):
+    dense = rng.normal(size=(40, 6)) * (rng.random((40, 6)) < 0.4)
+    dense[3, 2] = np.nan
+    X, weight, reference = to_format(dense), rng.random(40), rng.normal(size=6)
+    sums = np.empty((4, 6))
+    stored_sums = cpu.csr_sums if X.format == "csr" else cpu.csc_sums
+    stored_sums(X.data, X.indices, X.indptr, weight, reference, sums)
+    stored = np.where(dense == 0, 0, weight[:, None])
+    present = np.where(np.isnan(dense), 0, stored)
+    deviation = np.nan_to_num(dense - reference)
+    expected = [(present * deviation**power).sum(axis=0) for power in range(3)]
+    np.testing.assert_allclose(sums, [stored.sum(axis=0), *expected])
+
+
+def test_normalize_is_the_formula_column_by_column(X, rng):
+    mean, scale, offset = rng.normal(size=(3, X.shape[1]))
+    out = np.empty_like(X)
+    assert cpu.normalize(X, mean, scale, offset, out) == 0
+    expected = (X.astype(np.longdouble) - mean) * scale + offset
+    np.testing.assert_allclose(out, expected.astype(X.dtype), rtol=4 * np.finfo(X.dtype).eps)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+@pytest.mark.parametrize("row", [0, 130])
+def test_normalize_counts_infinite_values_and_keeps_nan(value, row, dtype):
+    X = np.zeros((131, 3), dtype)
+    X[row, 1] = value
+    X[5, 2] = np.nan
+    out = np.empty_like(X)
+    assert cpu.normalize(X, np.zeros(3), np.ones(3), np.zeros(3), out) == 1
+    assert np.isnan(out[5, 2])
+
+
+def test_scale_stored_scales_each_value_by_its_column(dtype):
+    data, columns = np.array([1, 2, np.inf], dtype), np.array([0, 1, 0])
+    out = np.empty_like(data)
+    assert cpu.scale_stored(data, columns, np.array([3.0, 5.0]), out) == 1
+    np.testing.assert_array_equal(out, [3, 10, np.inf])
