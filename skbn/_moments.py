@@ -135,6 +135,9 @@ def _fill_table(table, block, sample_weight, rows):
 
 def _sparse_table(X, sample_weight):
     """Two passes over the stored values: the first tells the mean, the second squares about it."""
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
     n, c = X.shape
     weight = np.ones(n) if sample_weight is None else sample_weight
     stored_sums, n_stored = (

@@ -124,12 +124,13 @@ def refuse_infinity(estimator, X):
 
 def per_feature(name, value, default, n_features):
     """The parameter ``name`` as an array (n_features,) of float64."""
-    array = np.array(default if value is None else value, dtype=np.float64)
+    expected = f"{name} must be None, a number or an array of shape ({n_features},)"
+    try:
+        array = np.array(default if value is None else value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{expected}, got {value!r}.") from error
     if array.shape not in ((), (n_features,)):
-        raise ValueError(
-            f"{name} must be None, a number or an array of shape (n_features,) = "
-            f"({n_features},), got an array of shape {array.shape}."
-        )
+        raise ValueError(f"{expected}, got an array of shape {array.shape}.")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {value!r}.")
+        raise ValueError(f"{expected} and finite, got {value!r}.")
     return np.full(n_features, array) if array.ndim == 0 else array

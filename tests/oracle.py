@@ -24,7 +24,9 @@ def relative_error(value, expected):
     value, expected = np.asarray(value, dtype=np.longdouble), np.asarray(expected)
     same = (value == expected) | (np.isnan(value) & np.isnan(expected))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return float(np.max(np.where(same, 0, np.abs(value - expected) / np.abs(expected)), initial=0))
+        return float(
+            np.max(np.where(same, 0, np.abs(value - expected) / np.abs(expected)), initial=0)
+        )
 
 
 def exponential(batches, momentum):

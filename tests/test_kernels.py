@@ -3,11 +3,15 @@
 Run once under NUMBA_DISABLE_JIT=1 these tests reach every line of the kernels.
 """
 
+import os
+
+import numba
 import numpy as np
+import oracle
 import pytest
 from scipy import sparse
 
-import oracle
+from skbn.kernels import compile as compilation
 from skbn.kernels import cpu, formulas
 
 SHAPES = [(1, 1), (1, 5), (7, 3), (64, 3), (131, 8), (300, 130)]
@@ -144,3 +148,25 @@ def test_scale_stored_scales_each_value_by_its_column(dtype):
     out = np.empty_like(data)
     assert cpu.scale_stored(data, columns, np.array([3.0, 5.0]), out) == 1
     np.testing.assert_array_equal(out, [3, 10, np.inf])
+
+
+def double(x):
+    return 2 * x
+
+
+def test_what_was_compiled_is_kept_in_the_cache_folder():
+    folder = compilation.cache_folder()
+    kept = os.environ["NUMBA_CACHE_DIR"]
+    assert folder is None if numba.config.DISABLE_JIT else folder.startswith(kept)
+
+
+def test_without_a_cache_functions_are_compiled_all_the_same(monkeypatch):
+    def njit(cache=False, **flags):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return original(**flags)
+
+    original = numba.njit
+    monkeypatch.setattr(numba, "njit", njit)
+    assert compilation.jit(double)(21) == 42
+    assert compilation.cache_folder() is None

@@ -3,13 +3,13 @@
 import functools
 
 import numpy as np
+import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
-import oracle
 from skbn import _chunks
 from skbn._moments import RunningMoments
 
@@ -17,9 +17,7 @@ settings.register_profile("skbn", deadline=None, max_examples=60)
 settings.load_profile("skbn")
 
 VALUES = st.floats(-1e6, 1e6, allow_subnormal=False)
-MATRICES = hnp.arrays(
-    np.float64, st.tuples(st.integers(1, 40), st.integers(1, 4)), elements=VALUES
-)
+MATRICES = hnp.arrays(np.float64, st.tuples(st.integers(1, 40), st.integers(1, 4)), elements=VALUES)
 WITH_NAN = hnp.arrays(
     np.float64,
     st.tuples(st.integers(1, 40), st.integers(1, 4)),

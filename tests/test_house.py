@@ -1,0 +1,64 @@
+"""The direction of imports: faces above, kernels below."""
+
+import ast
+
+import pytest
+from conftest import ROOT
+
+LAYERS = [
+    {"formulas", "compile"},
+    {"cpu"},
+    {"_chunks", "_device"},
+    {"_moments"},
+    {"_validation"},
+    {"_normalizer", "_show_versions"},
+]
+WITHOUT_SKLEARN = {"formulas", "compile", "cpu", "_chunks", "_moments"}
+FILES = sorted(p for p in ROOT.glob("skbn/**/*.py") if p.name != "__init__.py")
+
+
+def room(path):
+    """The room of a file: the name of the file, or of its folder below skbn."""
+    parts = path.relative_to(ROOT / "skbn").with_suffix("").parts
+    return parts[-1] if parts[0] == "kernels" else parts[0]
+
+
+def imported(path):
+    """Dotted names of what a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def level(name):
+    return next(i for i, layer in enumerate(LAYERS) if name in layer)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_downward(path):
+    rooms = {name for layer in LAYERS for name in layer}
+    own = room(path)
+    for dotted in imported(path):
+        for name in rooms.intersection(dotted.split(".")) - {own}:
+            assert level(name) < level(own) or {name, own} == LAYERS[0], f"{own} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_what_computes_does_not_know_scikit_learn(path):
+    if room(path) in WITHOUT_SKLEARN:
+        assert not [name for name in imported(path) if name.startswith("sklearn")]
+
+
+def test_private_names_of_scikit_learn_are_imported_for_validation_alone():
+    for path in FILES:
+        private = [n for n in imported(path) if n.startswith("sklearn") and "._" in n]
+        allowed = {"_validation"} if room(path) != "_normalizer" else {"_validation", "_normalizer"}
+        assert not private or room(path) in allowed
+
+
+def test_public_names_are_those_of_the_contract():
+    import skbn
+
+    assert skbn.__all__ == ["BatchNormalizer", "show_versions"]
