@@ -31,7 +31,8 @@ def test_import_compiles_nothing_and_starts_neither_threads_nor_cuda(run_python)
         import sys, threading
         import skbn
         from skbn.kernels import cpu, formulas
-        functions = [f for m in (cpu, formulas) for f in vars(m).values() if hasattr(f, "overloads")]
+        names = vars(cpu) | vars(formulas)
+        functions = [f for f in names.values() if hasattr(f, "overloads")]
         print(len(functions) > 10, sum(len(f.overloads) for f in functions))
         print(threading.active_count(), "cupy" in sys.modules, "numba.cuda.cudadrv" in sys.modules)
         print("dask" in sys.modules, "torch" in sys.modules)
@@ -124,7 +125,7 @@ def test_without_a_writable_cache_folder_everything_still_runs(run_python, tmp_p
 def test_show_versions_names_what_a_bug_report_needs(run_python):
     printed = run_python("import skbn; skbn.show_versions()", NUMBA_NUM_THREADS="1")
     lines = dict(line.split(": ", 1) for line in printed.splitlines())
-    names = "skbn python platform numpy scipy scikit-learn numba threads".split()
+    names = ["skbn", "python", "platform", "numpy", "scipy", "scikit-learn", "numba", "threads"]
     assert list(lines) == [*names, "cache folder", "CUDA device"]
     assert lines["threads"] == "1"
     assert lines["cache folder"].startswith(os.environ["NUMBA_CACHE_DIR"])
@@ -154,11 +155,12 @@ def test_fit_and_transform_take_little_memory_beyond_input_and_output(run_python
             watcher.join()
             return peak[0] - before, result
         rows = np.random.default_rng(0).normal(size=(100_000, 100)).astype(np.float32)
-        X = np.lib.format.open_memmap({str(tmp_path / "X.npy")!r}, "w+", np.float32, (5_000_000, 100))
+        path = {str(tmp_path / "X.npy")!r}
+        X = np.lib.format.open_memmap(path, "w+", np.float32, (5_000_000, 100))
         for i in range(50):
             X[i * 100_000 : (i + 1) * 100_000] = rows
         X.flush()
-        X = np.load({str(tmp_path / "X.npy")!r}, mmap_mode="r")
+        X = np.load(path, mmap_mode="r")
         normalizer = BatchNormalizer().fit(rows)
         fit_memory, _ = peak_of(lambda: BatchNormalizer().fit(X))
         transform_memory, Y = peak_of(lambda: normalizer.transform(X))

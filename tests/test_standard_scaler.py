@@ -82,7 +82,7 @@ def test_near_constant_features_are_treated_alike(deviation, n):
 @pytest.mark.parametrize("to_format", [sparse.csr_array, sparse.csc_array])
 @pytest.mark.parametrize("with_std", [True, False])
 def test_sparse(to_format, with_std, rng):
-    X = to_format((rng.normal(size=(50, 4)) * (rng.random((50, 4)) < 0.5)))
+    X = to_format(rng.normal(size=(50, 4)) * (rng.random((50, 4)) < 0.5))
     ours = BatchNormalizer(with_mean=False, with_std=with_std).fit(X)
     theirs = StandardScaler(with_mean=False, with_std=with_std).fit(X)
     assert_same_state(ours, theirs)
