@@ -60,12 +60,28 @@ def test_weighted_column_moments_are_the_oracles(X, rng):
     assert_moments(table, X, weight)
 
 
-def test_a_constant_column_has_its_value_for_mean_and_no_variance(dtype):
-    X = np.full((1000, 3), 0.1, dtype=dtype)
+@pytest.mark.parametrize("value", [0.1, 1 / 3, -7.3, 1e-30, 1e10 / 3, 3e38])
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+def test_a_constant_column_has_its_value_for_mean_and_no_variance(value, weighted, dtype, rng):
+    X = np.full((1000, 3), value, dtype=dtype)
     table = np.empty((5, 3))
-    cpu.column_moments(X, table)
+    if weighted:
+        cpu.weighted_column_moments(X, rng.random(1000), table)
+    else:
+        cpu.column_moments(X, table)
     assert (table[cpu.MEAN] == X[0]).all()
     assert (table[cpu.M2] == 0).all()
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+def test_values_near_the_largest_float_do_not_overflow(weighted, rng):
+    X = 1.7e308 * (1 - 1e-15 * rng.random((1000, 2)))
+    table = np.empty((5, 2))
+    if weighted:
+        cpu.weighted_column_moments(X, np.ones(1000), table)
+    else:
+        cpu.column_moments(X, table)
+    assert oracle.relative_error(table[cpu.MEAN], oracle.moments(X)[1]) <= 1e-15
 
 
 @pytest.mark.parametrize("n_first", [0, 1, 100, 299, 300])

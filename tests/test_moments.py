@@ -131,6 +131,14 @@ def test_variance_keeps_twelve_digits_at_any_offset_and_chunk(offset, chunk, rng
     assert oracle.relative_error(moments.variance(0), oracle.moments(X)[2]) <= 1e-12
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+def test_variance_survives_an_outlier_in_the_first_row(weighted, rng):
+    X = rng.normal(size=(1_000_000, 1))
+    X[0] = 1e9
+    moments = RunningMoments.of(X, np.ones(len(X)) if weighted else None)
+    assert oracle.relative_error(moments.variance(0), oracle.moments(X)[2]) <= 1e-14
+
+
 @pytest.mark.parametrize("momentum", [None, 0.1])
 def test_variance_survives_a_stream_that_drifts_far(momentum, rng):
     """The first row tells nothing of where the stream goes."""
