@@ -156,7 +156,10 @@ def csc_sums(data, indices, indptr, weight, reference, sums):
 
 @jit
 def first_values(x, reference):
-    """reference (c,) = the first value of each column that is not NaN, else 0."""
+    """reference (c,) = the first value of each column that is not NaN, else 0.
+
+    Sums about it do not overflow where values near the largest float differ by little.
+    """
     for j in range(x.shape[1]):
         reference[j] = 0.0
         for i in range(x.shape[0]):
@@ -223,13 +226,12 @@ def weighted_column_moments(x, weight, moments):
 def column_moments(x, moments):
     """Moments of the columns of x (n, c); NaN is skipped.
 
-    The loop over all values never asks for NaN: where one was met the sums tell, and the
-    rows are read again.
+    The loop over all values never asks for NaN: where one was met, or a sum of values near the
+    largest float overflowed, the sums tell, and the rows are read again.
     """
     pilot = pilot_rows(x.shape[0])
-    reference = np.empty(x.shape[1])
+    reference = np.zeros(x.shape[1])
     sums = np.empty((3, x.shape[1]))
-    first_values(x, reference)
     column_sums(x[:pilot], reference, sums)
     shift_to_mean(reference, sums)
     column_sums(x, reference, sums)
