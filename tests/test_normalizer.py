@@ -98,6 +98,13 @@ def test_fit_forgets_what_partial_fit_saw(X):
     np.testing.assert_array_equal(refitted.mean_, BatchNormalizer().fit(X).mean_)
 
 
+def test_fit_forgets_the_names_of_the_features():
+    normalizer = BatchNormalizer().fit(pd.DataFrame({"a": [1.0, 2.0]}))
+    normalizer.fit(np.array([[1.0, 2.0]]))
+    assert not hasattr(normalizer, "feature_names_in_")
+    assert normalizer.n_features_in_ == 2
+
+
 def test_momentum_weighs_the_newest_batch_and_has_no_bias_at_the_start(X):
     normalizer = BatchNormalizer(momentum=0.25)
     batches = np.split(X, 5)
