@@ -6,7 +6,7 @@ same, bit for bit, whatever the number of threads.
 
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 
 import numba
@@ -104,9 +104,10 @@ def for_each(function, items):
         work()
     finally:
         queue.clear()
-        for helper in helpers:
-            if not helper.cancel():
-                helper.result()
+        begun = [helper for helper in helpers if not helper.cancel()]
+        wait(begun)
+    for helper in begun:
+        helper.result()
 
 
 def normalize(X, mean, scale, offset, out):

@@ -39,12 +39,12 @@ class RunningMoments:
         return cls(np.zeros((5, n_columns)))
 
     @classmethod
-    def from_statistics(cls, count, mean, variance):
-        """Of rows of which only the count, the mean and the variance (ddof=0) are known."""
-        table = np.zeros((5, np.size(mean)))
+    def from_statistics(cls, n_columns, count, mean, variance, ddof):
+        """Of rows of which only count, mean and variance are known: one number or one a column."""
+        table = np.zeros((5, n_columns))
         table[cpu.COUNT] = table[cpu.WEIGHT] = count
         table[cpu.MEAN] = mean
-        table[cpu.M2] = np.multiply(variance, count)
+        table[cpu.M2] = np.multiply(variance, count - ddof)
         return cls(table, np.asarray(count).dtype.kind == "f")
 
     @classmethod
@@ -59,7 +59,7 @@ class RunningMoments:
         if sparse.issparse(X):
             return cls(_sparse_table(X, sample_weight), sample_weight is not None)
         blocks = _chunks.blocks(X)
-        tables = np.empty((len(blocks), 5, blocks[0][1].stop))
+        tables = np.empty((len(blocks), 5, X[blocks[0]].shape[1]))
         _chunks.for_each(
             lambda table, rows, columns: _fill_table(table, X[rows, columns], sample_weight, rows),
             ((table, *block) for table, block in zip(tables, blocks, strict=True)),
@@ -153,7 +153,8 @@ def _sparse_table(X, sample_weight):
         stored_sums(data, X.indices, X.indptr, weight, reference, sums)
         # A full column has no zeros: the difference of two rounded sums must not say otherwise.
         zeros = np.where(n_stored == n, 0.0, weight.sum() - sums[0])
-        sums[1:] += zeros * np.stack([np.ones(c), -reference, reference**2])
+        with np.errstate(over="ignore", invalid="ignore"):  # infinity, refused above
+            sums[1:] += zeros * np.stack([np.ones(c), -reference, reference**2])
     table = np.empty((5, c))
     cpu.moments_from_sums(sums[1:], reference, table)
     return table

@@ -199,7 +199,7 @@ def test_statistics_go_on_from_a_count_a_mean_and_a_variance(weight, rng):
     X = rng.normal(size=(100, 3))
     weights = np.full(100, weight)
     known = oracle.moments(X[:40], weights[:40])
-    moments = RunningMoments.from_statistics(*(np.asarray(v, float) for v in known))
+    moments = RunningMoments.from_statistics(3, *(np.asarray(v, float) for v in known), ddof=0)
     assert_same(
         moments.merge(RunningMoments.of(X[40:], weights[40:])),
         RunningMoments.of(X, weights),

@@ -379,13 +379,21 @@ def test_epsilon_is_added_whatever_the_variance():
 # The estimator in scikit-learn ---------------------------------------------------------------
 
 
-def test_statistics_set_by_hand_are_used_and_built_upon(X):
-    donor = BatchNormalizer().fit(X[:150])
-    normalizer = BatchNormalizer()
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_statistics_set_by_hand_are_used_and_built_upon(X, ddof):
+    donor = BatchNormalizer(ddof=ddof).fit(X[:150])
+    normalizer = BatchNormalizer(ddof=ddof)
     normalizer.mean_, normalizer.var_, normalizer.scale_ = donor.mean_, donor.var_, donor.scale_
     np.testing.assert_array_equal(normalizer.transform(X), donor.transform(X))
     normalizer.n_samples_seen_, normalizer.n_features_in_ = 150, 3
-    np.testing.assert_allclose(normalizer.partial_fit(X[150:]).var_, X.var(axis=0))
+    np.testing.assert_allclose(normalizer.partial_fit(X[150:]).var_, X.var(axis=0, ddof=ddof))
+
+
+def test_a_mean_set_by_hand_is_enough_without_a_variance(X):
+    normalizer = BatchNormalizer(with_std=False)
+    normalizer.mean_, normalizer.var_, normalizer.scale_ = X[:150].mean(axis=0), None, None
+    normalizer.n_samples_seen_, normalizer.n_features_in_ = 150, 3
+    np.testing.assert_allclose(normalizer.partial_fit(X[150:]).mean_, X.mean(axis=0))
 
 
 @pytest.mark.parametrize("copier", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])

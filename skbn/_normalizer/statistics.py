@@ -119,7 +119,10 @@ class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
         """The moments of the rows seen, or None."""
         if not hasattr(self, "_moments") and hasattr(self, "n_samples_seen_"):
             # Statistics set by hand, as is done with StandardScaler to restore one.
-            return RunningMoments.from_statistics(self.n_samples_seen_, self.mean_, self.var_)
+            mean, var = (0.0 if s is None else s for s in (self.mean_, self.var_))
+            return RunningMoments.from_statistics(
+                self.n_features_in_, self.n_samples_seen_, mean, var, self.ddof
+            )
         return getattr(self, "_moments", None)
 
     def _moments_of(self, X, sample_weight):
@@ -129,8 +132,7 @@ class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
                 f"ddof={self.ddof} takes sample_weight for frequencies, whose sum must be above "
                 f"it; got a sum of {weights.sum()}."
             )
-        with np.errstate(over="ignore", invalid="ignore"):
-            moments = RunningMoments.of(X, weights)
+        moments = RunningMoments.of(X, weights)
         if not moments.is_finite():
             _validation.refuse_infinity(self, X)
         return moments

@@ -1,0 +1,141 @@
+"""Measure all contenders side by side in one process, and print a table in Markdown."""
+
+import argparse
+import tempfile
+import time
+import timeit
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+from statistics import median
+
+import numpy as np
+from suite import N_THREADS, fresh, measures, problems
+from suite.contenders import CONTENDERS, able_to
+
+import skbn
+
+LIBRARIES = ("numpy", "numba", "scikit-learn", "torch", "scikit-learn-intelex")
+
+# Calls of microseconds: how many to a sample, and samples for each one of a large call.
+SMALL_CALLS = 50
+SMALL_REPEATS = 10
+
+# PyTorch's threads and oneDAL's spin for a while after a call: what came next on 1,000,000x100,
+# skbn or oneDAL, took 20 ms instead of 15.
+REST_SECONDS = 0.02
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows-divisor", type=int, default=problems.ROWS_DIVISOR)
+    parser.add_argument("--repeat", type=int, default=7, help="samples of each large call")
+    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    return parser.parse_args()
+
+
+def is_installed(name):
+    try:
+        CONTENDERS[name]()
+    except NotImplementedError:
+        return False
+    return True
+
+
+def versions():
+    for library in LIBRARIES:
+        try:
+            yield f"{library} {version(library)}"
+        except PackageNotFoundError:
+            yield f"no {library}"
+
+
+def rounded(number, digits):
+    return np.format_float_positional(number, digits, fractional=False, trim="-")
+
+
+def interleaved_medians(calls, number, repeat):
+    """Median seconds of each call, taken in turns so that noise hits all alike."""
+    samples = {name: [] for name in calls}
+    for _ in range(repeat):
+        for name, call in calls.items():
+            time.sleep(REST_SECONDS)
+            samples[name].append(timeit.timeit(call, number=number) / number)
+    return {name: median(seconds) for name, seconds in samples.items()}
+
+
+def time_cells(prepared, number, repeat):
+    """Milliseconds, and how many times those of skbn that is."""
+    calls = {name: measure.call for name, measure in prepared.items()}
+    seconds = interleaved_medians(calls, number, repeat)
+    return {
+        name: f"{rounded(1e3 * s, 3)} ({rounded(s / seconds['skbn'], 2)}×)"
+        for name, s in seconds.items()
+    }
+
+
+def error_cells(prepared):
+    return {name: f"{m.error:.0e}" for name, m in prepared.items() if m.error is not None}
+
+
+def large_rows(shape, names, repeat):
+    """Rows of one shape; a function of its own, so that the matrix is freed before the next."""
+    problem = problems.Problem(problems.normal_matrix(shape))
+    label = "{:,} × {:,} float32".format(*shape)
+    fits = {name: measures.fit(name, problem) for name in names if name in able_to("fit")}
+    yield "fit, ms", label, time_cells(fits, 1, repeat)
+    yield "fit, relative error of the variance", label, error_cells(fits)
+    transforms = {n: measures.transform(n, problem) for n in names if n in able_to("transform")}
+    yield "transform, ms", label, time_cells(transforms, 1, repeat)
+
+
+def small_rows(names, repeat):
+    problem = problems.Problem(problems.normal_matrix(problems.STREAM_SHAPE, np.float64))
+    n, c = problems.BATCH_SHAPE
+    for method, measure, label in (
+        ("partial_fit", measures.partial_fit, f"{n} × {c} float64"),
+        ("transform", measures.transform_one_row, f"1 × {c} float64"),
+    ):
+        prepared = {name: measure(name, problem) for name in names if name in able_to(method)}
+        yield f"{method}, ms", label, time_cells(prepared, SMALL_CALLS, SMALL_REPEATS * repeat)
+
+
+def memory_rows(names):
+    """Anonymous memory of fresh processes, beyond the output in that of ``transform``."""
+    shape = problems.MEMORY_MAP_SHAPE
+    label = "{:,} × {:,} float32, memory map".format(*shape)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "X"
+        fresh.write_matrix(path, shape)
+        for method, output in (("fit", 0.0), ("transform", path.stat().st_size / 1e6)):
+            megabytes = {
+                name: fresh.peak_anonymous_megabytes(method, name, path, shape[1]) - output
+                for name in names
+                if name in able_to(method)
+            }
+            cells = {name: f"{max(mb, 0.0):.0f}" for name, mb in megabytes.items()}
+            yield f"{method}, MB of memory", label, cells
+
+
+def all_rows(names, divisor, repeat):
+    for shape in problems.SHAPES:
+        yield from large_rows(problems.shrunk(shape, divisor), names, repeat)
+    yield from small_rows(names, repeat)
+    if divisor == 1:
+        yield from memory_rows(names)
+
+
+def main():
+    options = arguments()
+    names = [n for n in CONTENDERS if n in {"skbn", *options.contenders} and is_installed(n)]
+    print("| measure | shape |", *(f"{name} |" for name in names))
+    print("|---|---|", "---:|" * len(names), sep="")
+    for measure, label, cells in all_rows(names, options.rows_divisor, options.repeat):
+        texts = (f"{cells.get(name, '–')} |" for name in names)
+        print(f"| {measure} | {label} |", *texts, flush=True)
+    python = f"Python {python_version()}, skbn {skbn.__version__}"
+    print(f"\n{N_THREADS} threads; {python}, {', '.join(versions())}")
+
+
+if __name__ == "__main__":
+    main()

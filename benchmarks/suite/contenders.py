@@ -1,0 +1,162 @@
+"""The contenders, each behind the same few methods.
+
+``load``
+    X as the contender takes it, without a copy; never timed.
+``fit``, ``partial_fit``
+    Learn the statistics, of one array and of a stream; timed.
+``learn``
+    Make ready for ``transform``; never timed.
+``transform``
+    Normalize; timed.
+``statistics``
+    Mean and variance (ddof=0) learned, as NumPy arrays.
+
+A contender has no method for what its library has not; a floor has no statistics, since it
+computes nothing that could be right or wrong.
+"""
+
+from importlib import import_module
+
+from sklearn.preprocessing import StandardScaler
+
+from skbn import BatchNormalizer
+
+from . import N_THREADS
+
+# oneDAL adds up float32 in float32. 33,000,000x3 in one batch takes 76 ms, and its mean is off by
+# 0.4 standard deviations; in batches of these rows 79 ms and 2e-5.
+MAX_ROWS_ONEDAL = 1_000_000
+
+
+def require(module):
+    """The module, or NotImplementedError, by which asv skips a benchmark."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise NotImplementedError(f"{module} is not installed") from error
+
+
+class Contender:
+    """What all of them do alike."""
+
+    def load(self, X):
+        return X
+
+    def learn(self, X):
+        self.fit(X)
+
+
+class Scaler(Contender):
+    """An estimator with StandardScaler's methods."""
+
+    def __init__(self):
+        self.model = self.estimator()
+
+    def fit(self, X):
+        self.model = self.estimator().fit(X)
+
+    def partial_fit(self, X):
+        self.model.partial_fit(X)
+
+    def transform(self, X):
+        return self.model.transform(X)
+
+    def statistics(self):
+        return self.model.mean_, self.model.var_
+
+
+class Skbn(Scaler):
+    estimator = BatchNormalizer
+
+
+class ScikitLearn(Scaler):
+    estimator = StandardScaler
+
+
+class UsesTorch(Contender):
+    def __init__(self):
+        self.torch = require("torch")
+        self.torch.set_num_threads(N_THREADS)
+
+    def load(self, X):
+        return self.torch.from_numpy(X)
+
+
+class Torch(UsesTorch):
+    """``torch.var_mean`` for the statistics, BatchNorm1d in eval mode for the normalization."""
+
+    def fit(self, X):
+        self.var, self.mean = self.torch.var_mean(X, dim=0, correction=0)
+
+    def learn(self, X):
+        self.fit(X)
+        self.layer = self.torch.nn.BatchNorm1d(X.shape[1], eps=0.0, affine=False, dtype=X.dtype)
+        self.layer.running_mean.copy_(self.mean)
+        self.layer.running_var.copy_(self.var)
+        self.layer.eval()
+
+    def transform(self, X):
+        return self.layer(X)
+
+    def statistics(self):
+        return self.mean.numpy(), self.var.numpy()
+
+
+class OneDAL(Contender):
+    """oneDAL's own Python face: sklearnex's adds validation and takes 1.8 to 5 times as long."""
+
+    def __init__(self):
+        self.estimator = require("onedal.basic_statistics").IncrementalBasicStatistics
+        # The threads of oneDAL are TBB's, which no environment variable sets.
+        require("daal4py").daalinit(N_THREADS)
+        self.start()
+
+    def start(self):
+        self.model = self.estimator(result_options=["mean", "variance"])
+        self.count = 0
+
+    def fit(self, X):
+        self.start()
+        for start in range(0, len(X), MAX_ROWS_ONEDAL):
+            self.partial_fit(X[start : start + MAX_ROWS_ONEDAL])
+        self.model.finalize_fit()
+
+    def partial_fit(self, X):
+        self.model.partial_fit(X)
+        self.count += len(X)
+
+    def statistics(self):
+        self.model.finalize_fit()
+        return self.model.mean_, self.model.variance_ * (1.0 - 1.0 / self.count)
+
+
+class PureRead(UsesTorch):
+    """The floor of ``fit``: one sum over all values."""
+
+    def fit(self, X):
+        X.sum()
+
+
+class Copy(Contender):
+    """The floor of ``transform`` on one thread: NumPy's copy into fresh memory."""
+
+    def learn(self, X):
+        pass
+
+    def transform(self, X):
+        return X.copy()
+
+
+CONTENDERS = {
+    "skbn": Skbn,
+    "scikit-learn": ScikitLearn,
+    "torch": Torch,
+    "oneDAL": OneDAL,
+    "pure read": PureRead,
+    "copy": Copy,
+}
+
+
+def able_to(method):
+    """The names of the contenders that have the method."""
+    return tuple(name for name, contender in CONTENDERS.items() if hasattr(contender, method))

@@ -1,0 +1,61 @@
+"""What is timed: calls of a contender that are warm, and whose answers were found to be right."""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from .contenders import CONTENDERS
+from .problems import N_BATCHES
+
+
+class Measure(NamedTuple):
+    """A call to time, and its largest error against NumPy; None for a floor."""
+
+    call: callable
+    error: float | None
+
+
+def _statistics_error(contender, problem):
+    if not hasattr(contender, "statistics"):
+        return None
+    return problem.check_statistics(*contender.statistics())
+
+
+def _normalized_error(contender, Y, problem):
+    if not hasattr(contender, "statistics"):
+        return None
+    return problem.check_normalized(np.asarray(Y))
+
+
+def fit(name, problem):
+    """Learn the statistics of all rows."""
+    contender = CONTENDERS[name]()
+    X = contender.load(problem.X)
+    contender.fit(X)
+    return Measure(partial(contender.fit, X), _statistics_error(contender, problem))
+
+
+def partial_fit(name, problem):
+    """Learn the statistics of one more batch."""
+    contender = CONTENDERS[name]()
+    batches = [contender.load(batch) for batch in np.split(problem.X, N_BATCHES)]
+    for batch in batches:
+        contender.partial_fit(batch)
+    error = _statistics_error(contender, problem)
+    return Measure(partial(contender.partial_fit, batches[0]), error)
+
+
+def transform(name, problem, n_rows=None):
+    """Normalize the first rows (all by default) by the statistics of all."""
+    contender = CONTENDERS[name]()
+    X = contender.load(problem.X)
+    contender.learn(X)
+    Y = contender.transform(X[:n_rows])
+    error = _normalized_error(contender, Y, problem)
+    return Measure(partial(contender.transform, X[:n_rows]), error)
+
+
+def transform_one_row(name, problem):
+    """Normalize one row by the statistics of all."""
+    return transform(name, problem, n_rows=1)

@@ -1,0 +1,185 @@
+"""asv benchmarks of BatchNormalizer and its contenders."""
+
+import tempfile
+import timeit
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from . import fresh, measures, problems
+from .contenders import CONTENDERS, able_to
+
+# Once in asv's fork server, instead of in each of the 100 processes that it forks.
+for _library in ("torch", "onedal.basic_statistics", "daal4py"):
+    with suppress(ImportError):
+        import_module(_library)
+
+SHAPES = [problems.shrunk(shape) for shape in problems.SHAPES]
+MEMORY_MAP_SHAPE = problems.shrunk(problems.MEMORY_MAP_SHAPE)
+
+
+@cache
+def prepared(measure, contender, shape, dtype=np.float32):
+    """The call to time. Cached, because asv calls ``setup`` again before every sample."""
+    problem = problems.Problem(problems.normal_matrix(shape, dtype))
+    return measure(contender, problem).call
+
+
+class _Large:
+    """Calls of up to a few seconds, warm already."""
+
+    param_names = ("contender", "shape")
+    number = 1
+    repeat = (3, 20, 10.0)
+    warmup_time = 0
+    timeout = 300
+
+
+class Fit(_Large):
+    params = (able_to("fit"), SHAPES)
+
+    def setup(self, contender, shape):
+        self.call = prepared(measures.fit, contender, shape)
+
+    def time_fit(self, *_):
+        self.call()
+
+    def track_gigabytes_per_second(self, _contender, shape):
+        seconds = median(timeit.repeat(self.call, number=1, repeat=5))
+        return np.prod(shape) * np.dtype(np.float32).itemsize / seconds / 1e9
+
+    track_gigabytes_per_second.unit = "GB/s"
+
+
+class Transform(_Large):
+    params = (able_to("transform"), SHAPES)
+
+    def setup(self, contender, shape):
+        self.call = prepared(measures.transform, contender, shape)
+
+    def time_transform(self, *_):
+        self.call()
+
+
+class _Small:
+    """Calls of microseconds, one a sample because asv calls ``setup`` before each."""
+
+    param_names = ("contender",)
+    number = 1
+    repeat = (100, 5000, 2.0)
+    warmup_time = 0.1
+
+
+class PartialFit(_Small):
+    params = (able_to("partial_fit"),)
+
+    def setup(self, contender):
+        self.call = prepared(measures.partial_fit, contender, problems.STREAM_SHAPE, np.float64)
+
+    def time_partial_fit(self, _):
+        self.call()
+
+
+class TransformOneRow(_Small):
+    params = (able_to("transform"),)
+
+    def setup(self, contender):
+        measure = measures.transform_one_row
+        self.call = prepared(measure, contender, problems.STREAM_SHAPE, np.float64)
+
+    def time_transform_one_row(self, _):
+        self.call()
+
+
+class VarianceError:
+    """Relative error of the variance of a stream in chunks, far from zero."""
+
+    n_rows = 2000
+    params = (able_to("partial_fit"), (0.0, 1e3, 1e6, 1e9), (1, 7, 1000, n_rows))
+    param_names = ("contender", "offset", "chunk")
+    timeout = 300
+
+    def setup(self, contender, offset, _chunk):
+        self.contender = CONTENDERS[contender]()
+        self.X = problems.normal_matrix((self.n_rows, 10), np.float64) + offset
+
+    def track_variance_error(self, _contender, _offset, chunk):
+        for start in range(0, self.n_rows, chunk):
+            self.contender.partial_fit(self.X[start : start + chunk])
+        exact = self.X.astype(np.longdouble).var(axis=0)
+        return float(np.abs(self.contender.statistics()[1] / exact - 1).max())
+
+    track_variance_error.unit = "relative error"
+
+
+class _MemoryMap:
+    """On a float32 memory map of 2 GB."""
+
+    param_names = ("contender",)
+    timeout = 300
+
+    def setup(self, contender):
+        # First, because asv calls teardown even where a contender is not installed.
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "X"
+        n_columns = MEMORY_MAP_SHAPE[1]
+        self.contender = CONTENDERS[contender]()
+        self.contender.learn(self.contender.load(problems.normal_matrix((1000, n_columns))))
+        fresh.write_matrix(self.path, MEMORY_MAP_SHAPE)
+
+    def teardown(self, _):
+        self.folder.cleanup()
+
+    def load(self):
+        return self.contender.load(fresh.memory_map(self.path, MEMORY_MAP_SHAPE[1]))
+
+
+class FitMemory(_MemoryMap):
+    params = (able_to("fit"),)
+
+    def peakmem_fit(self, _):
+        self.contender.fit(self.load())
+
+    def track_anonymous_megabytes(self, contender):
+        return fresh.peak_anonymous_megabytes("fit", contender, self.path, MEMORY_MAP_SHAPE[1])
+
+    track_anonymous_megabytes.unit = "MB"
+
+
+class TransformMemory(_MemoryMap):
+    params = (able_to("transform"),)
+
+    def peakmem_transform(self, _):
+        self.contender.transform(self.load())
+
+
+class Import:
+    timeout = 300
+
+    def track_import_milliseconds(self):
+        """Import of skbn where scikit-learn and Numba are imported already."""
+        return 1e3 * median(fresh.number_printed(fresh.IMPORT_SECONDS) for _ in range(5))
+
+    track_import_milliseconds.unit = "ms"
+
+
+class Compilation:
+    """First fit of a process, without and with the machine code of an earlier process."""
+
+    params = (("cold", "cached"),)
+    param_names = ("cache",)
+    timeout = 300
+
+    def setup_cache(self):
+        with tempfile.TemporaryDirectory() as folder:
+            script = fresh.FIRST_FIT_SECONDS
+            return {c: fresh.number_printed(script, NUMBA_CACHE_DIR=folder) for c in self.params[0]}
+
+    def track_compile_seconds(self, seconds, cache):
+        return seconds[cache]
+
+    track_compile_seconds.unit = "s"
