@@ -45,28 +45,40 @@ def repeated(vector, times):
 
 
 @jit
+def stream_length(n, streams):
+    """Rows of each of so many equal streams in n rows; some rows at the end belong to none.
+
+    One stream of rows is bound by the latency of memory: sums over 400 MB took 14 to 27 ms in
+    one stream or in neighbouring rows, 10.4 ms in streams far apart, the time of a bare read.
+    An odd number keeps streams out of each other's cache sets (4,000,000x8: 4.0 against 3.2 ms).
+    """
+    return max((n // streams - 1) | 1, 0)
+
+
+@jit
 def add_column_sums(x, reference, deviations, squares):
     """deviations += Σ(x − reference), squares += Σ(x − reference)², by column of x (n, c).
 
-    Four quarters of x are read at once. One stream of rows is bound by the latency of memory:
-    400 MB took 14 to 27 ms in one stream or in four neighbouring rows, 10.4 ms in four
-    streams far apart, which is the time of a bare read.
+    Eight streams write their sums once for eight rows: 200,000x1000 took 28.0 ms with four of
+    them, 24.5 with eight, 21.5 for a bare read.
     """
     n, c = x.shape
-    quarter = n // 4
-    for i in range(quarter):
+    m = stream_length(n, 8)
+    for i in range(m):
         for j in range(c):
-            a = x[i, j] - reference[j]
-            b = x[i + quarter, j] - reference[j]
-            d = x[i + 2 * quarter, j] - reference[j]
-            e = x[i + 3 * quarter, j] - reference[j]
-            deviations[j] += a + b + d + e
-            squares[j] += a * a + b * b + d * d + e * e
-    for i in range(4 * quarter, n):
+            r = reference[j]
+            d0, d1, d2, d3 = x[i, j] - r, x[i + m, j] - r, x[i + 2 * m, j] - r, x[i + 3 * m, j] - r
+            d4, d5 = x[i + 4 * m, j] - r, x[i + 5 * m, j] - r
+            d6, d7 = x[i + 6 * m, j] - r, x[i + 7 * m, j] - r
+            deviations[j] += d0 + d1 + d2 + d3 + d4 + d5 + d6 + d7
+            squares[j] += (
+                d0 * d0 + d1 * d1 + d2 * d2 + d3 * d3 + d4 * d4 + d5 * d5 + d6 * d6 + d7 * d7
+            )
+    for i in range(8 * m, n):
         for j in range(c):
-            a = x[i, j] - reference[j]
-            deviations[j] += a
-            squares[j] += a * a
+            d = x[i, j] - reference[j]
+            deviations[j] += d
+            squares[j] += d * d
 
 
 @jit
@@ -277,11 +289,30 @@ def forget(moments, batch, momentum):
 
 @jit
 def normalize_rows(x, mean, scale, offset, out):
-    """out (n, c) = scale·(x − mean) + offset by column; returns how many x are infinite."""
+    """out (n, c) = scale·(x − mean) + offset by column; returns how many x are infinite.
+
+    In four streams: 400 MB took 30 to 32 ms, in one 36.
+    """
     infinite = 0
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            infinite += abs(x[i, j]) == np.inf
+    n, c = x.shape
+    m = stream_length(n, 4)
+    for i in range(m):
+        for j in range(c):
+            mu, a, b = mean[j], scale[j], offset[j]
+            x0, x1, x2, x3 = x[i, j], x[i + m, j], x[i + 2 * m, j], x[i + 3 * m, j]
+            infinite += (
+                formulas.is_infinite(x0)
+                + formulas.is_infinite(x1)
+                + formulas.is_infinite(x2)
+                + formulas.is_infinite(x3)
+            )
+            out[i, j] = formulas.normalize(x0, mu, a, b)
+            out[i + m, j] = formulas.normalize(x1, mu, a, b)
+            out[i + 2 * m, j] = formulas.normalize(x2, mu, a, b)
+            out[i + 3 * m, j] = formulas.normalize(x3, mu, a, b)
+    for i in range(4 * m, n):
+        for j in range(c):
+            infinite += formulas.is_infinite(x[i, j])
             out[i, j] = formulas.normalize(x[i, j], mean[j], scale[j], offset[j])
     return infinite
 
@@ -310,6 +341,6 @@ def scale_stored(data, columns, scale, out):
     """out (nnz,) = data (nnz,) by the scale (c,) of its column; returns how many are infinite."""
     infinite = 0
     for k in range(data.size):
-        infinite += abs(data[k]) == np.inf
+        infinite += formulas.is_infinite(data[k])
         out[k] = data[k] * scale[columns[k]]
     return infinite

@@ -1,5 +1,7 @@
 """The mathematics, one scalar function a formula, called by the loops of every device."""
 
+import math
+
 from .compile import jit
 
 
@@ -10,6 +12,12 @@ def normalize(x, mean, scale, offset):
     This form loses less than scale·x + (offset − scale·mean) where |mean| ≫ σ.
     """
     return (x - mean) * scale + offset
+
+
+@jit
+def is_infinite(x):
+    """1 for infinity of either sign, else 0."""
+    return 1 if abs(x) == math.inf else 0
 
 
 @jit
