@@ -84,6 +84,7 @@ def test_values_near_the_largest_float_do_not_overflow(weighted, rng):
     else:
         cpu.column_moments(X, table)
     assert oracle.relative_error(table[cpu.MEAN], oracle.moments(X)[1]) <= 1e-15
+    assert (table[cpu.M2] == np.inf).all()
 
 
 @pytest.mark.parametrize("n_first", [0, 1, 100, 299, 300])

@@ -36,6 +36,8 @@ def merged_m2(weight_a, m2_a, weight_b, m2_b, delta):
 @jit
 def m2_about_mean(weight, deviations, squares):
     """Σw(x−mean)² from Σw(x−r) and Σw(x−r)², for a reference r near the mean."""
+    if is_infinite(squares):
+        return squares
     return max(squares - deviations * (deviations / weight), 0.0)
 
 
