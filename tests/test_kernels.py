@@ -73,8 +73,8 @@ def test_a_constant_column_has_its_value_for_mean_and_no_variance(value, weighte
     assert (table[cpu.M2] == 0).all()
 
 
-# Squares do overflow, of which the interpreter warns.
-@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+# Squares do overflow, and sums before they are taken anew, of which the interpreter warns.
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 def test_values_near_the_largest_float_do_not_overflow(weighted, rng):
     X = 1.7e308 * (1 - 1e-15 * rng.random((1000, 2)))
