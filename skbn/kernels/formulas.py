@@ -21,6 +21,12 @@ def is_infinite(x):
 
 
 @jit
+def is_finite(x):
+    """Whether x is neither infinite nor NaN."""
+    return abs(x) < math.inf
+
+
+@jit
 def mean_step(weight_a, weight_b, delta):
     """From the mean of group a to that of both, delta = mean_b − mean_a (Chan, Golub &
     LeVeque 1983, equation 1.5a)."""
