@@ -40,8 +40,8 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
 
     epsilon : float, default=0.0
         Added to the variance. A feature whose variance is not well above epsilon is squashed:
-        a UserWarning names those whose variance is below it. Hidden layers take 1e-5; columns
-        of data come in any unit.
+        a UserWarning names those whose variance is below it, constant ones aside. Hidden
+        layers take 1e-5; columns of data come in any unit.
 
     with_mean : bool, default=True
         Center the features. Sparse input needs False.

@@ -1,8 +1,8 @@
 """Loops over arrays in host memory: serial, without the GIL, outputs last.
 
-Arrays are C-contiguous. A *moments* table is float64 of shape (5, c): count, weight, mean, what the
-rounded mean lacks, and M2 = Σw(x − mean)² of every column. Loops stand in for expressions over whole
-arrays, whose error messages alone add 2 s to the compilation of the first fit.
+Arrays are C-contiguous. A *moments* table is float64 of shape (5, c): count, weight, mean, what
+the rounded mean lacks, and M2 = Σw(x − mean)² of every column. Loops stand in for expressions over
+whole arrays, whose error messages alone add 2 s to the compilation of the first fit.
 """
 
 import numpy as np
