@@ -29,7 +29,7 @@ class RunningMoments:
     Statistician 37.3 (1983), equations 1.5a and 1.5b.
     """
 
-    def __init__(self, table, is_weighted=False):
+    def __init__(self, table, *, is_weighted=False):
         self.table = table
         self.is_weighted = is_weighted
 
@@ -45,7 +45,7 @@ class RunningMoments:
         table[cpu.COUNT] = table[cpu.WEIGHT] = count
         table[cpu.MEAN] = mean
         table[cpu.M2] = np.multiply(variance, count - ddof)
-        return cls(table, np.asarray(count).dtype.kind == "f")
+        return cls(table, is_weighted=np.asarray(count).dtype.kind == "f")
 
     @classmethod
     def of(cls, X, sample_weight=None):
@@ -56,25 +56,16 @@ class RunningMoments:
         X : ndarray or sparse array of shape (n, c), real
         sample_weight : ndarray of shape (n,), float64, or None
         """
-        if sparse.issparse(X):
-            return cls(_sparse_table(X, sample_weight), sample_weight is not None)
-        blocks = _chunks.blocks(X)
-        tables = np.empty((len(blocks), 5, X[blocks[0]].shape[1]))
-        _chunks.for_each(
-            lambda table, rows, columns: _fill_table(table, X[rows, columns], sample_weight, rows),
-            ((table, *block) for table, block in zip(tables, blocks, strict=True)),
-        )
-        if _chunks.blocks_are_columns(X):
-            tables = np.ascontiguousarray(tables.reshape(X.shape[1], -1, 5).transpose(1, 2, 0))
-        first, *rest = (cls(table, sample_weight is not None) for table in tables)
-        return first.merge(*rest)
+        table = (_sparse_table if sparse.issparse(X) else _dense_table)(X, sample_weight)
+        return cls(table, is_weighted=sample_weight is not None)
 
     def merge(self, *others):
         """Of the rows of self and the others: exact, whatever the order of merging."""
-        table = self.table.copy()
-        for other in others:
-            cpu.merge_moments(table, other.table)
-        return RunningMoments(table, any(m.is_weighted for m in (self, *others)))
+        group = [moments.weighed_by_count() for moments in (self, *others)]
+        table = group[0].table.copy()
+        for moments in group[1:]:
+            cpu.merge_moments(table, moments.table)
+        return RunningMoments(table, is_weighted=any(m.is_weighted for m in group))
 
     def forget(self, batch, momentum):
         """Of a stream whose newest batch weighs ``momentum`` and all before it the rest.
@@ -83,23 +74,29 @@ class RunningMoments:
         has none. The spread between the means of batches counts into the variance.
         """
         old, new = self.table.copy(), batch.table.copy()
-        cpu.forget(old, new, momentum)
+        cpu.decay(old, new, momentum)
         cpu.merge_moments(old, new)
-        return RunningMoments(old, self.is_weighted or batch.is_weighted)
+        return RunningMoments(old, is_weighted=self.is_weighted or batch.is_weighted)
 
     def weighed_by_count(self):
         """The same statistics as those of ``count`` rows of equal weight, after forgetting."""
         count, weight = self.table[cpu.COUNT], self.table[cpu.WEIGHT]
-        if (count == weight).all():
+        if count.tobytes() == weight.tobytes():  # 0.4 µs; (count == weight).all() takes 2
             return self
         table = self.table.copy()
         table[cpu.M2] *= np.divide(count, weight, where=weight > 0, out=np.zeros_like(count))
         table[cpu.WEIGHT] = count
-        return RunningMoments(table, self.is_weighted)
+        return RunningMoments(table, is_weighted=self.is_weighted)
+
+    def scaled(self, factor):
+        """Of the same rows times a factor."""
+        factors = np.array([1.0, 1.0, factor, factor, factor**2])
+        with np.errstate(over="ignore", invalid="ignore"):
+            return RunningMoments(self.table * factors[:, None], is_weighted=self.is_weighted)
 
     def is_finite(self):
-        """Whether no infinity and no overflow is in the statistics."""
-        return bool(np.isfinite(self.table).all())
+        """Whether neither infinity nor an overflow is in the means."""
+        return bool(np.isfinite(self.table[cpu.MEAN]).all())
 
     @property
     def count(self):
@@ -117,7 +114,7 @@ class RunningMoments:
         0 where the count is not above ddof: nothing is known of the spread yet.
         """
         count, weight, *_, m2 = self.table
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             variance = m2 / weight
             if ddof:
                 unbiased = variance * (count / (count - ddof))
@@ -125,12 +122,28 @@ class RunningMoments:
         return variance
 
 
-def _fill_table(table, block, sample_weight, rows):
+def _dense_table(X, sample_weight):
+    """The moments table of all blocks of X, merged in their order."""
+    table = np.zeros((5, X.shape[1]))
+    for group in _chunks.block_groups(X):
+        tables = np.empty((len(group), 5, X[group[0]].shape[1]))
+        weights = [None if sample_weight is None else sample_weight[rows] for rows, _ in group]
+        blocks = (X[block] for block in group)
+        _chunks.for_each(_fill_table, zip(blocks, weights, tables, strict=True))
+        for (_, columns), block_table in zip(group, tables, strict=True):
+            # Contiguous also where the block is one column: another layout is compiled anew.
+            merged = np.ascontiguousarray(table[:, columns])
+            cpu.merge_moments(merged, block_table)
+            table[:, columns] = merged
+    return table
+
+
+def _fill_table(block, weight, table):
     block = _chunks.kernel_input(block)
-    if sample_weight is None:
+    if weight is None:
         cpu.column_moments(block, table)
     else:
-        cpu.weighted_column_moments(block, _chunks.kernel_input(sample_weight[rows]), table)
+        cpu.weighted_column_moments(block, _chunks.kernel_input(weight), table)
 
 
 def _sparse_table(X, sample_weight):
@@ -138,23 +151,22 @@ def _sparse_table(X, sample_weight):
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
-    n, c = X.shape
-    weight = np.ones(n) if sample_weight is None else sample_weight
-    stored_sums, n_stored = (
-        (cpu.csr_sums, np.bincount(X.indices, minlength=c))
-        if X.format == "csr"
-        else (cpu.csc_sums, np.diff(X.indptr))
-    )
-    data = _chunks.kernel_input(X.data)
-    reference = np.zeros(c)
-    sums = np.zeros((4, c))
-    for _ in range(2):
-        cpu.shift_to_mean(reference, sums[1:])
-        stored_sums(data, X.indices, X.indptr, weight, reference, sums)
-        # A full column has no zeros: the difference of two rounded sums must not say otherwise.
-        zeros = np.where(n_stored == n, 0.0, weight.sum() - sums[0])
-        with np.errstate(over="ignore", invalid="ignore"):  # infinity, refused above
-            sums[1:] += zeros * np.stack([np.ones(c), -reference, reference**2])
-    table = np.empty((5, c))
-    cpu.moments_from_sums(sums[1:], reference, table)
+    weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+    reference = np.zeros(X.shape[1])
+    table = np.empty((5, X.shape[1]))
+    cpu.shift_to_mean(reference, _sparse_sums(X, weight, reference))
+    cpu.moments_from_sums(_sparse_sums(X, weight, reference), reference, table)
     return table
+
+
+def _sparse_sums(X, weight, reference):
+    """Σw, Σw(x − reference), Σw(x − reference)² by column, with the zeros that are not stored."""
+    stored_sums = cpu.csr_sums if X.format == "csr" else cpu.csc_sums
+    sums = np.empty((5, X.shape[1]))
+    stored_sums(_chunks.kernel_input(X.data), X.indices, X.indptr, weight, reference, sums)
+    n_stored, stored_weight, *sums = sums
+    # A full column has no zeros: the difference of two rounded sums must not say otherwise.
+    zeros = np.where(n_stored == (weight > 0).sum(), 0.0, weight.sum() - stored_weight)
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is refused by who asked
+        of_zeros = zeros * np.stack([np.ones_like(reference), -reference, reference**2])
+        return sums + np.where(zeros > 0.0, of_zeros, 0.0)

@@ -1,11 +1,17 @@
 """What the estimators accept, in scikit-learn's words: the one place that imports its privates."""
 
+import inspect
 from copy import copy
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import _fit_context as fit_context
 from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import FLOAT_DTYPES, _check_sample_weight, validate_data
+
+__all__ = ["Interval", "StrOptions", "fit_context"]
 
 IDENTITY = ("n_features_in_", "feature_names_in_")
 
@@ -72,17 +78,24 @@ def validate_writeable(estimator, X):
     return validate_data(estimator, X, reset=False, **_WRITEABLE_CHECKS)
 
 
-def validate_normalized(estimator, X, copy):
-    """X validated as what ``transform`` gave, which need not have the names of the features."""
-    checks = {"accept_sparse": "csr", **_checks(X)} if copy else _WRITEABLE_CHECKS
-    X = check_array(X, estimator=estimator, input_name="X", **checks)
-    n_features = getattr(estimator, "n_features_in_", X.shape[1])
+def check_width(estimator, X, n_features):
+    """Raise unless X has as many features as the estimator has learned."""
     if X.shape[1] != n_features:
         raise ValueError(
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{n_features} features as input."
         )
-    return X
+
+
+def validate_normalized(estimator, X):
+    """X validated as what ``transform`` gave, which need not have the names of the features."""
+    checks = {"accept_sparse": "csr", **_checks(X)}
+    return check_array(X, estimator=estimator, input_name="X", **checks)
+
+
+def validate_normalized_writeable(estimator, X):
+    """X validated as what ``transform`` gave, itself where it can be written into."""
+    return check_array(X, estimator=estimator, input_name="X", **_WRITEABLE_CHECKS)
 
 
 def output_like(X):
@@ -90,29 +103,62 @@ def output_like(X):
     if sparse.issparse(X):
         return X.copy()
     dtype = X.dtype.newbyteorder("=") if X.dtype.kind == "f" else np.float64
-    return np.empty_like(X, dtype=dtype, subok=False)
+    return np.empty_like(X, dtype=dtype)
 
 
-def check_same_features(estimator, other):
-    """Raise unless both estimators were fitted on features of the same number and names."""
-    if estimator.n_features_in_ != other.n_features_in_:
-        raise ValueError(
-            f"Both must have the same features: {type(estimator).__name__} has "
-            f"{estimator.n_features_in_}, the other {other.n_features_in_}."
-        )
-    names, other_names = (getattr(e, "feature_names_in_", None) for e in (estimator, other))
-    if not np.array_equal(names, other_names):
-        raise ValueError(
-            f"Both must have the same features: {type(estimator).__name__} has {names}, the "
-            f"other {other_names}."
-        )
+def output_config(estimator):
+    """What ``set_output`` has set, to be handed on to another estimator."""
+    config = getattr(estimator, "_sklearn_output_config", None)
+    return {} if config is None else {"_sklearn_output_config": dict(config)}
+
+
+def in_container(estimator, identity, values, X):
+    """The values as ``set_output`` says, for an estimator that may not be fitted yet."""
+    named = copy(estimator)
+    vars(named).update(identity)
+    return _wrap_data_with_container("transform", values, X, named)
+
+
+def feature_names(identity, mask):
+    """The names of the features in the mask, or x0, x1, ... as text."""
+    names = identity.get("feature_names_in_", [f"x{i}" for i in range(len(mask))])
+    return ", ".join(np.asarray(names, dtype=str)[mask])
+
+
+def levels_below_caller():
+    """The ``stacklevel`` by which a warning points at the code that called us or scikit-learn."""
+    frame, level = inspect.currentframe().f_back, 1
+    while frame and frame.f_globals["__name__"].partition(".")[0] in ("skbn", "sklearn"):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def check_same_features(name, identity, other):
+    """Raise unless both are features of the same number and names."""
+    for key in IDENTITY:
+        ours, theirs = identity.get(key), other.get(key)
+        if not np.array_equal(ours, theirs):
+            raise ValueError(
+                f"Both must have the same features: {key} of {name} is {ours}, of the other "
+                f"{theirs}."
+            )
+
+
+def per_column(values, n_features):
+    """Statistics of the columns, or one for all, as a contiguous float64 array (n_features,)."""
+    array = np.asarray(values, dtype=np.float64)
+    return array if array.shape == (n_features,) else np.array(np.broadcast_to(array, n_features))
 
 
 def validate_weights(sample_weight, X):
     """Weights (n,) of the rows of X, float64, or None."""
     if sample_weight is None:
         return None
-    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    with np.errstate(over="ignore"):
+        if weights.sum() == np.inf:
+            raise ValueError("sample_weight sums to infinity, expected a finite sum.")
+    return weights
 
 
 def refuse_infinity(estimator, X):
@@ -124,9 +170,11 @@ def refuse_infinity(estimator, X):
 
 def per_feature(name, value, default, n_features):
     """The parameter ``name`` as an array (n_features,) of float64."""
+    if value is None:
+        return np.full(n_features, default)
     expected = f"{name} must be None, a number or an array of shape ({n_features},)"
     try:
-        array = np.array(default if value is None else value, dtype=np.float64)
+        array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{expected}, got {value!r}.") from error
     if array.shape not in ((), (n_features,)):

@@ -40,6 +40,23 @@ REFUSED = {
         lambda n: n.set_params(ddof=1).fit(ONES, None, [0.1, 0.2, 0.1, 0.1]),
         "ddof=1 takes sample_weight for frequencies.* got a sum of 0.5",
     ),
+    "weights that overflow": (
+        lambda n: n.partial_fit(ONES, None, np.full(4, 1e308)),
+        "sample_weight sums to infinity",
+    ),
+    "gamma of another length": (
+        lambda n: n.set_params(gamma=[1.0, 2.0]).partial_fit(ONES),
+        "gamma must be None, a number",
+    ),
+    "with_mean after a fit without": (
+        lambda n: (
+            n.set_params(with_mean=False, with_std=False)
+            .fit(ONES)
+            .set_params(with_mean=True)
+            .transform(ONES)
+        ),
+        "with_mean=True and with_std=False were set after a fit",
+    ),
     "refit of another width": (lambda n: n.fit([["a"]]), "could not convert string"),
     "sparse": (lambda n: n.partial_fit(sparse.csr_array(ONES)), "Cannot center sparse"),
     "device": (lambda n: n.set_params(device="cuda").partial_fit(ONES), "device='cuda'"),
@@ -69,11 +86,11 @@ REFUSED = {
     ),
     "merge of another width": (
         lambda n: n.merge(BatchNormalizer().fit(np.ones((2, 2)))),
-        "same features: BatchNormalizer has 3, the other 2",
+        "same features: n_features_in_ of BatchNormalizer is 3, of the other 2",
     ),
     "merge of other names": (
         lambda n: n.merge(BatchNormalizer().fit(FRAME)),
-        "same features: BatchNormalizer has None, the other .*'x'",
+        "same features: feature_names_in_ of BatchNormalizer is None, of the other .*'x'",
     ),
     "merge with forgetting": (
         lambda n: n.merge(BatchNormalizer(momentum=0.5).fit(ONES)),
@@ -104,11 +121,8 @@ def test_a_refused_call_names_what_is_wrong(call, message):
 
 
 # The others fit first, or are answered where nothing was learned yet.
-KEEPING = {
-    name: call
-    for name, (call, _) in REFUSED.items()
-    if "gamma" not in name and name != "sparse beta"
-}
+FITTING = ("zero gamma", "zero gamma, to_sklearn", "sparse beta", "with_mean after a fit without")
+KEEPING = {name: call for name, (call, _) in REFUSED.items() if name not in FITTING}
 FIRST = {name: call for name, call in KEEPING.items() if "width" not in name or "refit" in name}
 
 
@@ -126,7 +140,7 @@ def test_a_refused_first_call_leaves_no_state(call):
     normalizer = BatchNormalizer()
     with pytest.raises((ValueError, RuntimeError, NotFittedError)):
         call(normalizer)
-    assert not [name for name in vars(normalizer) if name.endswith("_")]
+    assert set(vars(normalizer)) == set(normalizer.get_params())
 
 
 @pytest.mark.parametrize("method", ["partial_fit", "transform", "normalize_batch"])
@@ -209,7 +223,37 @@ def test_writing_in_place_checks_before_it_writes(method, value):
     np.testing.assert_array_equal(X, before)
 
 
+def test_a_device_that_is_missing_is_refused_wherever_it_would_compute():
+    normalizer = BatchNormalizer().fit(ONES).set_params(device="cuda")
+    for method in ("fit", "partial_fit", "transform", "inverse_transform", "normalize_batch"):
+        with pytest.raises(RuntimeError, match="device='cuda' is not available"):
+            getattr(normalizer, method)(ONES)
+
+
+def test_a_warning_that_is_an_error_leaves_the_state_as_it_was():
+    normalizer = BatchNormalizer().fit([[1.0], [3.0]])
+    before = state(normalizer)
+    with pytest.raises(UserWarning, match="is above the variance"):
+        normalizer.set_params(epsilon=9.0).partial_fit([[1.0], [3.0]])
+    assert state(normalizer) == before
+
+
 def test_finite_values_whose_squares_overflow_are_not_infinity():
     normalizer = BatchNormalizer().fit([[1e200], [-1e200]])
     assert normalizer.var_ == np.inf
     assert normalizer.mean_ == 0
+
+
+@pytest.mark.parametrize("how", ["fit", "partial_fit", "sparse", "weighted"])
+def test_finite_values_whose_differences_overflow_have_a_mean(how):
+    largest = np.finfo(np.float64).max
+    X = np.array([[largest], [-largest], [largest], [1.0]])
+    normalizer = BatchNormalizer(with_mean=how != "sparse")
+    if how == "partial_fit":
+        for row in X:
+            normalizer.partial_fit(row[None])
+    else:
+        weight = np.ones(4) if how == "weighted" else None
+        normalizer.fit(sparse.csr_array(X) if how == "sparse" else X, sample_weight=weight)
+    np.testing.assert_allclose(normalizer.mean_, largest / 4, rtol=1e-15)
+    assert normalizer.var_ == np.inf

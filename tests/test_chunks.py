@@ -1,4 +1,5 @@
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -64,16 +65,79 @@ def test_for_each_calls_once_for_each_item_on_several_threads(monkeypatch):
     assert len({thread for _, thread in seen}) == 2
 
 
-def test_for_each_stops_and_raises_what_a_call_raised():
-    begun = []
+def test_for_each_raises_what_a_helper_raised_and_begins_nothing_more(monkeypatch):
+    monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
+    caller, begun, both_run = threading.current_thread(), [], threading.Barrier(2)
 
-    def fail(i):
+    def fail_on_the_helper(i):
         begun.append(i)
-        raise IndexError("mine")
+        if i < 2:
+            both_run.wait(timeout=60)
+        if threading.current_thread() is not caller:
+            raise IndexError("mine")
+        time.sleep(0.1)
 
     with pytest.raises(IndexError, match="mine"):
-        _chunks.for_each(fail, [(i,) for i in range(100)])
-    assert len(begun) <= _chunks.n_threads()
+        _chunks.for_each(fail_on_the_helper, [(i,) for i in range(100)])
+    assert len(begun) <= 3
+
+
+def test_for_each_waits_for_the_helper_when_the_caller_fails(monkeypatch):
+    monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
+    caller, ended, both_run = threading.current_thread(), [], threading.Barrier(2)
+
+    def fail_on_the_caller(i):
+        both_run.wait(timeout=60)
+        if threading.current_thread() is caller:
+            raise ValueError("mine")
+        time.sleep(0.2)
+        ended.append(i)
+
+    with pytest.raises(ValueError, match="mine"):
+        _chunks.for_each(fail_on_the_caller, [(i,) for i in range(100)])
+    assert len(ended) == 1
+
+
+def test_for_each_does_not_wait_for_a_pool_that_is_busy(monkeypatch):
+    monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
+    release = threading.Event()
+    blockers = _chunks._submit(release.wait, 8)
+    seen = []
+    try:
+        _chunks.for_each(seen.append, [(i,) for i in range(20)])
+    finally:
+        release.set()
+    assert seen == list(range(20))
+    assert all(blocker.result() for blocker in blockers)
+
+
+def test_for_each_goes_on_alone_where_no_thread_can_be_started(monkeypatch):
+    class Pool:
+        def submit(self, work):
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
+    monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
+    monkeypatch.setattr(_chunks, "_pool", Pool)
+    seen = []
+    _chunks.for_each(seen.append, [(i,) for i in range(20)])
+    assert seen == list(range(20))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_normalize_writes_every_block(layout, dtype, in_place, n_threads, monkeypatch, rng):
+    monkeypatch.setattr(_chunks, "n_threads", lambda: n_threads)
+    monkeypatch.setattr(_chunks, "BLOCK_ELEMENTS", 1000)
+    monkeypatch.setattr(_chunks, "MIN_COLUMN_ROWS", 100)
+    X = layout(rng.normal(size=(2000, 3)).astype(dtype))
+    if in_place and not X.flags.writeable:
+        pytest.skip("read-only")
+    mean, scale, offset = rng.normal(size=(3, 3))
+    out = X if in_place else np.empty_like(X)
+    expected = ((X.astype(np.longdouble) - mean) * scale + offset).astype(dtype)
+    assert len(_chunks.blocks(X)) >= 6
+    assert _chunks.normalize(X, mean, scale, offset, out) == 0
+    np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_one_block_starts_no_thread(run_python):

@@ -6,7 +6,8 @@ import pytest
 from conftest import ROOT
 
 LAYERS = [
-    {"formulas", "compile"},
+    {"compile"},
+    {"formulas"},
     {"cpu"},
     {"_chunks", "_device"},
     {"_moments"},
@@ -42,7 +43,7 @@ def test_imports_run_downward(path):
     own = room(path)
     for dotted in imported(path):
         for name in rooms.intersection(dotted.split(".")) - {own}:
-            assert level(name) < level(own) or {name, own} == LAYERS[0], f"{own} imports {name}"
+            assert level(name) < level(own), f"{own} imports {name}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -54,8 +55,7 @@ def test_what_computes_does_not_know_scikit_learn(path):
 def test_private_names_of_scikit_learn_are_imported_for_validation_alone():
     for path in FILES:
         private = [n for n in imported(path) if n.startswith("sklearn") and "._" in n]
-        allowed = {"_validation"} if room(path) != "_normalizer" else {"_validation", "_normalizer"}
-        assert not private or room(path) in allowed
+        assert not private or room(path) == "_validation"
 
 
 def test_public_names_are_those_of_the_contract():

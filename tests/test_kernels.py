@@ -99,31 +99,68 @@ def test_merged_moments_are_those_of_all_rows(n_first, rng):
     assert_moments(table, X, rtol=1e-12)
 
 
+@pytest.mark.parametrize("light", [0, 1])
+def test_a_far_group_of_little_weight_leaves_the_mean_its_digits(light, rng):
+    X, weight = rng.normal(size=(200, 1)), np.ones(200)
+    X[:100] += 1e9
+    weight[:100] = 1e-12
+    parts = [slice(0, 100), slice(100, 200)]
+    table, other = np.empty((5, 1)), np.empty((5, 1))
+    for part, moments in zip(parts, (table, other) if light == 0 else (other, table), strict=True):
+        cpu.weighted_column_moments(X[part], weight[part], moments)
+    cpu.merge_moments(table, other)
+    assert_moments(table, X, weight, rtol=1e-12)
+
+
+@pytest.mark.parametrize("missing", ["weight 0", "NaN"])
+@pytest.mark.parametrize("n", [10, 1000, 20_000])
+def test_rows_that_do_not_count_tell_no_reference(missing, n, dtype, rng):
+    X, weight = (rng.normal(size=(n, 2)) + 3).astype(dtype), rng.random(n)
+    first = n // 30 + 2
+    weight[:first] = 0.0
+    X[:first] = 1e9
+    if missing == "NaN":
+        X[1:first] = np.nan
+        weight[1:] = 1.0
+    table = np.empty((5, 2))
+    cpu.weighted_column_moments(X, weight, table)
+    assert_moments(table, X, weight)
+
+
+def test_rows_of_fading_weight_keep_their_digits(rng):
+    X = rng.normal(size=(3000, 1)) + np.linspace(1e9, 0, 3000)[:, None]
+    X[:1500] = 1e9
+    weight = np.exp(np.linspace(-60, 0, 3000))
+    table = np.empty((5, 1))
+    cpu.weighted_column_moments(X, weight, table)
+    assert_moments(table, X, weight)
+
+
 def test_rounding_error_is_what_the_sum_lacks():
     assert formulas.rounding_error(1e16, 1.0) == 1.0
     assert formulas.rounding_error(1.0, 1e16) == 1.0
     assert formulas.rounding_error(1.0, 2.0) == 0.0
 
 
-def test_forget_gives_the_batch_its_momentum_and_the_rest_decays(rng):
+def test_decay_gives_the_batch_its_momentum_and_the_rest_decays(rng):
     batches = rng.normal(size=(5, 20, 3)) + np.arange(5)[:, None, None]
     table = np.zeros((5, 3))
     for batch in batches:
         new = np.empty((5, 3))
         cpu.column_moments(batch, new)
-        cpu.forget(table, new, 0.3)
+        cpu.decay(table, new, 0.3)
         cpu.merge_moments(table, new)
     mean, variance = oracle.exponential(batches, 0.3)
     assert oracle.relative_error(table[cpu.MEAN], mean) <= 1e-13
     assert oracle.relative_error(table[cpu.M2] / table[cpu.WEIGHT], variance) <= 1e-13
 
 
-def test_forget_leaves_a_column_alone_in_which_the_batch_has_no_value(rng):
+def test_decay_leaves_a_column_alone_in_which_the_batch_has_no_value(rng):
     table, batch = np.empty((5, 2)), np.empty((5, 2))
     cpu.column_moments(rng.normal(size=(9, 2)), table)
     cpu.column_moments(np.column_stack([np.full(3, np.nan), np.ones(3)]), batch)
     before = table.copy()
-    cpu.forget(table, batch, 0.5)
+    cpu.decay(table, batch, 0.5)
     assert (table[:, 0] == before[:, 0]).all()
     assert (table[[cpu.WEIGHT, cpu.M2], 1] < before[[cpu.WEIGHT, cpu.M2], 1]).all()
 
@@ -133,14 +170,16 @@ def test_stored_sums_are_those_of_the_stored_values(to_format, rng):
     dense = rng.normal(size=(40, 6)) * (rng.random((40, 6)) < 0.4)
     dense[3, 2] = np.nan
     X, weight, reference = to_format(dense), rng.random(40), rng.normal(size=6)
-    sums = np.empty((4, 6))
+    weight[5] = 0.0
+    sums = np.empty((5, 6))
     stored_sums = cpu.csr_sums if X.format == "csr" else cpu.csc_sums
     stored_sums(X.data, X.indices, X.indptr, weight, reference, sums)
     stored = np.where(dense == 0, 0, weight[:, None])
     present = np.where(np.isnan(dense), 0, stored)
     deviation = np.nan_to_num(dense - reference)
     expected = [(present * deviation**power).sum(axis=0) for power in range(3)]
-    np.testing.assert_allclose(sums, [stored.sum(axis=0), *expected])
+    n_stored = (stored > 0).sum(axis=0)
+    np.testing.assert_allclose(sums, [n_stored, stored.sum(axis=0), *expected])
 
 
 def test_normalize_is_the_formula_column_by_column(X, rng):

@@ -128,7 +128,7 @@ def test_variance_keeps_twelve_digits_at_any_offset_and_chunk(offset, chunk, rng
     X = rng.normal(size=(20_000, 2)) + offset
     parts = (RunningMoments.of(X[i : i + chunk]) for i in range(0, len(X), chunk))
     moments = functools.reduce(RunningMoments.merge, parts)
-    assert oracle.relative_error(moments.variance(0), oracle.moments(X)[2]) <= 1e-12
+    assert oracle.relative_error(moments.variance(0), oracle.moments(X)[2]) <= 2e-14
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
@@ -192,6 +192,44 @@ def test_sparse_moments_are_the_dense_ones(to_format, weighted, density, offset,
     np.testing.assert_allclose(
         moments.variance(0), variance.astype(float), rtol=1e-12, atol=1e-26 * offset**2
     )
+
+
+@pytest.mark.parametrize("to_format", [sparse.csr_array, sparse.csc_array])
+def test_empty_sparse_rows_of_weight_zero_are_none(to_format, rng):
+    X, weight = rng.normal(size=(300, 2)) + 1e9, rng.random(300)
+    X[:20] = 0.0
+    weight[:20] = 0.0
+    moments = RunningMoments.of(to_format(X), weight)
+    assert oracle.relative_error(moments.variance(0), oracle.moments(X, weight)[2]) <= 1e-12
+
+
+def test_merge_counts_rows_also_after_an_average(rng):
+    X = rng.normal(size=(200, 2))
+    average = RunningMoments.empty(2).forget(RunningMoments.of(X[:100]), 0.5)
+    assert_same(average.merge(RunningMoments.of(X[100:])), RunningMoments.of(X), 4)
+    assert_same(RunningMoments.of(X[100:]).merge(average), RunningMoments.of(X), 4)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_forgetting_after_a_fit_does_not_depend_on_the_unit_of_weights(unit, rng):
+    X, batch = rng.normal(size=(10, 1)), rng.normal(size=(10, 1)) + 5
+    moments = RunningMoments.of(X, np.full(10, unit)).forget(RunningMoments.of(batch), 0.1)
+    np.testing.assert_allclose(moments.mean, 0.9 * X.mean() + 0.1 * batch.mean())
+
+
+def test_forgetting_keeps_counts_that_are_weights(rng):
+    X = rng.normal(size=(10, 1))
+    moments = RunningMoments.empty(1).forget(RunningMoments.of(X, np.full(10, 0.25)), 0.5)
+    assert moments.count == 2.5
+
+
+def test_wide_blocks_are_merged_in_groups(monkeypatch, rng):
+    X = rng.normal(size=(1000, 50))
+    expected = RunningMoments.of(X)
+    monkeypatch.setattr(_chunks, "BLOCK_ELEMENTS", 64 * 50)
+    monkeypatch.setattr(_chunks, "MAX_TABLE_COLUMNS", 4 * 50)
+    assert len(_chunks.block_groups(X)) == 4
+    assert_same(RunningMoments.of(X), expected, 4)
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.25])

@@ -17,6 +17,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skbn import BatchNormalizer
 
@@ -65,6 +66,29 @@ def test_normalize_batch_weighs_rows(X, rng):
     repeated = BatchNormalizer().normalize_batch(np.repeat(X, weight, axis=0))
     weighted = BatchNormalizer().normalize_batch(X, sample_weight=weight)
     np.testing.assert_allclose(np.repeat(weighted, weight, axis=0), repeated, atol=1e-12)
+
+
+def test_normalize_batch_takes_weights_of_any_size(X):
+    np.testing.assert_allclose(
+        BatchNormalizer(ddof=1).normalize_batch(X, sample_weight=np.full(200, 1 / 200)),
+        normalized(X),
+        atol=1e-12,
+    )
+
+
+def test_normalize_batch_takes_the_parameters_as_they_are_set(X):
+    normalizer = BatchNormalizer().fit(X).set_params(gamma=3.0, beta=1.0, epsilon=1e-9)
+    np.testing.assert_allclose(
+        normalizer.normalize_batch(X), normalized(X, 3.0, 1.0, 1e-9), rtol=1e-12, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_normalize_batch_gives_frames_without_a_fit(library):
+    frame = {"pandas": pd, "polars": pl}[library].DataFrame({"a": [1.0, 3.0]})
+    out = BatchNormalizer().set_output(transform=library).normalize_batch(frame)
+    assert list(out.columns) == ["a"]
+    np.testing.assert_allclose(out.to_numpy(), [[-1], [1]])
 
 
 def test_normalize_batch_of_one_row_is_beta():
@@ -140,6 +164,32 @@ def test_momentum_skips_a_column_that_a_batch_has_no_value_of(X):
     assert normalizer.mean_[1] == before[1]
     assert normalizer.mean_[0] != before[0]
     np.testing.assert_array_equal(normalizer.n_samples_seen_, [200, 150, 200])
+
+
+def test_momentum_takes_sparse_batches_and_weights(X, rng):
+    weight = rng.random(200)
+    dense = BatchNormalizer(momentum=0.3, with_mean=False)
+    stored = clone(dense)
+    for part in (slice(0, 80), slice(80, 200)):
+        dense.partial_fit(X[part], sample_weight=weight[part])
+        stored.partial_fit(sparse.csr_array(X[part]), sample_weight=weight[part])
+    np.testing.assert_allclose(stored.mean_, dense.mean_, rtol=1e-12)
+    np.testing.assert_allclose(stored.var_, dense.var_, rtol=1e-9)
+    np.testing.assert_allclose(dense.n_samples_seen_, weight.sum())
+
+
+def test_an_average_far_from_zero_does_not_turn_constant(rng):
+    normalizer = BatchNormalizer(momentum=0.5)
+    for _ in range(3):
+        normalizer.partial_fit(rng.normal(size=(1_000_000, 1)) + 1e9)
+    np.testing.assert_allclose(normalizer.scale_, 1.0, rtol=0.01)
+    assert normalizer.scale_ != 1.0
+
+
+def test_weights_below_ddof_are_refused_by_their_sum_so_far(X):
+    normalizer = BatchNormalizer(ddof=1).fit(X, sample_weight=np.ones(200))
+    normalizer.partial_fit(X[:2], sample_weight=[0.25, 0.25])
+    assert normalizer.n_samples_seen_ == 200.5
 
 
 def test_momentum_may_be_set_and_taken_away_in_mid_stream(X):
@@ -227,11 +277,29 @@ def test_the_standard_scaler_handed_over_goes_on_learning(X):
     np.testing.assert_allclose(scaler.var_, X.var(axis=0))
 
 
+def test_the_standard_scaler_handed_over_shares_nothing():
+    X = np.array([[0.0, 1.0], [np.nan, 2.0]])
+    for parameters in ({}, {"with_mean": False, "with_std": False}):
+        normalizer = BatchNormalizer(**parameters).fit(X)
+        before = pickle.dumps(normalizer)
+        normalizer.to_sklearn().partial_fit([[1.0, 1.0]])
+        assert pickle.dumps(normalizer) == before
+
+
+@pytest.mark.parametrize("with_std", [True, False])
+def test_the_standard_scaler_handed_over_has_the_variance_of_its_scale(X, with_std):
+    normalizer = BatchNormalizer(gamma=2.0, epsilon=1e-9, with_std=with_std).fit(X)
+    scaler = normalizer.set_params(epsilon=5.0).to_sklearn()
+    np.testing.assert_allclose(scaler.var_, scaler.scale_**2)
+
+
 def test_the_standard_scaler_handed_over_knows_the_names():
     frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]})
     scaler = BatchNormalizer().fit(frame).to_sklearn()
     assert list(scaler.get_feature_names_out()) == ["a", "b"]
     assert scaler.n_samples_seen_ == 2
+    normalizer = BatchNormalizer().set_output(transform="pandas").fit(frame)
+    assert list(normalizer.to_sklearn().transform(frame).columns) == ["a", "b"]
 
 
 # Dtypes and containers -----------------------------------------------------------------------
@@ -361,6 +429,13 @@ def test_a_warning_names_the_features_that_epsilon_squashes():
     with pytest.warns(UserWarning, match="epsilon=1e-05 .*" + ", ".join(squashed)) as record:
         BatchNormalizer(epsilon=1e-5).fit(frame)
     assert record[0].filename == __file__
+    with pytest.warns(UserWarning, match="epsilon=1e-05") as record:
+        make_pipeline(BatchNormalizer(epsilon=1e-5)).fit_transform(frame)
+    assert record[0].filename == __file__
+
+
+def test_constant_features_are_not_said_to_be_squashed():
+    BatchNormalizer(epsilon=0.1).fit([[1.0, 5.0], [1.0, 7.0]])
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 1e-12])
@@ -377,6 +452,38 @@ def test_epsilon_is_added_whatever_the_variance():
 
 
 # The estimator in scikit-learn ---------------------------------------------------------------
+
+
+def test_statistics_changed_by_hand_after_a_fit_are_built_upon(X):
+    edits = {
+        "n_samples_seen_": lambda n: setattr(n, "n_samples_seen_", np.int64(20)),
+        "mean_": lambda n: setattr(n, "mean_", n.mean_ + 1),
+        "mean_ in place": lambda n: n.mean_.__setitem__(0, 100.0),
+        "var_ in place": lambda n: n.var_.__setitem__(0, 9.0),
+    }
+    for edit in edits.values():
+        ours, theirs = BatchNormalizer().fit(X[:100]), StandardScaler().fit(X[:100])
+        for scaler in (ours, theirs):
+            edit(scaler)
+            scaler.partial_fit(X[100:])
+        np.testing.assert_allclose(ours.mean_, theirs.mean_)
+        np.testing.assert_allclose(ours.var_, theirs.var_)
+
+
+def test_statistics_set_by_hand_serve_every_method(X):
+    donor = BatchNormalizer().fit(X)
+    normalizer = BatchNormalizer(gamma=2.0)
+    normalizer.mean_, normalizer.var_, normalizer.scale_ = donor.mean_, donor.var_, donor.scale_
+    normalizer.n_samples_seen_ = 200
+    Y = normalizer.transform(X)
+    np.testing.assert_allclose(Y, 2 * donor.transform(X))
+    np.testing.assert_allclose(normalizer.inverse_transform(Y), X, atol=1e-9)
+    np.testing.assert_allclose(normalizer.to_sklearn().transform(X), Y, atol=1e-9)
+    np.testing.assert_allclose(normalizer.fold()[0], 2 / donor.scale_)
+    for method in (normalizer.transform, normalizer.inverse_transform, normalizer.partial_fit):
+        with pytest.raises(ValueError, match=r"6 features|broadcast"):
+            method(np.ones((4, 6)))
+    assert normalizer.partial_fit(X).n_samples_seen_ == 400
 
 
 @pytest.mark.parametrize("ddof", [0, 1])

@@ -1,19 +1,16 @@
 """BatchNormalizer: running statistics and normalization as a scikit-learn transformer."""
 
-from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils._set_output import _wrap_method_output
 from sklearn.utils.validation import check_is_fitted
 
-from .. import _chunks, _validation
-from ..kernels import cpu
-from .statistics import StatisticsLearner
+from .. import _chunks, _device, _validation
+from .._validation import Interval, StrOptions
+from .statistics import StatisticsLearner, scale_of
 
 
 class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner):
@@ -156,8 +153,6 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         self.copy = copy
         self.device = device
 
-    # Learning ------------------------------------------------------------------------------
-
     def transform(self, X, copy=None):
         """Normalize X by the running statistics (the paper's Algorithm 2).
 
@@ -180,7 +175,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         else:
             X = out = _validation.validate_writeable(self, X)
         self._refuse_centering(X, "center")
-        return self._apply(self._affine(self.mean_, self.scale_, X.shape[1]), X, out)
+        return self._apply(self._affine(X.shape[1]), X, out)
 
     def inverse_transform(self, X, copy=None):
         """Undo ``transform``.
@@ -202,15 +197,17 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
             If gamma is 0 for a feature: nothing is left of its values.
         """
         check_is_fitted(self)
-        copy = self.copy if copy is None else copy
-        X = _validation.validate_normalized(self, X, copy)
+        if self.copy if copy is None else copy:
+            X = _validation.validate_normalized(self, X)
+            out = _validation.output_like(X)
+        else:
+            X = out = _validation.validate_normalized_writeable(self, X)
         self._refuse_centering(X, "uncenter")
-        self._refuse_zero_gamma("inverse_transform")
-        mean, scale, offset = self._affine(self.mean_, self.scale_, X.shape[1])
-        out = _validation.output_like(X) if copy else X
+        _validation.check_width(self, X, self._identity()["n_features_in_"])
+        mean, scale, offset = self._affine(X.shape[1])
+        self._refuse_zero_gamma(scale, "inverse_transform")
         return self._apply((offset, 1.0 / scale, mean), X, out)
 
-    @partial(_wrap_method_output, method="transform")
     def normalize_batch(self, X, sample_weight=None):
         """Normalize X by its own statistics (the paper's Algorithm 1), as a layer in training.
 
@@ -237,42 +234,45 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
                [ 3.45]])
         """
         self._validate_changed_params()
-        X, _ = self._validate_batch(X, is_first=not hasattr(self, "n_features_in_"))
-        moments = self._moments_of(X, sample_weight)
-        mean = moments.mean
-        scale = self._scale(moments.count, mean, moments.variance(ddof=0))
-        X = X.tocsr() if sparse.issparse(X) else X
-        return self._apply(self._affine(mean, scale, X.shape[1]), X, _validation.output_like(X))
+        known = self._identity() if hasattr(self, "scale_") else None
+        batch, identity = self._validate_batch(X, known)
+        gamma, beta = self._gamma_and_beta(batch.shape[1])
+        moments = self._moments_of(batch, sample_weight)
+        mean = moments.mean if self.with_mean else np.zeros_like(gamma)
+        std = scale_of(moments.count, moments.mean, moments.variance(ddof=0), self.epsilon)
+        batch = batch.tocsr() if sparse.issparse(batch) else batch
+        affine = mean, gamma / std if self.with_std else gamma, beta
+        out = self._apply(affine, batch, _validation.output_like(batch))
+        return _validation.in_container(self, identity, out, X)
 
-    def _gamma_and_beta(self, n_features):
-        if hasattr(self, "gamma_"):
-            return self.gamma_, self.beta_
-        return (
-            _validation.per_feature("gamma", self.gamma, 1.0, n_features),
-            _validation.per_feature("beta", self.beta, 0.0, n_features),
+    def _affine(self, n_features):
+        """Algorithm 2 as (mean, scale, offset) of y = scale·(x − mean) + offset."""
+        if (self.with_mean and self.mean_ is None) or (self.with_std and self.scale_ is None):
+            raise ValueError(
+                f"with_mean={self.with_mean} and with_std={self.with_std} were set after a fit "
+                "without these statistics: call fit again."
+            )
+        gamma, beta = (
+            (self.gamma_, self.beta_)
+            if hasattr(self, "gamma_")
+            else self._gamma_and_beta(n_features)
         )
-
-    def _affine(self, mean, std, n_features):
-        """(mean, scale, offset) of y = scale·(x − mean) + offset."""
-        gamma, offset = self._gamma_and_beta(n_features)
-        return (
-            np.asarray(mean, dtype=np.float64) if self.with_mean else np.zeros(n_features),
-            gamma / std if self.with_std else gamma,
-            offset,
-        )
+        mean, std = (self.mean_ if self.with_mean else 0.0), (self.scale_ if self.with_std else 1.0)
+        vectors = mean, np.divide(gamma, std), beta
+        return tuple(_validation.per_column(vector, n_features) for vector in vectors)
 
     def _apply(self, affine, X, out):
         """Write y = scale·(x − mean) + offset of X into out, and refuse infinity."""
+        _device.check_device(self.device)
         mean, scale, offset = affine
         if not sparse.issparse(X):
             infinite = _chunks.normalize(X, mean, scale, offset, out)
         elif mean.any() or offset.any():
             raise ValueError(
-                "Cannot shift sparse matrices: beta must be None or 0, got "
-                f"{self.beta!r}. See docstring for motivation and alternatives."
+                f"Cannot shift sparse matrices: beta must be None or 0, got {self.beta!r}."
             )
         else:
-            infinite = cpu.scale_stored(_chunks.kernel_input(X.data), X.indices, scale, out.data)
+            infinite = _chunks.scale_stored(X, scale, out)
         if infinite:
             _validation.refuse_infinity(self, X)
         return out
@@ -299,7 +299,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         (array([0.5]), array([0.]))
         """
         check_is_fitted(self)
-        mean, scale, offset = self._affine(self.mean_, self.scale_, self.n_features_in_)
+        mean, scale, offset = self._affine(self._identity()["n_features_in_"])
         return scale, offset - scale * mean
 
     def to_sklearn(self):
@@ -322,25 +322,31 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         (array([[5.]]), array([[5.]]))
         """
         check_is_fitted(self)
-        self._refuse_zero_gamma("to_sklearn")
-        mean, scale, offset = self._affine(self.mean_, self.scale_, self.n_features_in_)
-        is_scaled = bool(self.with_std or (self.gamma_ != 1.0).any())
+        identity = self._identity()
+        mean, scale, offset = self._affine(identity["n_features_in_"])
+        self._refuse_zero_gamma(scale, "to_sklearn")
         is_shifted = bool(self.with_mean or offset.any())
-        var = self.var_ if self.with_std else 1.0
+        is_scaled = bool(self.with_std or (scale != 1.0).any())
         scaler = StandardScaler(copy=self.copy, with_mean=is_shifted, with_std=is_scaled)
         vars(scaler).update(
-            _validation.identity(self),
-            n_samples_seen_=self.n_samples_seen_,
-            mean_=mean - offset / scale if is_shifted else self.mean_,
-            var_=None if not is_scaled else (var + self.epsilon) / self.gamma_**2,
+            identity,
+            n_samples_seen_=np.copy(self.n_samples_seen_)[()],
+            mean_=mean - offset / scale if is_shifted else np.copy(self.mean_)[()],
+            var_=self._folded_var(scale) if is_scaled else None,
             scale_=1.0 / scale if is_scaled else None,
         )
         return scaler
 
-    def _refuse_zero_gamma(self, method):
-        zero = self._gamma_and_beta(self.n_features_in_)[0] == 0
-        if zero.any():
-            names = ", ".join(map(str, self.get_feature_names_out()[zero]))
+    def _folded_var(self, scale):
+        """The variance whose root is 1 / scale, or that of a constant feature, scaled by 1."""
+        if not self.with_std:
+            return 1.0 / scale**2
+        is_root = (self.scale_ == 1.0) | (self.scale_ == np.sqrt(self.var_))
+        return np.where(is_root, self.var_, self.scale_**2) / (scale * self.scale_) ** 2
+
+    def _refuse_zero_gamma(self, scale, method):
+        if not scale.all():
+            names = _validation.feature_names(self._identity(), scale == 0)
             raise ValueError(f"{method} needs gamma other than 0, got 0 for: {names}.")
 
     def __sklearn_tags__(self):

@@ -58,14 +58,6 @@ def stream_length(n, streams):
 
 
 @jit
-def add(values, sums):
-    """sums += values, both of the same shape (k, c)."""
-    for k in range(sums.shape[0]):
-        for j in range(sums.shape[1]):
-            sums[k, j] += values[k, j]
-
-
-@jit
 def add_column_sums(x, reference, deviations, squares):
     """deviations += Σ(x − reference), squares += Σ(x − reference)², by column of x (n, c).
 
@@ -92,6 +84,16 @@ def add_column_sums(x, reference, deviations, squares):
 
 
 @jit
+def add_lanes(lanes, sums):
+    """sums (k, c) += lanes (k, rows * c), the sums of wide rows."""
+    c = sums.shape[1]
+    for k in range(sums.shape[0]):
+        for start in range(0, lanes.shape[1], c):
+            for j in range(c):
+                sums[k, j] += lanes[k, start + j]
+
+
+@jit
 def column_sums(x, reference, sums):
     """sums (3, c) = n, Σ(x − reference), Σ(x − reference)² of the columns of x (n, c)."""
     n, c = x.shape
@@ -99,21 +101,21 @@ def column_sums(x, reference, sums):
     lanes = np.zeros((2, rows * c))
     add_column_sums(wide_view(x, rows), repeated(reference, rows), lanes[0], lanes[1])
     add_column_sums(x[n // rows * rows :], reference, lanes[0, :c], lanes[1, :c])
-    for j in range(c):
-        sums[0, j], sums[1, j], sums[2, j] = n, lanes[0, j], lanes[1, j]
-    for i in range(1, rows):
-        for j in range(c):
-            sums[1, j] += lanes[0, i * c + j]
-            sums[2, j] += lanes[1, i * c + j]
+    sums[0].fill(n)
+    sums[1:].fill(0.0)
+    add_lanes(lanes, sums[1:])
 
 
 @jit
-def add_weighted_column_sums(x, weight, reference, sums):
-    """sums (3, c) += Σw, Σw(x − reference), Σw(x − reference)² over the x that are not NaN."""
+def add_weighted_column_sums(x, weights, reference, sums):
+    """sums (3, c) += Σw, Σw(x − reference), Σw(x − reference)² over the x that are not NaN.
+
+    x and weights are of shape (n, c).
+    """
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             present = x[i, j] == x[i, j]
-            w = weight[i] if present else 0.0
+            w = weights[i, j] if present else 0.0
             deviation = x[i, j] - reference[j] if present else 0.0
             sums[0, j] += w
             sums[1, j] += w * deviation
@@ -127,65 +129,80 @@ def weighted_column_sums(x, weight, reference, sums):
     Summed by groups of rows: 20,000 float32 values added one by one lost four digits of their
     variance to rounding that goes one way, for they lie on a grid.
     """
-    group_sums = np.empty((3, x.shape[1]))
+    n, c = x.shape
+    rows = rows_per_vector(n, c)
+    wide_reference = repeated(reference, rows)
+    weights = np.empty((ROWS_PER_SUM, c))
     sums.fill(0.0)
-    for start in range(0, x.shape[0], ROWS_PER_SUM):
-        rows = slice(start, start + ROWS_PER_SUM)
-        group_sums.fill(0.0)
-        add_weighted_column_sums(x[rows], weight[rows], reference, group_sums)
-        add(group_sums, sums)
+    for start in range(0, n, ROWS_PER_SUM):
+        group = x[start : start + ROWS_PER_SUM]
+        m = group.shape[0]
+        for i in range(m):
+            weights[i].fill(weight[start + i])
+        tail = m // rows * rows
+        lanes = np.zeros((3, rows * c))
+        add_weighted_column_sums(
+            wide_view(group, rows), wide_view(weights[:m], rows), wide_reference, lanes
+        )
+        add_lanes(lanes, sums)
+        add_weighted_column_sums(group[tail:], weights[tail:m], reference, sums)
 
 
 @jit
 def add_exactly(sums, lost, k, j, value):
     """sums[k, j] += value; what the rounded sum lacks goes into lost[k, j]."""
-    lost[k, j] += formulas.rounding_error(sums[k, j], value)
-    sums[k, j] += value
+    total = sums[k, j] + value
+    if formulas.is_finite(total):
+        lost[k, j] += formulas.rounding_error(sums[k, j], value)
+    sums[k, j] = total
 
 
 @jit
 def add_stored_value(x, weight, j, reference, sums, lost):
-    """Add x, stored in column j: Σw, and Σw, Σw(x − reference), Σw(x − reference)² if not NaN."""
-    add_exactly(sums, lost, 0, j, weight)
+    """Add x, stored in column j: 1 and w, and if it is not NaN Σw, Σw(x − reference) and
+    Σw(x − reference)². Rows of weight 0 are none."""
+    if weight > 0.0:
+        sums[0, j] += 1.0
+        add_exactly(sums, lost, 1, j, weight)
     if x == x:
         deviation = x - reference[j]
-        add_exactly(sums, lost, 1, j, weight)
-        add_exactly(sums, lost, 2, j, weight * deviation)
-        add_exactly(sums, lost, 3, j, weight * deviation * deviation)
+        add_exactly(sums, lost, 2, j, weight)
+        add_exactly(sums, lost, 3, j, weight * deviation)
+        add_exactly(sums, lost, 4, j, weight * deviation * deviation)
 
 
 @jit
 def csr_sums(data, indices, indptr, weight, reference, sums):
-    """sums (4, c) = those of ``add_stored_value`` over the values stored by row."""
+    """sums (5, c) = those of ``add_stored_value`` over the values stored by row."""
     sums.fill(0.0)
     lost = np.zeros_like(sums)
     for i in range(weight.size):
         for k in range(indptr[i], indptr[i + 1]):
             add_stored_value(data[k], weight[i], indices[k], reference, sums, lost)
-    add(lost, sums)
+    add_lanes(lost, sums)
 
 
 @jit
 def csc_sums(data, indices, indptr, weight, reference, sums):
-    """sums (4, c) = those of ``add_stored_value`` over the values stored by column."""
+    """sums (5, c) = those of ``add_stored_value`` over the values stored by column."""
     sums.fill(0.0)
     lost = np.zeros_like(sums)
     for j in range(reference.size):
         for k in range(indptr[j], indptr[j + 1]):
             add_stored_value(data[k], weight[indices[k]], j, reference, sums, lost)
-    add(lost, sums)
+    add_lanes(lost, sums)
 
 
 @jit
-def first_values(x, reference):
-    """reference (c,) = the first value of each column that is not NaN, else 0.
+def first_values(x, weight, reference):
+    """reference (c,) = the first value of each column that is not NaN and has weight, else 0.
 
     Sums about it do not overflow where values near the largest float differ by little.
     """
     for j in range(x.shape[1]):
         reference[j] = 0.0
         for i in range(x.shape[0]):
-            if x[i, j] == x[i, j]:
+            if x[i, j] == x[i, j] and weight[i] > 0.0:
                 reference[j] = x[i, j]
                 break
 
@@ -224,6 +241,19 @@ def moments_from_sums(sums, reference, moments):
 
 
 @jit
+def squares_lose_digits(sums):
+    """Whether squares about the reference are more than 64 times those about the mean.
+
+    They cannot be where n rows weigh alike and the first n / 64 of them told the reference.
+    """
+    for j in range(sums.shape[1]):
+        weight, deviations, squares = sums[0, j], sums[1, j], sums[2, j]
+        if weight > 0.0 and squares > 64.0 * formulas.m2_about_mean(weight, deviations, squares):
+            return True
+    return False
+
+
+@jit
 def pilot_rows(n):
     """The first rows, whose mean is near enough to all n to be their reference."""
     return n // 64 + 1
@@ -233,15 +263,19 @@ def pilot_rows(n):
 def weighted_column_moments(x, weight, moments):
     """Moments of the columns of x (n, c), a weight (n,) each row; NaN is skipped.
 
-    Two passes: the pilot rows tell a reference near the mean, so that squares lose nothing.
+    The pilot rows may weigh nothing or be missing, and tell a reference far from the mean: then
+    the squares lose digits, and are taken again about the mean found.
     """
     pilot = pilot_rows(x.shape[0])
     reference = np.empty(x.shape[1])
     sums = np.empty((3, x.shape[1]))
-    first_values(x, reference)
+    first_values(x, weight, reference)
     weighted_column_sums(x[:pilot], weight[:pilot], reference, sums)
     shift_to_mean(reference, sums)
     weighted_column_sums(x, weight, reference, sums)
+    if squares_lose_digits(sums):
+        shift_to_mean(reference, sums)
+        weighted_column_sums(x, weight, reference, sums)
     moments_from_sums(sums, reference, moments)
 
 
@@ -276,26 +310,34 @@ def merge_moments(moments, other):
             for row in range(WEIGHT, M2 + 1):
                 moments[row, j] = other[row, j]
         elif weight_other > 0.0:
-            error = moments[MEAN_ERROR, j]
-            delta = (other[MEAN, j] - moments[MEAN, j]) + (other[MEAN_ERROR, j] - error)
-            step = formulas.mean_step(weight, weight_other, delta)
+            error, error_other = moments[MEAN_ERROR, j], other[MEAN_ERROR, j]
+            delta = (other[MEAN, j] - moments[MEAN, j]) + (error_other - error)
+            mean, mean_other = moments[MEAN, j], other[MEAN, j]
             m2, m2_other = moments[M2, j], other[M2, j]
             moments[M2, j] = formulas.merged_m2(weight, m2, weight_other, m2_other, delta)
             moments[WEIGHT, j] = weight + weight_other
-            set_mean(moments, j, moments[MEAN, j], error + step)
+            # From the heavier group the step is the smaller, and so is its rounding.
+            if weight >= weight_other:
+                step = formulas.mean_step(weight, mean, weight_other, mean_other, delta)
+                set_mean(moments, j, mean, error + step)
+            else:
+                step = formulas.mean_step(weight_other, mean_other, weight, mean, -delta)
+                set_mean(moments, j, mean_other, error_other + step)
 
 
 @jit
-def forget(moments, batch, momentum):
+def decay(moments, batch, momentum):
     """Give the batch (5, c) the weight ``momentum`` and decay that of moments (5, c) by the rest.
 
     Only in columns where the batch has values; merged afterwards, the two are an exponential
     average, whose start needs no correction because the weights are not assumed to sum to 1.
-    Cumulative statistics, of a weight above 1, count as an average that has forgotten its start.
+    Cumulative statistics count as an average that has forgotten its start: their weight is 1.
     """
     for j in range(moments.shape[1]):
         if batch[WEIGHT, j] > 0.0:
-            kept = (1.0 - momentum) / max(moments[WEIGHT, j], 1.0)
+            weight = moments[WEIGHT, j]
+            is_cumulative = weight == moments[COUNT, j] and weight > 0.0
+            kept = (1.0 - momentum) / (weight if is_cumulative else 1.0)
             moments[WEIGHT, j] *= kept
             moments[M2, j] *= kept
             batch[M2, j] *= momentum / batch[WEIGHT, j]

@@ -27,10 +27,14 @@ def is_finite(x):
 
 
 @jit
-def mean_step(weight_a, weight_b, delta):
-    """From the mean of group a to that of both, delta = mean_b − mean_a (Chan, Golub &
-    LeVeque 1983, equation 1.5a)."""
-    return delta * (weight_b / (weight_a + weight_b))
+def mean_step(weight_a, mean_a, weight_b, mean_b, delta):
+    """From the mean of group a to that of both (Chan, Golub & LeVeque 1983, equation 1.5a).
+
+    ``delta`` is mean_b − mean_a with all its digits; it overflows where the means are near the
+    largest float and of opposite sign.
+    """
+    share = weight_b / (weight_a + weight_b)
+    return mean_b * share - mean_a * share if is_infinite(delta) else delta * share
 
 
 @jit
