@@ -89,6 +89,19 @@ def large_rows(shape, names, repeat):
     yield "transform, ms", label, time_cells(transforms, 1, repeat)
 
 
+def careful_rows(shape, names, repeat):
+    """Rows of the fits that look at every value: with missing ones, and with weights."""
+    scalers = [name for name in names if name in able_to("fit_weighted")]
+    label = "{:,} × {:,} float32".format(*shape)
+    X = problems.normal_matrix(shape)
+    missing = problems.Problem(problems.with_missing(X))
+    prepared = {name: measures.fit(name, missing) for name in scalers}
+    yield "fit with 1 % missing, ms", label, time_cells(prepared, 1, repeat)
+    weighted = problems.Problem(X)
+    prepared = {name: measures.fit_weighted(name, weighted) for name in scalers}
+    yield "fit with weights, ms", label, time_cells(prepared, 1, repeat)
+
+
 def small_rows(names, repeat):
     problem = problems.Problem(problems.normal_matrix(problems.STREAM_SHAPE, np.float64))
     n, c = problems.BATCH_SHAPE
@@ -120,6 +133,8 @@ def memory_rows(names):
 def all_rows(names, divisor, repeat):
     for shape in problems.SHAPES:
         yield from large_rows(problems.shrunk(shape, divisor), names, repeat)
+    for shape in problems.CAREFUL_SHAPES:
+        yield from careful_rows(problems.shrunk(shape, divisor), names, repeat)
     yield from small_rows(names, repeat)
     if divisor == 1:
         yield from memory_rows(names)

@@ -47,13 +47,16 @@ class Contender:
 
 
 class Scaler(Contender):
-    """An estimator with StandardScaler's methods."""
+    """An estimator with StandardScaler's methods, which takes missing values and weights."""
 
     def __init__(self):
         self.model = self.estimator()
 
     def fit(self, X):
         self.model = self.estimator().fit(X)
+
+    def fit_weighted(self, X, sample_weight):
+        self.model = self.estimator().fit(X, sample_weight=sample_weight)
 
     def partial_fit(self, X):
         self.model.partial_fit(X)

@@ -36,6 +36,15 @@ def fit(name, problem):
     return Measure(partial(contender.fit, X), _statistics_error(contender, problem))
 
 
+def fit_weighted(name, problem):
+    """Learn the statistics of all rows, each of weight 2."""
+    contender = CONTENDERS[name]()
+    weight = np.full(len(problem.X), 2.0)
+    contender.fit_weighted(problem.X, weight)
+    error = _statistics_error(contender, problem)
+    return Measure(partial(contender.fit_weighted, problem.X, weight), error)
+
+
 def partial_fit(name, problem):
     """Learn the statistics of one more batch."""
     contender = CONTENDERS[name]()
