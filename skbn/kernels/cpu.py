@@ -287,8 +287,10 @@ def column_moments(x, moments):
     largest float overflowed, the sums tell, and the rows are read again.
     """
     pilot = pilot_rows(x.shape[0])
-    reference = np.zeros(x.shape[1])
+    reference = np.empty(x.shape[1])
     sums = np.empty((3, x.shape[1]))
+    for j in range(x.shape[1]):
+        reference[j] = x[0, j]
     column_sums(x[:pilot], reference, sums)
     shift_to_mean(reference, sums)
     column_sums(x, reference, sums)
