@@ -110,16 +110,29 @@ def column_sums(x, reference, sums):
 def add_weighted_column_sums(x, weights, reference, sums):
     """sums (3, c) += Σw, Σw(x − reference), Σw(x − reference)² over the x that are not NaN.
 
-    x and weights are of shape (n, c).
+    x and weights are of shape (n, c). In four streams: weights on 1,000,000x100 took 30 ms in
+    one, 19 in four; 11 without weights.
     """
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            present = x[i, j] == x[i, j]
-            w = weights[i, j] if present else 0.0
-            deviation = x[i, j] - reference[j] if present else 0.0
+    n, c = x.shape
+    m = stream_length(n, 4)
+    for i in range(m):
+        for j in range(c):
+            r = reference[j]
+            x0, x1, x2, x3 = x[i, j], x[i + m, j], x[i + 2 * m, j], x[i + 3 * m, j]
+            w0, d0 = formulas.present(x0, weights[i, j]), formulas.present(x0, x0 - r)
+            w1, d1 = formulas.present(x1, weights[i + m, j]), formulas.present(x1, x1 - r)
+            w2, d2 = formulas.present(x2, weights[i + 2 * m, j]), formulas.present(x2, x2 - r)
+            w3, d3 = formulas.present(x3, weights[i + 3 * m, j]), formulas.present(x3, x3 - r)
+            sums[0, j] += w0 + w1 + w2 + w3
+            sums[1, j] += w0 * d0 + w1 * d1 + w2 * d2 + w3 * d3
+            sums[2, j] += w0 * d0 * d0 + w1 * d1 * d1 + w2 * d2 * d2 + w3 * d3 * d3
+    for i in range(4 * m, n):
+        for j in range(c):
+            w = formulas.present(x[i, j], weights[i, j])
+            d = formulas.present(x[i, j], x[i, j] - reference[j])
             sums[0, j] += w
-            sums[1, j] += w * deviation
-            sums[2, j] += w * deviation * deviation
+            sums[1, j] += w * d
+            sums[2, j] += w * d * d
 
 
 @jit

@@ -27,6 +27,12 @@ def is_finite(x):
 
 
 @jit
+def present(x, value):
+    """The value where x is there, 0 where x is NaN."""
+    return value if x == x else 0.0
+
+
+@jit
 def mean_step(weight_a, mean_a, weight_b, mean_b, delta):
     """From the mean of group a to that of both (Chan, Golub & LeVeque 1983, equation 1.5a).
 
