@@ -7,14 +7,14 @@ from conftest import ROOT
 
 LAYERS = [
     {"compile"},
-    {"formulas"},
+    {"formulas", "layout"},
     {"cpu"},
     {"_chunks", "_device"},
     {"_moments"},
     {"_validation"},
     {"_normalizer", "_show_versions"},
 ]
-WITHOUT_SKLEARN = {"formulas", "compile", "cpu", "_chunks", "_moments"}
+WITHOUT_SKLEARN = {"formulas", "layout", "compile", "cpu", "_chunks", "_moments"}
 FILES = sorted(p for p in ROOT.glob("skbn/**/*.py") if p.name != "__init__.py")
 
 

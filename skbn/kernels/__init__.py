@@ -1,1 +1,1 @@
-"""Compiled loops: ``formulas`` holds the mathematics, ``cpu`` the loops over arrays."""
+"""Compiled loops: ``formulas`` holds the mathematics, ``cpu`` the loops, ``layout`` their order."""

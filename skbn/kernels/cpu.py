@@ -9,52 +9,11 @@ import numpy as np
 
 from . import formulas
 from .compile import jit
+from .layout import repeated, rows_per_vector, stream_length, wide_view
 
 COUNT, WEIGHT, MEAN, MEAN_ERROR, M2 = range(5)
 
-# Rows of a narrow array are joined until they fill this many lanes: 33,000,000x3 float32 took
-# 11.7 times the time of a pure read without, 1.1 times with.
-LANES = 128
-
 ROWS_PER_SUM = 512
-
-
-@jit
-def rows_per_vector(n, c):
-    """How many rows of a C-contiguous (n, c) array the loops treat as one wide row."""
-    rows = 1
-    while rows * c < LANES and 8 * rows <= n:
-        rows *= 2
-    return rows
-
-
-@jit
-def wide_view(x, rows):
-    """The first rows of x (n, c), ``rows`` at a time: a view (n // rows, rows * c)."""
-    n_wide = x.shape[0] // rows
-    return x[: n_wide * rows].reshape(n_wide, rows * x.shape[1])
-
-
-@jit
-def repeated(vector, times):
-    """The vector, ``times`` times end to end."""
-    c = vector.size
-    out = np.empty(times * c)
-    for i in range(times):
-        for j in range(c):
-            out[i * c + j] = vector[j]
-    return out
-
-
-@jit
-def stream_length(n, streams):
-    """Rows of each of so many equal streams in n rows; some rows at the end belong to none.
-
-    One stream of rows is bound by the latency of memory: sums over 400 MB took 14 to 27 ms in
-    one stream or in neighbouring rows, 10.4 ms in streams far apart, the time of a bare read.
-    An odd number keeps streams out of each other's cache sets (4,000,000x8: 4.0 against 3.2 ms).
-    """
-    return max((n // streams - 1) | 1, 0)
 
 
 @jit
