@@ -128,7 +128,7 @@ def feature_names(identity, mask):
 def levels_below_caller():
     """The ``stacklevel`` by which a warning points at the code that called us or scikit-learn."""
     frame, level = inspect.currentframe().f_back, 1
-    while frame and frame.f_globals["__name__"].partition(".")[0] in ("skbn", "sklearn"):
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in ("skbn", "sklearn"):
         frame, level = frame.f_back, level + 1
     return level
 
