@@ -19,8 +19,9 @@ from .kernels import cpu
 # with twice as much; transform was fastest with this.
 BLOCK_ELEMENTS = 1 << 20
 
-# A column of a Fortran-ordered matrix is a block of its own from this many rows on; a shorter
-# one costs more in calls than copying it into C order does.
+# A column of a Fortran-ordered matrix is a block of its own from this many rows on; below, calls
+# cost more than a copy in C order. 50 columns of 2048 rows: 0.37 ms so, 0.30 copied; of 4096: 0.46
+# so, 0.60 copied.
 MIN_COLUMN_ROWS = 1 << 12
 
 # Columns of a block are read once, its table of statistics is written once: a block of few rows

@@ -19,7 +19,7 @@ IDENTITY = ("n_features_in_", "feature_names_in_")
 def is_plain(X):
     """Whether X is an array in which scikit-learn's validation would find nothing to change.
 
-    That takes 52 µs, as long as all else in ``partial_fit`` of 256x100.
+    That takes 52 µs; all of ``partial_fit`` of 256x100 without it takes 94.
     """
     return (
         type(X) is np.ndarray

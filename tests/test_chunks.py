@@ -137,7 +137,8 @@ def test_normalize_writes_every_block(layout, dtype, in_place, n_threads, monkey
     expected = ((X.astype(np.longdouble) - mean) * scale + offset).astype(dtype)
     assert len(_chunks.blocks(X)) >= 6
     assert _chunks.normalize(X, mean, scale, offset, out) == 0
-    np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-6)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(out, expected, rtol=8 * eps, atol=8 * eps)
 
 
 def test_one_block_starts_no_thread(run_python):

@@ -116,7 +116,7 @@ class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
 
     def _validate_changed_params(self):
         """Validate what was set since: ``fit_context`` leaves a fitted estimator alone."""
-        # Comparing takes 1 µs; validating takes as long as all else on a batch of 256x100.
+        # Comparing takes 1.6 µs, validating 39 of a call that takes 94 without.
         validated = getattr(self, "_validated_params", None)
         if validated is None or any(
             a is not b for a, b in zip(validated, self._params(), strict=True)
