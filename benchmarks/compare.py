@@ -2,28 +2,23 @@
 
 import argparse
 import tempfile
-import time
-import timeit
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from platform import python_version
-from statistics import median
 
 import numpy as np
-from suite import N_THREADS, fresh, measures, problems
+from suite import fresh, measures, problems
 from suite.contenders import CONTENDERS, able_to
-
-import skbn
-
-LIBRARIES = ("numpy", "numba", "scikit-learn", "torch", "scikit-learn-intelex")
+from suite.side_by_side import (
+    interleaved_medians,
+    is_installed,
+    print_footer,
+    print_header,
+    print_row,
+    rounded,
+)
 
 # Calls of microseconds: how many to a sample, and samples for each one of a large call.
 SMALL_CALLS = 50
 SMALL_REPEATS = 10
-
-# PyTorch's threads and oneDAL's spin for a while after a call: what came next on 1,000,000x100,
-# skbn or oneDAL, took 20 ms instead of 15.
-REST_SECONDS = 0.02
 
 
 def arguments():
@@ -32,36 +27,6 @@ def arguments():
     parser.add_argument("--repeat", type=int, default=7, help="samples of each large call")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     return parser.parse_args()
-
-
-def is_installed(name):
-    try:
-        CONTENDERS[name]()
-    except NotImplementedError:
-        return False
-    return True
-
-
-def versions():
-    for library in LIBRARIES:
-        try:
-            yield f"{library} {version(library)}"
-        except PackageNotFoundError:
-            yield f"no {library}"
-
-
-def rounded(number, digits):
-    return np.format_float_positional(number, digits, fractional=False, trim="-")
-
-
-def interleaved_medians(calls, number, repeat):
-    """Median seconds of each call, taken in turns so that noise hits all alike."""
-    samples = {name: [] for name in calls}
-    for _ in range(repeat):
-        for name, call in calls.items():
-            time.sleep(REST_SECONDS)
-            samples[name].append(timeit.timeit(call, number=number) / number)
-    return {name: median(seconds) for name, seconds in samples.items()}
 
 
 def time_cells(prepared, number, repeat):
@@ -122,7 +87,8 @@ def memory_rows(names):
         fresh.write_matrix(path, shape)
         for method, output in (("fit", 0.0), ("transform", path.stat().st_size / 1e6)):
             megabytes = {
-                name: fresh.peak_anonymous_megabytes(method, name, path, shape[1]) - output
+                name: fresh.peak_anonymous_megabytes("memory", method, name, path, shape[1])
+                - output
                 for name in names
                 if name in able_to(method)
             }
@@ -142,14 +108,12 @@ def all_rows(names, divisor, repeat):
 
 def main():
     options = arguments()
-    names = [n for n in CONTENDERS if n in {"skbn", *options.contenders} and is_installed(n)]
-    print("| measure | shape |", *(f"{name} |" for name in names))
-    print("|---|---|", "---:|" * len(names), sep="")
+    wanted = {"skbn", *options.contenders}
+    names = [n for n in CONTENDERS if n in wanted and is_installed(CONTENDERS[n])]
+    print_header("measure", "shape", *names)
     for measure, label, cells in all_rows(names, options.rows_divisor, options.repeat):
-        texts = (f"{cells.get(name, '–')} |" for name in names)
-        print(f"| {measure} | {label} |", *texts, flush=True)
-    python = f"Python {python_version()}, skbn {skbn.__version__}"
-    print(f"\n{N_THREADS} threads; {python}, {', '.join(versions())}")
+        print_row(measure, label, *(cells.get(name, "–") for name in names))
+    print_footer()
 
 
 if __name__ == "__main__":

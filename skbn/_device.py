@@ -1,5 +1,23 @@
 """Where the computing is done: the only place that asks for CUDA."""
 
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+
+from .kernels import cpu
+
+
+class Device(NamedTuple):
+    """What a network computes with: array functions, kernels and the product of matrices."""
+
+    xp: ModuleType
+    kernels: ModuleType
+    dot: callable
+
+
+CPU = Device(np, cpu, np.dot)
+
 
 def check_device(device):
     """Raise unless estimators can compute on ``device``: "cpu", "auto" or "cuda"."""
@@ -7,6 +25,12 @@ def check_device(device):
         raise RuntimeError(
             "device='cuda' is not available: skbn computes on the CPU. Pass device='cpu' or 'auto'."
         )
+
+
+def device_of(name):
+    """The Device that the parameter ``device`` of an estimator names."""
+    check_device(name)
+    return CPU
 
 
 def describe_cuda():

@@ -56,8 +56,13 @@ class RunningMoments:
         X : ndarray or sparse array of shape (n, c), real
         sample_weight : ndarray of shape (n,), float64, or None
         """
-        table = (_sparse_table if sparse.issparse(X) else _dense_table)(X, sample_weight)
-        return cls(table, is_weighted=sample_weight is not None)
+        table_of = _sparse_table if sparse.issparse(X) else _dense_table
+        moments = cls(table_of(X, sample_weight), is_weighted=sample_weight is not None)
+        if moments.is_finite():
+            return moments
+        # Finite values too, whose sums or differences overflow.
+        table = table_of(X * 2.0**-64, sample_weight)
+        return cls(table, is_weighted=moments.is_weighted).scaled(2.0**64)
 
     def merge(self, *others):
         """Of the rows of self and the others: exact, whatever the order of merging."""

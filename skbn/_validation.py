@@ -7,11 +7,21 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import assert_all_finite, check_array
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
+from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
+from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
+from sklearn.utils.optimize import _check_optimize_result as check_optimize_result
 from sklearn.utils.validation import FLOAT_DTYPES, _check_sample_weight, validate_data
 
-__all__ = ["Interval", "StrOptions", "fit_context"]
+__all__ = [
+    "Interval",
+    "Options",
+    "StrOptions",
+    "check_optimize_result",
+    "check_partial_fit_first_call",
+    "fit_context",
+]
 
 IDENTITY = ("n_features_in_", "feature_names_in_")
 
@@ -182,3 +192,8 @@ def per_feature(name, value, default, n_features):
     if not np.isfinite(array).all():
         raise ValueError(f"{expected} and finite, got {value!r}.")
     return np.full(n_features, array) if array.ndim == 0 else array
+
+
+def lbfgs_print_option(verbose):
+    """The option by which L-BFGS prints, where SciPy still knows it."""
+    return _get_additional_lbfgs_options_dict("iprint", 1 if verbose else -1)

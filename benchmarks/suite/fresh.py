@@ -31,6 +31,18 @@ BatchNormalizer().fit(X)
 print(perf_counter() - start)
 """
 
+MLP_FIRST_FIT_SECONDS = """
+import numpy as np, warnings
+from time import perf_counter
+from skbn import BatchNormMLPClassifier
+warnings.simplefilter("ignore")
+X = np.arange(256, dtype=np.float32).reshape(64, 4)
+y = np.arange(64) % 2
+start = perf_counter()
+BatchNormMLPClassifier(max_iter=2).fit(X, y)
+print(perf_counter() - start)
+"""
+
 
 def command(*arguments, **variables):
     """What subprocess takes to run Python on the arguments with the path of this process."""
@@ -67,11 +79,11 @@ def anonymous_bytes(pid):
     return 1024 * int(line.split()[1])
 
 
-def peak_anonymous_megabytes(method, contender, path, n_columns):
-    """How far the anonymous memory of a warm process rises in a call on a memory map."""
-    arguments = ("-m", f"{__package__}.memory", method, contender, str(path), str(n_columns))
+def peak_anonymous_megabytes(module, *arguments):
+    """How far the anonymous memory of a process rises after its module has said that it is warm."""
+    run = command("-m", f"{__package__}.{module}", *map(str, arguments))
     pipe = subprocess.PIPE
-    with subprocess.Popen(**command(*arguments), stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(**run, stdin=pipe, stdout=pipe, text=True) as process:
         if not process.stdout.readline():
             raise ChildProcessError(f"{process.args} failed")
         peak = before = anonymous_bytes(process.pid)

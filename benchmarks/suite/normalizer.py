@@ -145,7 +145,8 @@ class FitMemory(_MemoryMap):
         self.contender.fit(self.load())
 
     def track_anonymous_megabytes(self, contender):
-        return fresh.peak_anonymous_megabytes("fit", contender, self.path, MEMORY_MAP_SHAPE[1])
+        arguments = "fit", contender, self.path, MEMORY_MAP_SHAPE[1]
+        return fresh.peak_anonymous_megabytes("memory", *arguments)
 
     track_anonymous_megabytes.unit = "MB"
 

@@ -1,5 +1,5 @@
 """BatchNormalizer, the scikit-learn face of running statistics."""
 
-from .normalizer import BatchNormalizer
+from .normalizer import BatchNormalizer, fitted_normalizer
 
-__all__ = ["BatchNormalizer"]
+__all__ = ["BatchNormalizer", "fitted_normalizer"]

@@ -362,3 +362,14 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         tags.input_tags.sparse = not self.with_mean
         tags.transformer_tags.preserves_dtype = ["float64", "float32", "float16"]
         return tags
+
+
+def fitted_normalizer(moments, identity=None, **parameters):
+    """A BatchNormalizer of the parameters, fitted to the moments.
+
+    ``identity`` holds ``n_features_in_``, and ``feature_names_in_`` where there are names.
+    """
+    normalizer = BatchNormalizer(**parameters)
+    n_features = moments.table.shape[1]
+    identity = {"n_features_in_": n_features} if identity is None else identity
+    return normalizer._commit(moments, identity, normalizer._gamma_and_beta(n_features))

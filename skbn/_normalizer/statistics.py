@@ -92,6 +92,7 @@ class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
         seen = RunningMoments.empty(X.shape[1]) if seen is None else seen
         moments = seen.merge(batch) if self.momentum is None else seen.forget(batch, self.momentum)
         self._refuse_weights_below_ddof(moments, X.shape[0])
+        self._warn_of_squashed_features(moments, identity)
         self._commit(moments, identity, gamma_and_beta)
         context.call_on_fit_task_end(**task, reconstruction_attributes={})
         return self
@@ -155,8 +156,6 @@ class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
         moments = RunningMoments.of(X, weights)
         if not moments.is_finite():
             _validation.refuse_infinity(self, X)
-            # The values are finite, their sums or differences were not.
-            moments = RunningMoments.of(X * 2.0**-64, weights).scaled(2.0**64)
         return moments
 
     def _refuse_weights_below_ddof(self, moments, n_rows):
@@ -175,7 +174,6 @@ class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
         count, mean, var = moments.count, moments.mean, moments.variance(self.ddof)
         # An average forgets rows, and is computed to the last digits: no bound that grows with n.
         scale = scale_of(count if self.momentum is None else 1, mean, var, self.epsilon)
-        self._warn_of_squashed_features(var, identity)
         n_samples_seen = count[0] if (count == count[0]).all() else count
         mean = mean if self.with_mean or self.with_std else None
         var, scale = (var, scale) if self.with_std else (None, None)
@@ -195,9 +193,10 @@ class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
         )
         return self
 
-    def _warn_of_squashed_features(self, var, identity):
+    def _warn_of_squashed_features(self, moments, identity):
         if not (self.epsilon and self.with_std):
             return
+        var = moments.variance(self.ddof)
         squashed = (var < self.epsilon) & (var > 0)
         if squashed.any():
             names = _validation.feature_names(identity, squashed)

@@ -7,9 +7,9 @@ whole arrays, whose error messages alone add 2 s to the compilation of the first
 
 import numpy as np
 
-from . import formulas
-from .compile import jit
-from .layout import repeated, rows_per_vector, stream_length, wide_view
+from .. import formulas
+from ..compile import jit
+from ..layout import repeated, rows_per_vector, stream_length, wide_view
 
 COUNT, WEIGHT, MEAN, MEAN_ERROR, M2 = range(5)
 

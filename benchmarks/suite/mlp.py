@@ -1,0 +1,127 @@
+"""asv benchmarks of BatchNormMLPClassifier and its contenders."""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from . import fresh, mlp_measures
+from .mlp_contenders import CONTENDERS
+from .mlp_problems import MEMORY_SHAPE, N_MEMORY_ROWS, SHAPES, problem
+from .problems import ROWS_DIVISOR
+
+STEP_SHAPES = ("20-32-2", "100-512-512-512-10")
+
+# A smoke test makes do with little: each of the combinations costs it a process.
+SHAPE_NAMES, REPEAT = (tuple(SHAPES), 3) if ROWS_DIVISOR == 1 else (STEP_SHAPES, 1)
+
+
+@cache
+def fitted(name, shape):
+    """Cached, because asv calls ``setup`` again before every sample."""
+    return mlp_measures.fitted(name, problem(shape))
+
+
+class _Shapes:
+    params = (tuple(CONTENDERS), SHAPE_NAMES)
+    param_names = ("contender", "shape")
+    timeout = 600
+
+    def setup(self, contender, shape):
+        self.problem = problem(shape)
+        self.contender = fitted(contender, shape)
+
+
+class _Training(_Shapes):
+    def epoch(self, name):
+        return mlp_measures.epochs({name: self.contender}, self.problem, REPEAT)[name]
+
+
+class MLPEpoch(_Training):
+    """The fit by its epochs, and an epoch without what a fit does before and after."""
+
+    def track_fit_milliseconds_per_epoch(self, contender, _):
+        return 1e3 * self.epoch(contender).fit
+
+    def track_epoch_milliseconds(self, contender, _):
+        return 1e3 * self.epoch(contender).alone
+
+    track_fit_milliseconds_per_epoch.unit = track_epoch_milliseconds.unit = "ms"
+
+
+class MLPStep(_Training):
+    """A step without its matrix products: of a small network, and as a share of a large one."""
+
+    params = (tuple(CONTENDERS), STEP_SHAPES)
+
+    def track_microseconds_outside_gemms(self, contender, _):
+        return 1e6 * self.epoch(contender).outside_gemms / self.problem.shape.n_steps
+
+    track_microseconds_outside_gemms.unit = "µs"
+
+    def track_share_outside_gemms(self, contender, _):
+        epoch = self.epoch(contender)
+        return epoch.outside_gemms / epoch.alone
+
+    track_share_outside_gemms.unit = "of the step"
+
+
+class MLPPredictProba(_Shapes):
+    number = 1
+    repeat = (3, 100, 5.0)
+    warmup_time = 0.1
+
+    def setup(self, contender, shape):
+        super().setup(contender, shape)
+        self.call = mlp_measures.predict_proba(self.contender, self.problem)
+
+    def time_predict_proba(self, *_):
+        self.call()
+
+
+class MLPPredictProbaOneRow(_Shapes):
+    number = 1
+    repeat = (100, 5000, 2.0)
+    warmup_time = 0.1
+
+    def setup(self, contender, shape):
+        super().setup(contender, shape)
+        self.call = mlp_measures.predict_proba_one_row(self.contender, self.problem)
+
+    def time_predict_proba_one_row(self, *_):
+        self.call()
+
+
+class MLPMemory:
+    """Anonymous memory of a fit on a float32 memory map of 157 MB, whose pages do not count."""
+
+    params = (tuple(name for name in CONTENDERS if name.endswith("float32")),)
+    param_names = ("contender",)
+    timeout = 300
+
+    def track_anonymous_megabytes(self, contender):
+        CONTENDERS[contender](SHAPES[MEMORY_SHAPE])
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "X"
+            n_rows = N_MEMORY_ROWS // ROWS_DIVISOR
+            fresh.write_matrix(path, (n_rows, SHAPES[MEMORY_SHAPE].units[0]))
+            return fresh.peak_anonymous_megabytes("mlp_memory", contender, path)
+
+    track_anonymous_megabytes.unit = "MB"
+
+
+class MLPCompilation:
+    """First fit of a process, without and with the machine code of an earlier process."""
+
+    params = (("cold", "cached"),)
+    param_names = ("cache",)
+    timeout = 300
+
+    def setup_cache(self):
+        with tempfile.TemporaryDirectory() as folder:
+            script = fresh.MLP_FIRST_FIT_SECONDS
+            return {c: fresh.number_printed(script, NUMBA_CACHE_DIR=folder) for c in self.params[0]}
+
+    def track_compile_seconds(self, seconds, cache):
+        return seconds[cache]
+
+    track_compile_seconds.unit = "s"

@@ -1,0 +1,79 @@
+"""Losses and the output activations that belong to them."""
+
+import numpy as np
+from scipy.special import expit
+
+
+def softmax(logits):
+    """Turn logits (n, k) into probabilities, in place."""
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=1, keepdims=True)
+
+
+# In place, for inference: NumPy and SciPy alone, so that a first prediction compiles nothing.
+OUTPUT_ACTIVATIONS = {
+    "identity": lambda logits: None,
+    "logistic": lambda logits: expit(logits, out=logits),
+    "softmax": softmax,
+    "exp": lambda logits: np.exp(logits, out=logits),
+}
+
+
+class Loss:
+    """A loss of one batch.
+
+    Called with logits (n, k), which it may overwrite, targets and the shares w/Σw (n,) of the
+    rows, it returns the loss, summed over outputs, and writes its gradient with respect to the
+    logits into delta (n, k).
+    """
+
+    # The loss that is reported is this many times the one that is descended.
+    reported_share = 1.0
+
+    def __init__(self, device, dtype, label_smoothing=0.0):
+        self.device = device
+        self.smoothing = label_smoothing
+        self.eps = float(np.finfo(dtype).eps)
+
+
+class SoftmaxCrossEntropy(Loss):
+    """For one label of several classes; targets are labels (n,)."""
+
+    def __call__(self, logits, label, share, delta):
+        kernels = self.device.kernels
+        kernels.shift_to_max(logits, logits)
+        self.device.xp.exp(logits, out=delta)
+        return kernels.softmax_cross_entropy(logits, label, share, self.smoothing, self.eps, delta)
+
+
+class BinaryCrossEntropy(Loss):
+    """For two classes, and for several labels at once; targets (n, k) are 0 or 1."""
+
+    def __call__(self, logits, target, share, delta):
+        expit(logits, out=delta)
+        return self.device.kernels.binary_cross_entropy(
+            delta, target, share, self.smoothing, self.eps, delta
+        )
+
+
+class SquaredError(Loss):
+    """Half the squared error; targets (n, k).
+
+    The sum over outputs is descended, as by scikit-learn, which reports their mean.
+    """
+
+    def __init__(self, device, dtype, n_outputs):
+        super().__init__(device, dtype)
+        self.reported_share = 1.0 / n_outputs
+
+    def __call__(self, logits, target, share, delta):
+        return self.device.kernels.squared_error(logits, target, share, delta)
+
+
+class PoissonDeviance(Loss):
+    """Half the Poisson deviance, with the exponential as output activation; targets (n, k)."""
+
+    def __call__(self, logits, target, share, delta):
+        self.device.xp.exp(logits, out=delta)
+        return self.device.kernels.poisson_deviance(delta, target, share, delta)

@@ -1,0 +1,6 @@
+"""Multi-layer perceptrons with batch normalization, the scikit-learn face of training."""
+
+from .classifier import BatchNormMLPClassifier
+from .regressor import BatchNormMLPRegressor
+
+__all__ = ["BatchNormMLPClassifier", "BatchNormMLPRegressor"]

@@ -1,0 +1,269 @@
+"""What the classifier and the regressor share: parameters, fit, and the fitted network."""
+
+from copy import copy
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .. import _validation
+from .._moments import RunningMoments
+from .._normalizer import fitted_normalizer
+from .._training import EpochTasks
+from .._validation import Interval, Options, StrOptions, fit_context
+from .fitting import Fitting
+from .recalibration import recalibrated
+from .state import folded_from, hidden_units, inference_of
+
+SOLVERS_WITH_BATCHES = ("sgd", "adam", "adamw")
+SCHEDULES = {"constant", "invscaling", "adaptive", "cosine"}
+
+
+class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
+    """A multi-layer perceptron with batch normalization."""
+
+    _parameter_constraints = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam", "adamw"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(SCHEDULES)],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "batch_norm": ["boolean"],
+        "batch_norm_momentum": [Interval(Real, 0, 1, closed="right")],
+        "batch_norm_epsilon": [Interval(Real, 0, None, closed="neither")],
+        "virtual_batch_size": [None, Interval(Integral, 2, None, closed="left")],
+        "normalize_inputs": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "dtype": [StrOptions({"float32", "float64", "input"})],
+        "device": [StrOptions({"cpu", "cuda", "auto"})],
+    }
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Train on X and y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The rows to train on.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, an indicator matrix of labels, or target values.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, in the loss and in the batch statistics alike; not negative.
+
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Rows to validate on after every epoch. With ``early_stopping=True`` they take the
+            place of the rows that would be split off; else they are scored and stop nothing.
+
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Labels or target values of X_val.
+
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the rows of X_val.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument or a parameter is not as described, or if training diverges. The
+            fitted attributes are then as before.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    def _fit(self, X, y, sample_weight, held_out, is_incremental=False, **first_call):
+        """Train a copy, then take over what it has become."""
+        model = copy(self)
+        is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
+        self._refuse_parameters(is_incremental)
+        if is_incremental:
+            model._begin_stream(y, **first_call)
+        X, y_checked = model._validate_input(X, y, is_incremental, is_first)
+        weight = _validation.validate_weights(sample_weight, X)
+        model._refuse_no_weight(weight)
+        model._random_state = check_random_state(self.random_state)
+        model.n_layers_ = len(hidden_units(self)) + 2
+        targets, loss_weight = model._learn_targets(
+            y_checked, weight, model._compute_dtype(X), is_first, is_incremental
+        )
+        model._learn_inputs(X, weight, goes_on=is_incremental and not is_first)
+        held_out = model._validate_held_out(*held_out)
+        fitting = Fitting(
+            model, is_first, is_incremental, X, targets, weight, loss_weight, held_out
+        )
+        context = self._init_callback_context(max_subtasks=1 if is_incremental else self.max_iter)
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+        task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
+        context.call_on_fit_task_begin(**task)
+        fitting.run(EpochTasks(context, task, fitting.attributes))
+        self._commit(fitting.attributes())
+        context.call_on_fit_task_end(**task, reconstruction_attributes={})
+        return self
+
+    def _commit(self, attributes):
+        """Become what the attributes say, after all that could be refused."""
+        own = {"_callback_fit_ctx", "_skl_callbacks_to_teardown"}
+        for name in set(vars(self)) - set(attributes) - own:
+            delattr(self, name)
+        vars(self).update(attributes)
+
+    def _refuse_parameters(self, is_incremental):
+        """Raise where parameters, each as described, do not go together."""
+        if is_incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if self.solver == "lbfgs" and (self.dropout or self.virtual_batch_size):
+            raise ValueError(
+                "solver='lbfgs' needs the same loss at every call: dropout must be 0 and "
+                f"virtual_batch_size None, got {self.dropout} and {self.virtual_batch_size}."
+            )
+
+    def _refuse_no_weight(self, weight):
+        if weight is not None and not weight.any():
+            raise ValueError("sample_weight sums to 0, expected a positive sum.")
+
+    def _compute_dtype(self, X):
+        return X.dtype if self.dtype == "input" else np.dtype(self.dtype)
+
+    def _validate_X_y(self, X, y, reset, **checks):
+        return _validation.validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=reset,
+            **checks,
+        )
+
+    def _learn_inputs(self, X, weight, goes_on):
+        """Set input_norm_ to the exact statistics of X, or of all that was seen."""
+        known = getattr(self, "input_norm_", None)
+        if not self.normalize_inputs:
+            self.input_norm_ = None
+            return
+        moments = RunningMoments.of(X, weight)
+        if goes_on and known is not None:
+            moments = known._seen().merge(moments)
+        self.input_norm_ = fitted_normalizer(moments, _validation.identity(self))
+
+    def _validate_held_out(self, X_val, y_val, sample_weight_val):
+        """The rows to validate on as (X, targets, weight), or None."""
+        if X_val is None and y_val is None:
+            return None
+        if X_val is None or y_val is None:
+            raise ValueError("X_val and y_val must be given together.")
+        try:
+            X, y = self._validate_X_y(X_val, y_val, reset=False, **self._y_checks)
+            weight = _validation.validate_weights(sample_weight_val, X)
+            return X, self._encode(y, self._compute_dtype(X)), weight
+        except ValueError as error:
+            raise ValueError(f"X_val, y_val, sample_weight_val: {error}") from error
+
+    def recalibrate(self, X, sample_weight=None):
+        """Set the statistics of the hidden layers to those of other rows.
+
+        Weights, γ, β and ``input_norm_`` stay: precise batch normalization (Wu & Johnson,
+        arXiv:2105.07576, section 3), and on the rows of another domain adaptive batch
+        normalization (Li et al., arXiv:1603.04779).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            At least two rows.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        self : object
+            The estimator with new ``batch_norms_``.
+
+        Raises
+        ------
+        ValueError
+            If there are no batch-normalized layers, or a single row.
+        """
+        check_is_fitted(self)
+        X = self._validate_X(X)
+        weight = _validation.validate_weights(sample_weight, X)
+        self._refuse_no_weight(weight)
+        self.batch_norms_ = recalibrated(self, X, weight)
+        return self
+
+    def _validate_X(self, X):
+        """X as prediction takes it; scikit-learn's validation only where it has work to do."""
+        if _validation.is_plain(X) and _validation.identity(self) == {"n_features_in_": X.shape[1]}:
+            with np.errstate(over="ignore", invalid="ignore"):
+                if np.isfinite(X.sum()):
+                    return X
+        return _validation.validate_data(
+            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
+        )
+
+    def _inference(self):
+        """The folded network; made anew when a fitted attribute was replaced."""
+        parts = folded_from(self)
+        known, network = getattr(self, "_folded", ((), None))
+        if len(known) == len(parts) and all(a is b for a, b in zip(known, parts, strict=True)):
+            return network
+        self._folded = parts, inference_of(self)
+        return self._folded[1]
+
+    def _outputs(self, X):
+        """What the network gives for the rows of X, (n, n_outputs) in the compute dtype."""
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        return self._inference()(self._validate_X(X))
+
+    def _check_solver(self):
+        if self.solver not in SOLVERS_WITH_BATCHES:
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. "
+                f"{self.solver} is not stochastic."
+            )
+        return True
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        state.pop("_folded", None)
+        return state
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "coefs_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,36 @@
+"""Stock scikit-learn estimators with every normalization folded in."""
+
+import numpy as np
+
+from .._training.history import ATTRIBUTES
+from .state import folded_layers
+
+# What scikit-learn's estimators do not know, and what comes nearest for going on to train.
+NEAREST = {"solver": {"adamw": "adam"}, "learning_rate": {"cosine": "constant"}}
+COPIED = ("classes_", "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_")
+COPIED += ("out_activation_", "_label_binarizer", "_random_state", *ATTRIBUTES.values())
+
+
+def to_stock(estimator, stock_class):
+    """A fitted ``stock_class`` whose predictions are those of the estimator."""
+    known = stock_class().get_params()
+    parameters = {k: v for k, v in estimator.get_params(deep=False).items() if k in known}
+    for name, nearest in NEAREST.items():
+        parameters[name] = nearest.get(parameters[name], parameters[name])
+    stock = stock_class(**parameters)
+    layers = _layers(estimator)
+    fitted = vars(estimator)
+    vars(stock).update({name: fitted[name] for name in COPIED if name in fitted})
+    stock.coefs_ = [weight for weight, _ in layers]
+    stock.intercepts_ = [bias for _, bias in layers]
+    return stock
+
+
+def _layers(estimator):
+    """The folded layers in float64, the normalization of X in the first of them."""
+    layers = folded_layers(estimator, np.float64)
+    if estimator.input_norm_ is not None:
+        scale, shift = estimator.input_norm_.fold()
+        weight, bias = layers[0]
+        layers[0] = weight * scale[:, None], bias + shift @ weight
+    return layers

@@ -1,0 +1,184 @@
+"""One call of fit or partial_fit: from validated data to a trained network."""
+
+import warnings
+from copy import deepcopy
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils import gen_batches
+
+from .._device import device_of
+from .._inference import FoldedNetwork
+from .._network import MIN_BATCH_ROWS, Network, near_equal_bounds
+from .._rows import rows_of
+from .._training import (
+    EpochLoop,
+    History,
+    LBFGSLoop,
+    TrainingRows,
+    Validation,
+    set_population_moments,
+)
+from .._validation import levels_below_caller
+from .solvers import optimizer_of
+from .state import hidden_units, load, mean_scale, network_attributes
+
+
+class Fitting:
+    """Trains a model, which is a copy of the estimator.
+
+    Parameters
+    ----------
+    model : BatchNormMLP
+        Its parameters, and what is known of the data; the fitted attributes where training goes
+        on. ``attributes`` tells what it becomes.
+    is_first : bool
+        Whether training starts from new weights.
+    is_incremental : bool
+        Whether it is one epoch, of ``partial_fit``.
+    X : ndarray or CSR matrix of shape (n, d)
+    targets : ndarray
+        As the loss takes them.
+    weight, loss_weight : ndarray of shape (n,), float64, or None
+        Of the rows in the statistics and in the loss.
+    held_out : tuple of (X, targets, weight) or None
+        The rows that the user wants to validate on.
+    """
+
+    def __init__(self, model, is_first, is_incremental, X, targets, weight, loss_weight, held_out):
+        self.model, self.is_incremental = model, is_incremental
+        self.weight = weight
+        self.uses_batches = model.solver != "lbfgs"
+        self.stops_early = model.early_stopping and self.uses_batches
+        self.device = device_of(model.device)
+        self.network = self._network(X, is_first)
+        index, held_out = self._split(X, targets, held_out)
+        self._refuse_single_row(len(index))
+        self.loss = model._loss(self.device, self.network.dtype)
+        self.mean_scale = mean_scale(model.input_norm_, X.shape[1])
+        rows = rows_of(X, self.mean_scale, self.network.dtype, self.device)
+        weights = (self._cast(weight), self._cast(loss_weight))
+        self.data = TrainingRows(rows, targets, *weights, index, self._bounds(len(index)))
+        self.validate = None if held_out is None else self._validation(*held_out)
+        self.history = History() if is_first else History.of(model)
+        self.history.begin(held_out is not None, self.stops_early)
+
+    def _cast(self, weight):
+        return None if weight is None else weight.astype(self.network.dtype)
+
+    def _network(self, X, is_first):
+        """A network of new weights, or one that goes on from the fitted attributes."""
+        model = self.model
+        network = Network(
+            [X.shape[1], *hidden_units(model), model.n_outputs_],
+            activation=model.activation,
+            dtype=model._compute_dtype(X),
+            device=self.device,
+            batch_norm=model.batch_norm,
+            epsilon=model.batch_norm_epsilon,
+            momentum=model.batch_norm_momentum if self.uses_batches else 1.0,
+            dropout=model.dropout,
+        )
+        if is_first:
+            network.initialize(model._random_state, 2.0 if model.activation == "logistic" else 6.0)
+        else:
+            load(network, model)
+        if model.dropout:
+            network.seed = int(model._random_state.randint(2**31 - 1))
+        return network
+
+    def _split(self, X, targets, held_out):
+        """The index of the rows to train on, and the rows to validate on or None."""
+        everything = np.arange(X.shape[0])
+        if not self.stops_early or held_out is not None:
+            return everything, held_out
+        index, index_val = train_test_split(
+            everything,
+            random_state=self.model._random_state,
+            test_size=self.model.validation_fraction,
+            stratify=self.model._strata(targets),
+        )
+        if len(index_val) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        weight_val = None if self.weight is None else self.weight[index_val]
+        return index, (X[index_val], targets[index_val], weight_val)
+
+    def _refuse_single_row(self, n_rows):
+        """One row has no variance; running statistics serve instead, once there are some."""
+        if n_rows > 1 or all(layer.running.any() for layer in self.network.normalized):
+            return
+        raise ValueError(
+            "batch_norm=True needs at least 2 rows to normalize by while there are no running "
+            f"statistics, got n_samples = {n_rows}."
+        )
+
+    def _bounds(self, n):
+        """Bounds of the batches: near-equal where they are normalized, else scikit-learn's."""
+        size = self._batch_size(n)
+        if not self.network.normalized:
+            return [(batch.start, batch.stop) for batch in gen_batches(n, size)]
+        bounds = near_equal_bounds(n, max(size, MIN_BATCH_ROWS)).tolist()
+        return list(zip(bounds, bounds[1:], strict=False))
+
+    def _batch_size(self, n):
+        size = self.model.batch_size
+        if not self.uses_batches:
+            return n
+        if size == "auto":
+            return min(200, n)
+        if size > n:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                "clipped",
+                stacklevel=levels_below_caller(),
+            )
+        return min(size, n)
+
+    def _validation(self, X, targets, weight):
+        """What gives score and loss of a network on the rows held out."""
+        score = Validation(X, targets, weight, self.loss, self.model._score_of_logits)
+        activation, out_activation = self.network.activation, self.model.out_activation_
+
+        def validate(network):
+            return score(
+                FoldedNetwork(network.fold(), activation, out_activation, self.mean_scale)
+            )
+
+        return validate
+
+    def run(self, tasks):
+        """Train; ``tasks`` are the EpochTasks."""
+        common = self.model, self.history, self.validate, tasks
+        if not self.uses_batches:
+            loop = LBFGSLoop(self.network, self.loss, self.data, *common)
+        else:
+            self.optimizer = self._optimizer()
+            loop = EpochLoop(self.network, self.loss, self.data, *common, self.optimizer)
+        if self.is_incremental:
+            loop.run_epoch()
+        else:
+            loop.run()
+            set_population_moments(self.network, self.data.rows, self.data.index, self.weight)
+        self.history = loop.history
+
+    def _optimizer(self):
+        """A new optimizer, or in ``partial_fit`` the one of the previous call."""
+        model, params = self.model, self.network.params
+        if not self.is_incremental:
+            n_steps = model.max_iter * len(self.data.bounds)
+            return optimizer_of(model, params, n_steps)
+        known = getattr(model, "_optimizer", None)
+        if known is None or known.schedule.ends_by_plan:
+            return optimizer_of(model, params, n_steps=None)
+        return deepcopy(known)
+
+    def attributes(self):
+        """The fitted attributes as training stands."""
+        attributes = network_attributes(self.network, self.model, self.weight is not None)
+        attributes |= self.history.attributes()
+        if self.uses_batches:
+            attributes["_optimizer"] = self.optimizer
+        return vars(self.model) | attributes

@@ -1,0 +1,108 @@
+"""Between a network and the fitted attributes of its estimator, in both directions."""
+
+import numpy as np
+
+from .._activations import activation_of
+from .._device import CPU
+from .._inference import FoldedNetwork
+from .._moments import RunningMoments
+from .._network import fold
+from .._normalizer import fitted_normalizer
+
+
+def hidden_units(estimator):
+    """The units of each hidden layer, as a list."""
+    sizes = estimator.hidden_layer_sizes
+    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    if any(size <= 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return sizes
+
+
+def network_attributes(network, estimator, is_weighted):
+    """The fitted attributes that a network tells, as copies."""
+    coefs = [weight.copy() for weight in network.weights]
+    intercepts = [
+        np.zeros_like(layer.offset[0]) if network.normalized else layer.offset.copy()
+        for layer in network.hidden
+    ]
+    return {
+        "coefs_": coefs,
+        "intercepts_": [*intercepts, network.output.offset.copy()],
+        "batch_norms_": [_batch_norm(n, estimator, is_weighted) for n in network.normalized],
+    }
+
+
+def _batch_norm(layer, estimator, is_weighted):
+    """The BatchNormalizer whose ``transform`` is a layer's normalization at inference."""
+    gamma, beta = layer.offset.astype(np.float64)
+    return fitted_normalizer(
+        RunningMoments(layer.running.copy(), is_weighted=is_weighted),
+        epsilon=estimator.batch_norm_epsilon,
+        gamma=gamma,
+        beta=beta,
+    )
+
+
+def load(network, estimator):
+    """Set a network to the fitted attributes of an estimator."""
+    check_architecture(network, estimator)
+    for weight, coef in zip(network.weights, estimator.coefs_, strict=True):
+        weight[...] = coef
+    layers = [*network.hidden, network.output]
+    for layer, intercept in zip(layers, estimator.intercepts_, strict=True):
+        layer.initialize(intercept)
+    for layer, normalizer in zip(network.normalized, estimator.batch_norms_, strict=True):
+        layer.offset[...] = normalizer.gamma_, normalizer.beta_
+        layer.running = normalizer._seen().table.copy()
+
+
+def check_architecture(network, estimator):
+    """Raise unless the fitted attributes are those of such a network."""
+    fitted = [coef.shape[0] for coef in estimator.coefs_] + [estimator.n_outputs_]
+    was_normalized = bool(estimator.batch_norms_)
+    if fitted != network.layer_units or was_normalized != bool(network.normalized):
+        raise ValueError(
+            "Training can only go on with the layers of the previous call to fit: they had "
+            f"{fitted} units with batch_norm={was_normalized}, now {network.layer_units} with "
+            f"batch_norm={bool(network.normalized)}."
+        )
+
+
+def mean_scale(normalizer, n_features):
+    """A normalizer of X as (2, n_features): x is taken as (x − mean)·scale."""
+    if normalizer is None:
+        return np.stack([np.zeros(n_features), np.ones(n_features)])
+    return np.stack([normalizer.mean_, 1.0 / normalizer.scale_])
+
+
+def folded_layers(estimator, dtype):
+    """The fitted layers as (weight, bias), each normalization folded into the layer before it."""
+    layers = list(zip(estimator.coefs_, estimator.intercepts_, strict=True))
+    for i, normalizer in enumerate(estimator.batch_norms_):
+        layers[i] = fold(*layers[i], *normalizer.fold())
+    if estimator._target_norm is not None:
+        layers[-1] = fold(*layers[-1], estimator._target_norm.scale_, estimator._target_norm.mean_)
+    return [tuple(array.astype(dtype, copy=False) for array in layer) for layer in layers]
+
+
+def inference_of(estimator):
+    """The FoldedNetwork that the fitted attributes of an estimator tell."""
+    return FoldedNetwork(
+        folded_layers(estimator, estimator.coefs_[0].dtype),
+        activation_of(estimator.activation, CPU),
+        estimator.out_activation_,
+        mean_scale(estimator.input_norm_, estimator.n_features_in_),
+    )
+
+
+def folded_from(estimator):
+    """The arrays that ``inference_of`` reads: it is to be called anew when one was replaced."""
+    norms = [*estimator.batch_norms_, estimator.input_norm_, estimator._target_norm]
+    arrays = [
+        value
+        for norm in norms
+        if norm is not None
+        for value in (norm.mean_, norm.scale_, norm.gamma_, norm.beta_)
+    ]
+    return [*estimator.coefs_, *estimator.intercepts_, *arrays]

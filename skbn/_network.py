@@ -1,0 +1,318 @@
+"""A network of dense layers over one flat buffer of parameters and one of gradients."""
+
+from functools import partial
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+
+from ._activations import activation_of
+from ._moments import RunningMoments
+
+# Fewer rows have no variance to normalize by.
+MIN_BATCH_ROWS = 2
+
+
+def near_equal_bounds(n, size):
+    """Bounds of near-equal parts of n rows, none smaller than ``size`` unless n is."""
+    return np.linspace(0, n, max(1, n // size) + 1).round().astype(np.int64)
+
+
+def views(flat, shapes):
+    """Arrays of the shapes, one after the other in the flat buffer."""
+    bounds = np.cumsum([0, *map(prod, shapes)])
+    return [
+        flat[start:stop].reshape(shape)
+        for start, stop, shape in zip(bounds, bounds[1:], shapes, strict=False)
+    ]
+
+
+def fold(weight, bias, scale, shift):
+    """One dense layer for a dense layer and the scale and shift (c,) of its outputs, in float64."""
+    return weight.astype(np.float64) * scale, np.multiply(bias, scale, dtype=np.float64) + shift
+
+
+class BiasedLayer:
+    """out = max(floor, z + bias)."""
+
+    def __init__(self, offset, grad_offset, floor, device):
+        self.offset, self.grad_offset = offset, grad_offset
+        self.floor = offset.dtype.type(floor)
+        self.kernels = device.kernels
+
+    def initialize(self, bias):
+        self.offset[...] = bias
+
+    def forward(self, own, batch):
+        self.kernels.add_bias(own.z, self.offset, self.floor, own.out)
+
+    def backward(self, own, batch):
+        self.kernels.bias_backward(own.out, self.floor, self.grad_offset, own.delta)
+
+    def fold(self, weight):
+        return weight, self.offset
+
+
+class NormalizedLayer:
+    """out = max(floor, BN(z)), by the statistics of the batch (the paper's Algorithm 1).
+
+    Attributes
+    ----------
+    offset : ndarray of shape (2, n_units)
+        γ and β.
+    running : ndarray of shape (5, n_units), float64
+        Moments table of the batches, the newest weighing ``momentum``.
+    """
+
+    def __init__(self, offset, grad_offset, floor, device, epsilon, momentum):
+        self.offset, self.grad_offset = offset, grad_offset
+        self.epsilon = epsilon
+        self.constants = np.array([epsilon, momentum, floor], offset.dtype)
+        self.running = np.zeros((5, offset.shape[1]))
+        self.kernels = device.kernels
+
+    def initialize(self, bias):
+        self.offset[0], self.offset[1] = 1.0, 0.0
+
+    def forward(self, own, batch):
+        self.kernels.batch_norm_forward(
+            own.z,
+            batch.weight,
+            batch.bounds,
+            self.constants,
+            self.offset,
+            self.running,
+            own.statistics,
+            own.out,
+        )
+
+    def backward(self, own, batch):
+        self.kernels.batch_norm_backward(
+            own.z,
+            batch.weight,
+            batch.bounds,
+            self.constants,
+            self.offset,
+            own.statistics,
+            self.grad_offset,
+            own.delta,
+        )
+
+    def fold(self, weight):
+        """The dense layer for the weight and the normalization by running statistics."""
+        moments = RunningMoments(self.running)
+        gamma, beta = self.offset.astype(np.float64)
+        scale = gamma / np.sqrt(moments.variance(ddof=0) + self.epsilon)
+        layer = fold(weight, 0.0, scale, beta - scale * moments.mean)
+        return tuple(array.astype(weight.dtype) for array in layer)
+
+
+class Buffers:
+    """What a layer computes of a batch of n rows.
+
+    Attributes
+    ----------
+    z, out : ndarray of shape (n, n_units)
+        The product of matrices, and the activation.
+    dropped : ndarray of shape (n, n_units)
+        What dropout leaves of ``out``; the same array without dropout.
+    delta : ndarray of shape (n, n_units)
+        The gradient with respect to ``dropped``, ``out`` and ``z``, one after the other.
+    statistics : ndarray of shape (n_ghosts, 3, n_units)
+        Kept for the gradient of batch normalization.
+    """
+
+    def __init__(self, z, out, dropped, delta, statistics):
+        self.z, self.out, self.dropped, self.delta = z, out, dropped, delta
+        self.statistics = statistics
+        self.dropped_T = dropped.T
+
+    @classmethod
+    def empty(cls, n, n_units, n_ghosts, dtype, has_dropout):
+        z, out, delta = (np.empty((n, n_units), dtype) for _ in range(3))
+        dropped = np.empty_like(out) if has_dropout else out
+        return cls(z, out, dropped, delta, np.empty((n_ghosts, 3, n_units), dtype))
+
+    def of(self, n, n_ghosts):
+        """The same buffers for the first n rows."""
+        rows = (a[:n] for a in (self.z, self.out, self.dropped, self.delta))
+        return Buffers(*rows, self.statistics[:n_ghosts])
+
+
+class Batch:
+    """A batch of n rows: what its user sets, and the buffers of every layer.
+
+    Attributes
+    ----------
+    buffer : ndarray of shape (n, n_features)
+        For the source of dense rows to fill.
+    inputs : ndarray or sparse array of shape (n, n_features)
+        What the source of rows gave.
+    weight : ndarray of shape (n,)
+        Weights of the rows in the statistics. A single row has none: it knows no variance, and
+        is normalized by the running statistics.
+    share : ndarray of shape (n,)
+        Weights of the rows in the loss, of sum 1.
+    bounds : ndarray, int64
+        Where ghost batches begin and end.
+    layers : list of Buffers
+    """
+
+    def __init__(self, n, buffer, bounds, layers, dtype):
+        self.buffer, self.bounds, self.layers = buffer, bounds, layers
+        self.inputs = buffer
+        self.weight = np.full(n, float(n > 1), dtype)
+        self.share = np.full(n, 1.0 / n, dtype)
+
+
+class Workspace:
+    """The buffers of the largest batch, allocated once a fit."""
+
+    def __init__(self, network, n, virtual_batch_size=None, is_dense=True):
+        self.dtype, self.virtual_batch_size = network.dtype, virtual_batch_size
+        n_features, *n_units = network.layer_units
+        n_ghosts, has_dropout = len(self._bounds(n)) - 1, network.dropout > 0.0
+        self.buffer = np.empty((n, n_features if is_dense else 0), self.dtype)
+        self.layers = [Buffers.empty(n, c, n_ghosts, self.dtype, has_dropout) for c in n_units]
+        self.batches = {}
+
+    def _bounds(self, n):
+        size = self.virtual_batch_size
+        return near_equal_bounds(n, n if size is None else max(size, MIN_BATCH_ROWS))
+
+    def batch(self, n):
+        """The Batch of n rows, made once for each n."""
+        if n not in self.batches:
+            bounds = self._bounds(n)
+            layers = [buffers.of(n, len(bounds) - 1) for buffers in self.layers]
+            self.batches[n] = Batch(n, self.buffer[:n], bounds, layers, self.dtype)
+        return self.batches[n]
+
+
+class Network:
+    """Dense layers over one flat buffer of parameters and one of gradients.
+
+    The weights come first, then the offsets: (γ, β) of layers that are batch-normalized, biases
+    of the others. Hidden layers are dense → BN → activation → dropout.
+
+    Parameters
+    ----------
+    layer_units : list of int
+        Features, units of each hidden layer, outputs.
+    activation : {"identity", "logistic", "tanh", "relu"}
+    dtype : dtype
+        float32 or float64.
+    device : Device
+    batch_norm : bool
+        Whether hidden layers are batch-normalized.
+    epsilon, momentum : float
+        Of batch normalization.
+    dropout : float
+        Share of the hidden units that a step leaves out.
+    """
+
+    def __init__(
+        self,
+        layer_units,
+        *,
+        activation,
+        dtype,
+        device,
+        batch_norm=True,
+        epsilon=1e-5,
+        momentum=0.1,
+        dropout=0.0,
+    ):
+        self.layer_units, self.dtype, self.device = layer_units, np.dtype(dtype), device
+        self.activation = activation_of(activation, device)
+        self.dropout = self.dtype.type(dropout)
+        # Of a counter-based generator: the dropout of a step depends on these alone.
+        self.seed = self.step = 0
+        shapes = list(pairwise(layer_units)) + [
+            (2, c) if batch_norm else (c,) for c in layer_units[1:-1]
+        ]
+        shapes.append((layer_units[-1],))
+        self.params, self.grads = (np.zeros(sum(map(prod, shapes)), dtype) for _ in range(2))
+        params, grads = views(self.params, shapes), views(self.grads, shapes)
+        n_layers = len(layer_units) - 1
+        self.weights, self.grad_weights = params[:n_layers], grads[:n_layers]
+        self.n_weights = sum(weight.size for weight in self.weights)
+        offsets = list(zip(params[n_layers:], grads[n_layers:], strict=True))
+        floor = self.activation.floor
+        hidden = (
+            partial(NormalizedLayer, epsilon=epsilon, momentum=momentum)
+            if batch_norm
+            else BiasedLayer
+        )
+        self.hidden = [hidden(*pair, floor, device) for pair in offsets[:-1]]
+        self.normalized = self.hidden if batch_norm else []
+        self.output = BiasedLayer(*offsets[-1], -np.inf, device)
+
+    def forward(self, rows, batch):
+        """Logits (n, n_outputs) of a batch; the running statistics follow it."""
+        own = batch.layers[0]
+        rows.dot(batch.inputs, self.weights[0], own.z)
+        for i, layer in enumerate(self.hidden):
+            layer.forward(own, batch)
+            self.activation.apply(own.out)
+            if self.dropout:
+                self._drop(i, own.out, own.dropped)
+            above = batch.layers[i + 1]
+            self.device.dot(own.dropped, self.weights[i + 1], out=above.z)
+            own = above
+        self.output.forward(own, batch)
+        return own.out
+
+    def backward(self, rows, batch):
+        """Gradients of all parameters, from the ``delta`` of the output."""
+        self.output.backward(batch.layers[-1], batch)
+        for i in reversed(range(len(self.hidden))):
+            own, above = batch.layers[i], batch.layers[i + 1]
+            self.device.dot(own.dropped_T, above.delta, out=self.grad_weights[i + 1])
+            self.device.dot(above.delta, self.weights[i + 1].T, out=own.delta)
+            if self.dropout:
+                self._drop(i, own.delta, own.delta)
+            self.activation.backward(own.out, own.delta)
+            self.hidden[i].backward(own, batch)
+        rows.transposed_dot(batch.inputs, batch.layers[0].delta, self.grad_weights[0])
+
+    def _drop(self, i, x, out):
+        key = self.seed + self.step * len(self.hidden) + i
+        self.device.kernels.dropout(x, self.dropout, np.uint32(key & 0xFFFFFFFF), out)
+
+    def add_penalty(self, factor):
+        """Add the gradient of the penalty factor/2·Σ weights², and return the penalty.
+
+        γ, β and biases have none.
+        """
+        weights, grads = self.params[: self.n_weights], self.grads[: self.n_weights]
+        self.device.kernels.add_scaled(weights, self.dtype.type(factor), grads)
+        return 0.5 * factor * float(self.device.dot(weights, weights))
+
+    def initialize(self, random_state, factor):
+        """Draw weights and biases uniformly (Glorot & Bengio 2010); γ = 1, β = 0.
+
+        In scikit-learn's order, with the draws for biases where there are none, so that networks
+        with and without batch normalization start from the same weights.
+        """
+        for weight, layer in zip(self.weights, [*self.hidden, self.output], strict=True):
+            bound = np.sqrt(factor / sum(weight.shape))
+            weight[...] = random_state.uniform(-bound, bound, weight.shape)
+            bias = random_state.uniform(-bound, bound, weight.shape[1])
+            layer.initialize(bias)
+
+    def fold(self):
+        """The layers as (weight, bias), each normalization folded into the layer before it."""
+        layers = [*self.hidden, self.output]
+        return [layer.fold(weight) for weight, layer in zip(self.weights, layers, strict=True)]
+
+    def state(self):
+        """A copy of all that training changes."""
+        return self.params.copy(), [layer.running.copy() for layer in self.normalized]
+
+    def restore(self, state):
+        """Take back what ``state`` gave."""
+        params, runnings = state
+        self.params[...] = params
+        for layer, running in zip(self.normalized, runnings, strict=True):
+            layer.running = running.copy()

@@ -1,0 +1,166 @@
+"""Stochastic optimizers over flat buffers, and schedules of their learning rate."""
+
+from math import cos, pi, sqrt
+
+import numpy as np
+
+from ._chunks import for_each
+
+# Below, the threads of the pool cost more than they save.
+MIN_THREADED_PARAMS = 1 << 19
+PARAMS_PER_BLOCK = 1 << 17
+
+
+class Constant:
+    """A learning rate that stays."""
+
+    # Whether training ends when the schedule does, and not by chance.
+    ends_by_plan = False
+
+    def __init__(self, rate):
+        self.initial = self.rate = float(rate)
+
+    def begin_step(self):
+        """Called before every step."""
+
+    def end_epoch(self, n_rows_seen):
+        """Called after every epoch."""
+
+    def slow_down(self):
+        """What to say when training has stopped to improve, and whether it should end."""
+        return "Stopping.", True
+
+
+class InverseScaling(Constant):
+    """η₀ / (t + 1)^power, t the rows seen until the last epoch."""
+
+    def __init__(self, rate, power):
+        super().__init__(rate)
+        self.power = power
+
+    def end_epoch(self, n_rows_seen):
+        self.rate = self.initial / (n_rows_seen + 1) ** self.power
+
+
+class Adaptive(Constant):
+    """A fifth of the rate each time that training stops to improve."""
+
+    def slow_down(self):
+        if self.rate <= 1e-6:
+            return "Learning rate too small. Stopping.", True
+        self.rate /= 5.0
+        return f"Setting learning rate to {self.rate:f}", False
+
+
+class Cosine(Constant):
+    """η₀·(1 + cos(π·t/T))/2 at step t of T (Loshchilov & Hutter, arXiv:1608.03983)."""
+
+    ends_by_plan = True
+
+    def __init__(self, rate, n_steps):
+        super().__init__(rate)
+        self.step, self.n_steps = 0, n_steps
+
+    def begin_step(self):
+        self.rate = 0.5 * self.initial * (1.0 + cos(pi * min(self.step / self.n_steps, 1.0)))
+        self.step += 1
+
+
+class Optimizer:
+    """Steps over all parameters at once.
+
+    Holds NumPy arrays and numbers alone, so that it can be pickled with its estimator.
+
+    Parameters
+    ----------
+    params : ndarray of shape (n,)
+        Only the size and the dtype are taken.
+    schedule : Constant
+        Of the learning rate.
+    constants : list of float
+        What the kernel reads after the learning rate.
+    n_states : int
+        Buffers like params that the kernel writes.
+    """
+
+    # Whether weights decay beside the gradient, and not by a penalty in the loss.
+    decays_weights = False
+
+    def __init__(self, params, schedule, constants, n_states):
+        self.schedule = schedule
+        self.constants = np.array([schedule.rate, *constants], params.dtype)
+        self.states = [np.zeros_like(params) for _ in range(n_states)]
+
+    def step(self, network):
+        """Move the parameters of the network along its gradients."""
+        self.schedule.begin_step()
+        self.constants[0] = self.rate()
+        kernel = self.kernel(network.device.kernels)
+        for_each_block(kernel, self.constants, network.grads, *self.states, network.params)
+
+    def rate(self):
+        """The factor of this step."""
+        return self.schedule.rate
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum."""
+
+    def __init__(self, params, schedule, momentum):
+        super().__init__(params, schedule, [momentum], n_states=1)
+
+    def kernel(self, kernels):
+        return kernels.sgd_step
+
+
+class NesterovSGD(SGD):
+    """Stochastic gradient descent with Nesterov's momentum."""
+
+    def kernel(self, kernels):
+        return kernels.nesterov_step
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015, arXiv:1412.6980)."""
+
+    def __init__(self, params, schedule, beta_1, beta_2, epsilon):
+        constants = [beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2, epsilon]
+        super().__init__(params, schedule, constants, n_states=2)
+        self.beta_1, self.beta_2, self.t = beta_1, beta_2, 0
+
+    def kernel(self, kernels):
+        return kernels.adam_step
+
+    def rate(self):
+        """The learning rate with the corrections of both moments for their start at 0."""
+        self.t += 1
+        correction = sqrt(1.0 - self.beta_2**self.t) / (1.0 - self.beta_1**self.t)
+        return self.schedule.rate * correction
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101).
+
+    Weights decay, γ, β and biases do not.
+    """
+
+    decays_weights = True
+
+    def __init__(self, params, schedule, beta_1, beta_2, epsilon, weight_decay):
+        super().__init__(params, schedule, beta_1, beta_2, epsilon)
+        self.weight_decay = weight_decay
+
+    def step(self, network):
+        super().step(network)
+        weights = network.params[: network.n_weights]
+        weights *= 1.0 - self.schedule.rate * self.weight_decay
+
+
+def for_each_block(kernel, constants, *arrays):
+    """Call the kernel on the flat arrays (n,), in blocks on threads where they are large."""
+    n = arrays[0].size
+    if n < MIN_THREADED_PARAMS:
+        kernel(constants, *arrays)
+        return
+    blocks = [slice(i, i + PARAMS_PER_BLOCK) for i in range(0, n, PARAMS_PER_BLOCK)]
+    for_each(kernel, [(constants, *(array[block] for array in arrays)) for block in blocks])

@@ -1,0 +1,93 @@
+"""The rows of X, normalized as they are taken: dense or sparse, never copied whole."""
+
+import numpy as np
+from scipy import sparse
+
+from ._device import CPU
+
+
+class DenseRows:
+    """Rows of an array X (n, d) in C order, float32 or float64.
+
+    Normalized in float64 and then cast, so that timestamps keep the digits in which they differ.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    mean_scale : ndarray of shape (2, d), float64
+        Rows are taken as (x − mean)·scale.
+    """
+
+    is_dense = True
+
+    def __init__(self, X, mean_scale, dtype, device):
+        self.X = X.view()
+        self.X.flags.writeable = False
+        self.mean_scale = mean_scale
+        self.dtype, self.device = dtype, device
+
+    def take(self, index, buffer):
+        """The rows at the index (m,), in the buffer (m, d)."""
+        self.device.kernels.gather_rows(self.X, index, self.mean_scale, buffer)
+        return buffer
+
+    def slice(self, start, stop):
+        """The rows from start to stop, without a kernel: inference compiles nothing."""
+        mean, scale = self.mean_scale
+        return np.multiply(self.X[start:stop] - mean, scale).astype(self.dtype, copy=False)
+
+    def dot(self, rows, weight, out):
+        """out (m, h) = the rows times the weight (d, h)."""
+        self.device.dot(rows, weight, out=out)
+
+    def transposed_dot(self, rows, delta, out):
+        """out (d, h) = the rows, transposed, times delta (m, h)."""
+        self.device.dot(rows.T, delta, out=out)
+
+
+class SparseRows:
+    """Rows of a CSR matrix X (n, d), normalized without losing their zeros.
+
+    (x − μ)/σ·W is computed as (x/σ)W − (μ/σ)W, so that sparse and dense give the same model.
+
+    Parameters
+    ----------
+    X : sparse matrix of shape (n, d), CSR
+    mean_scale : ndarray of shape (2, d), float64
+        Rows are taken as (x − mean)·scale.
+    """
+
+    is_dense = False
+
+    def __init__(self, X, mean_scale, dtype):
+        self.X = X
+        self.scale = mean_scale[1]
+        self.shift = np.prod(mean_scale, axis=0).astype(dtype)
+        self.dtype = dtype
+
+    def _scaled(self, rows):
+        data = (rows.data * self.scale[rows.indices]).astype(self.dtype, copy=False)
+        return sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+
+    def take(self, index, buffer):
+        """The rows at the index (m,), scaled; the buffer is not needed."""
+        return self._scaled(self.X[index])
+
+    def slice(self, start, stop):
+        """The rows from start to stop, scaled."""
+        return self._scaled(self.X[start:stop])
+
+    def dot(self, rows, weight, out):
+        """out (m, h) = the normalized rows times the weight (d, h)."""
+        np.subtract(rows @ weight, self.shift @ weight, out=out)
+
+    def transposed_dot(self, rows, delta, out):
+        """out (d, h) = the normalized rows, transposed, times delta (m, h)."""
+        np.subtract(rows.T @ delta, np.outer(self.shift, delta.sum(axis=0)), out=out)
+
+
+def rows_of(X, mean_scale, dtype, device=CPU):
+    """The rows of X, dense or CSR, as a network of the dtype takes them."""
+    if sparse.issparse(X):
+        return SparseRows(X, mean_scale, dtype)
+    return DenseRows(X, mean_scale, dtype, device)

@@ -1,0 +1,210 @@
+"""The loop over epochs and batches of the stochastic solvers."""
+
+import sys
+import warnings
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from .._network import Network, Workspace
+from .._optimizers import Optimizer
+from .._validation import levels_below_caller
+from .history import History
+from .tasks import EpochTasks
+
+
+@dataclass
+class TrainingRows:
+    """What is trained on.
+
+    Attributes
+    ----------
+    rows : DenseRows or SparseRows
+    targets : ndarray of shape (n,) or (n, n_outputs)
+        As the loss takes them.
+    weight : ndarray of shape (n,) or None
+        In the statistics of batch normalization.
+    loss_weight : ndarray of shape (n,) or None
+    index : ndarray, int64
+        The rows of all these that training takes.
+    bounds : list of (start, stop)
+        Of the batches, among the rows of the index.
+    """
+
+    rows: object
+    targets: np.ndarray
+    weight: np.ndarray | None
+    loss_weight: np.ndarray | None
+    index: np.ndarray
+    bounds: list
+
+    def weigh(self, batch, index):
+        """Set the weights of a batch of the rows at the index (m,); gives their sum in the loss."""
+        if self.weight is not None and len(index) > 1:
+            batch.weight[:] = self.weight[index]
+        if self.loss_weight is None:
+            return float(len(index))
+        weight = self.loss_weight[index]
+        total = float(weight.sum())
+        if total > 0.0:
+            np.divide(weight, total, out=batch.share, casting="same_kind")
+        return total
+
+
+@dataclass
+class EpochLoop:
+    """Training, epoch by epoch.
+
+    Attributes
+    ----------
+    network : Network
+    loss : Loss
+    data : TrainingRows
+    settings : estimator
+        Its parameters are read, and its ``_random_state`` is drawn from.
+    history : History
+    validate : callable or None
+        Gives score and loss of a network on the validation rows.
+    tasks : EpochTasks
+    optimizer : Optimizer
+    """
+
+    network: Network
+    loss: object
+    data: TrainingRows
+    settings: object
+    history: History
+    validate: callable
+    tasks: EpochTasks
+    optimizer: Optimizer
+
+    def __post_init__(self):
+        self.alpha = 0.0 if self.optimizer.decays_weights else self.settings.alpha
+        self.order = np.arange(len(self.data.index))
+        self.workspace = Workspace(
+            self.network,
+            max(stop - start for start, stop in self.data.bounds),
+            self.settings.virtual_batch_size,
+            is_dense=self.data.rows.is_dense,
+        )
+
+    def run(self):
+        """Train until the loss or the score stays, or for max_iter epochs.
+
+        Interrupted by the user, training ends with the last whole epoch.
+        """
+        self.best, self.whole = self.network.state(), None
+        try:
+            for _ in range(self.settings.max_iter):
+                if self.run_epoch():
+                    break
+            else:
+                self._warn_of_max_iter()
+        except KeyboardInterrupt:
+            if self.whole is None:
+                raise
+            state, self.history = self.whole
+            self.network.restore(state)
+            warnings.warn("Training interrupted by user.", stacklevel=levels_below_caller())
+        if self.settings.early_stopping:
+            self.network.restore(self.best)
+
+    def run_epoch(self):
+        """Train one epoch; tells whether to stop."""
+        self.tasks.begin()
+        with np.errstate(all="ignore"):  # what is not finite is refused in words
+            loss = self._mean_loss()
+        self._refuse_non_finite(loss)
+        self.history.end_epoch(loss, len(self.order))
+        self._say(f"Iteration {self.history.n_iter}, loss = {loss:.8f}")
+        self._follow()
+        self.optimizer.schedule.end_epoch(self.history.t)
+        has_converged = self._has_converged()
+        self.whole = self.network.state(), deepcopy(self.history)
+        return self.tasks.end() or has_converged
+
+    def _mean_loss(self):
+        """The loss of one epoch, averaged over its rows."""
+        index = self.data.index[self._shuffled()]
+        total = 0.0
+        for start, stop in self.data.bounds:
+            total += (stop - start) * self._step(index[start:stop])
+        return total / len(index)
+
+    def _shuffled(self):
+        """A new order of the rows, as scikit-learn draws it."""
+        if self.settings.shuffle:
+            drawn = np.arange(len(self.order))
+            self.settings._random_state.shuffle(drawn)
+            self.order = self.order[drawn]
+        return self.order
+
+    def _step(self, index):
+        """Train on the rows at the index (m,), and give their loss with penalty."""
+        network, rows = self.network, self.data.rows
+        batch = self.workspace.batch(len(index))
+        batch.inputs = rows.take(index, batch.buffer)
+        total = self.data.weigh(batch, index)
+        if total == 0.0:  # rows without weight teach nothing
+            return 0.0
+        network.step += 1
+        logits = network.forward(rows, batch)
+        targets = self.data.targets[index]
+        loss = self.loss(logits, targets, batch.share, batch.layers[-1].delta)
+        network.backward(rows, batch)
+        penalty = network.add_penalty(self.alpha / total) if self.alpha else 0.0
+        self.optimizer.step(network)
+        return loss * self.loss.reported_share + penalty
+
+    def _refuse_non_finite(self, loss):
+        if not (np.isfinite(loss) and np.isfinite(self.network.params).all()):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                f"values and need to be preprocessed. In epoch {self.history.n_iter + 1} the loss "
+                f"was {loss}: a smaller learning_rate_init, now "
+                f"{self.settings.learning_rate_init}, may help too."
+            )
+
+    def _follow(self):
+        """Validate, and compare with the best epoch so far."""
+        history, tol = self.history, self.settings.tol
+        if self.validate is not None:
+            history.end_validation(*self.validate(self.network))
+            self._say(f"Validation score: {history.validation_scores[-1]:f}")
+        if self.settings.early_stopping:
+            history.follow_score(tol)
+        else:
+            history.follow_loss(tol)
+        if self.validate is not None and history.update_best_score():
+            self.best = self.network.state()
+
+    def _has_converged(self):
+        """Whether training has stopped to improve, and the schedule knows no slower rate."""
+        settings = self.settings
+        if self.history.no_improvement_count <= settings.n_iter_no_change:
+            return False
+        what = "Validation score" if settings.early_stopping else "Training loss"
+        action, is_stopping = self.optimizer.schedule.slow_down()
+        self._say(
+            f"{what} did not improve more than tol={settings.tol:f} for "
+            f"{settings.n_iter_no_change} consecutive epochs. {action}"
+        )
+        if not is_stopping:
+            self.history.no_improvement_count = 0
+        return is_stopping
+
+    def _warn_of_max_iter(self):
+        if self.optimizer.schedule.ends_by_plan:
+            return
+        warnings.warn(
+            f"Stochastic Optimizer: Maximum iterations ({self.settings.max_iter}) reached and the "
+            "optimization hasn't converged yet.",
+            ConvergenceWarning,
+            stacklevel=levels_below_caller(),
+        )
+
+    def _say(self, line):
+        if self.settings.verbose:
+            sys.stdout.write(line + "\n")

@@ -1,0 +1,106 @@
+"""L-BFGS through SciPy: full batches, normalized by their own statistics."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.optimize
+
+from .._network import Network, Workspace
+from .._validation import check_optimize_result, lbfgs_print_option, levels_below_caller
+from .epochs import TrainingRows
+from .history import History
+from .tasks import EpochTasks
+
+STOPPED_BY_CALLBACK = 99
+
+
+@dataclass
+class LBFGSLoop:
+    """Training by L-BFGS; each of its iterations is an epoch.
+
+    Attributes
+    ----------
+    network : Network
+    loss : Loss
+    data : TrainingRows
+        One batch.
+    settings : estimator
+        Its parameters are read.
+    history : History
+    validate : callable or None
+        Gives score and loss of a network on the validation rows.
+    tasks : EpochTasks
+    """
+
+    network: Network
+    loss: object
+    data: TrainingRows
+    settings: object
+    history: History
+    validate: callable
+    tasks: EpochTasks
+
+    def __post_init__(self):
+        rows, index, n = self.data.rows, self.data.index, len(self.data.index)
+        self.batch = Workspace(self.network, n, is_dense=rows.is_dense).batch(n)
+        self.batch.inputs = rows.take(index, self.batch.buffer)
+        self.targets = self.data.targets[index]
+        self.total = self.data.weigh(self.batch, index)
+
+    def run(self):
+        """Minimize the loss of all rows, from the parameters that the network has.
+
+        Interrupted by the user, training ends with the last iteration.
+        """
+        self.whole = None
+        try:
+            x = self._minimize()
+        except KeyboardInterrupt:
+            if self.whole is None:
+                raise
+            x = self.whole
+            warnings.warn("Training interrupted by user.", stacklevel=levels_below_caller())
+        self._objective(x)
+        self.history.loss = self.reported
+
+    def _minimize(self):
+        settings = self.settings
+        options = {"maxfun": settings.max_fun, "maxiter": settings.max_iter, "gtol": settings.tol}
+        result = scipy.optimize.minimize(
+            self._objective,
+            self.network.params.astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
+            callback=self._end_iteration,
+            options=options | lbfgs_print_option(settings.verbose),
+        )
+        if result.status != STOPPED_BY_CALLBACK:
+            check_optimize_result("lbfgs", result, settings.max_iter)
+        return result.x
+
+    def _objective(self, x):
+        """Loss with penalty, and its gradient, at the parameters x in float64."""
+        network, rows, batch = self.network, self.data.rows, self.batch
+        network.params[...] = x
+        logits = network.forward(rows, batch)
+        loss = self.loss(logits, self.targets, batch.share, batch.layers[-1].delta)
+        network.backward(rows, batch)
+        penalty = network.add_penalty(self.settings.alpha / self.total)
+        self.reported = loss * self.loss.reported_share + penalty
+        return loss + penalty, network.grads.astype(np.float64)
+
+    def _end_iteration(self, intermediate_result):
+        """Record an iteration; SciPy knows the parameter by this name."""
+        x, history = intermediate_result.x, self.history
+        if not np.array_equal(self.network.params, x.astype(self.network.dtype)):
+            self._objective(x)
+        history.end_epoch(self.reported, n_rows=0)
+        history.follow_loss(self.settings.tol)
+        if self.validate is not None:
+            history.end_validation(*self.validate(self.network))
+            history.update_best_score()
+        self.whole = x.copy()
+        self.tasks.begin()
+        if self.tasks.end():
+            raise StopIteration

@@ -1,0 +1,32 @@
+"""Rows that are scored after every epoch and never trained on."""
+
+import numpy as np
+
+
+class Validation:
+    """Score and loss of validation rows, normalized by the running statistics.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n, n_features)
+    targets : ndarray
+        As the loss takes them.
+    sample_weight : ndarray of shape (n,) or None
+    loss : Loss
+    score : callable
+        The score of (targets, logits, sample_weight).
+    """
+
+    def __init__(self, X, targets, sample_weight, loss, score):
+        self.X, self.targets, self.sample_weight = X, targets, sample_weight
+        self.loss, self.score = loss, score
+
+    def __call__(self, folded):
+        """Score and loss of a FoldedNetwork; the score is NaN where outputs are not finite."""
+        logits = folded.logits(self.X)
+        is_finite = np.isfinite(logits).all()
+        score = self.score(self.targets, logits, self.sample_weight) if is_finite else np.nan
+        weight = np.ones(len(logits)) if self.sample_weight is None else self.sample_weight
+        share = (weight / weight.sum()).astype(logits.dtype)
+        loss = self.loss(logits, self.targets, share, np.empty_like(logits))
+        return score, loss * self.loss.reported_share

@@ -1,0 +1,71 @@
+"""Loops over arrays in host memory: serial, without the GIL, outputs last."""
+
+from .batch_norm import batch_norm_backward, batch_norm_forward
+from .layers import (
+    add_bias,
+    bias_backward,
+    dropout,
+    gather_rows,
+    logistic_backward,
+    tanh_backward,
+)
+from .losses import (
+    binary_cross_entropy,
+    poisson_deviance,
+    shift_to_max,
+    softmax_cross_entropy,
+    squared_error,
+)
+from .optimizers import adam_step, add_scaled, nesterov_step, sgd_step
+from .statistics import (
+    COUNT,
+    M2,
+    MEAN,
+    MEAN_ERROR,
+    WEIGHT,
+    column_moments,
+    csc_sums,
+    csr_sums,
+    decay,
+    merge_moments,
+    moments_from_sums,
+    normalize,
+    scale_stored,
+    shift_to_mean,
+    weighted_column_moments,
+)
+
+__all__ = [
+    "COUNT",
+    "M2",
+    "MEAN",
+    "MEAN_ERROR",
+    "WEIGHT",
+    "adam_step",
+    "add_bias",
+    "add_scaled",
+    "batch_norm_backward",
+    "batch_norm_forward",
+    "bias_backward",
+    "binary_cross_entropy",
+    "column_moments",
+    "csc_sums",
+    "csr_sums",
+    "decay",
+    "dropout",
+    "gather_rows",
+    "logistic_backward",
+    "merge_moments",
+    "moments_from_sums",
+    "nesterov_step",
+    "normalize",
+    "poisson_deviance",
+    "scale_stored",
+    "sgd_step",
+    "shift_to_max",
+    "shift_to_mean",
+    "softmax_cross_entropy",
+    "squared_error",
+    "tanh_backward",
+    "weighted_column_moments",
+]

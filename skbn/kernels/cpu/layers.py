@@ -1,0 +1,71 @@
+"""What a layer does between two products of matrices, other than batch normalization."""
+
+import numpy as np
+
+from .. import formulas
+from ..compile import jit
+
+MEAN, SCALE = range(2)
+
+
+@jit
+def gather_rows(x, index, mean_scale, out):
+    """out (m, d) = the rows of x (n, d) at the index (m,), normalized in float64.
+
+    ``mean_scale`` is (2, d): (x − mean)·scale is cast to the dtype of out last, so that values
+    far from zero, such as timestamps, keep the digits in which they differ.
+    """
+    for i in range(index.size):
+        row = index[i]
+        for j in range(x.shape[1]):
+            out[i, j] = formulas.normalize(x[row, j], mean_scale[MEAN, j], mean_scale[SCALE, j], 0)
+
+
+@jit
+def add_bias(z, bias, floor, out):
+    """out (n, c) = max(floor, z + bias)."""
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            out[i, j] = formulas.at_least(floor, z[i, j] + bias[j])
+
+
+@jit
+def bias_backward(out, floor, grad_bias, delta):
+    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out where out = max(floor, z + bias); its sum ∂ℓ/∂bias."""
+    grad_bias.fill(0.0)
+    for i in range(delta.shape[0]):
+        for j in range(delta.shape[1]):
+            d = formulas.gated(floor, out[i, j], delta[i, j])
+            delta[i, j] = d
+            grad_bias[j] += d
+
+
+@jit
+def logistic_backward(out, delta):
+    """delta (n, c) *= out·(1 − out), the derivative of the logistic function."""
+    for i in range(delta.shape[0]):
+        for j in range(delta.shape[1]):
+            delta[i, j] *= out[i, j] - out[i, j] * out[i, j]
+
+
+@jit
+def tanh_backward(out, delta):
+    """delta (n, c) *= 1 − out², the derivative of tanh."""
+    for i in range(delta.shape[0]):
+        for j in range(delta.shape[1]):
+            delta[i, j] -= delta[i, j] * out[i, j] * out[i, j]
+
+
+@jit
+def dropout(x, rate, key, out):
+    """out (n, c) = x / (1 − rate) or 0, drawn by a counter; the same call passes gradients back.
+
+    ``rate`` is of the dtype of x, ``key`` tells the layer and the step.
+    """
+    threshold = np.uint32(rate * 4294967296.0)
+    scale = 1 / (1 - rate)
+    for i in range(x.shape[0]):
+        row = formulas.row_bits(key, i)
+        for j in range(x.shape[1]):
+            is_kept = formulas.random_bits(row, j) >= threshold
+            out[i, j] = x[i, j] * scale if is_kept else np.float32(0.0)

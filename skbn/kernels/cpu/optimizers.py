@@ -1,0 +1,45 @@
+"""One step of an optimizer over flat buffers (n,) of one dtype: parameters last.
+
+``constants`` are of that dtype too, because a float64 among float32 would halve the vectors.
+"""
+
+import math
+
+from ..compile import jit
+
+
+@jit
+def add_scaled(x, factor, out):
+    """out += factor·x."""
+    for i in range(x.size):
+        out[i] += factor * x[i]
+
+
+@jit
+def sgd_step(constants, grads, velocity, params):
+    """Momentum: v ← μ·v − η·g, θ ← θ + v; constants are η, μ."""
+    rate, momentum = constants[0], constants[1]
+    for i in range(params.size):
+        velocity[i] = momentum * velocity[i] - rate * grads[i]
+        params[i] += velocity[i]
+
+
+@jit
+def nesterov_step(constants, grads, velocity, params):
+    """Nesterov's momentum: v ← μ·v − η·g, θ ← θ + μ·v − η·g; constants are η, μ."""
+    rate, momentum = constants[0], constants[1]
+    for i in range(params.size):
+        velocity[i] = momentum * velocity[i] - rate * grads[i]
+        params[i] += momentum * velocity[i] - rate * grads[i]
+
+
+@jit
+def adam_step(constants, grads, first, second, params):
+    """Adam (Kingma & Ba 2015, Algorithm 1, the bias correction in η); constants are
+    η, β₁, 1 − β₁, β₂, 1 − β₂, ε."""
+    rate, epsilon = constants[0], constants[5]
+    beta_1, rest_1, beta_2, rest_2 = constants[1], constants[2], constants[3], constants[4]
+    for i in range(params.size):
+        first[i] = beta_1 * first[i] + rest_1 * grads[i]
+        second[i] = beta_2 * second[i] + rest_2 * grads[i] * grads[i]
+        params[i] -= rate * first[i] / (math.sqrt(second[i]) + epsilon)
