@@ -2,9 +2,9 @@
 
 import argparse
 import tempfile
-from math import exp, log
+from math import nan
 from pathlib import Path
-from statistics import mean
+from statistics import geometric_mean
 
 # The suite comes before NumPy, so that it can still tell BLAS the number of threads.
 from suite import fresh, mlp_measures
@@ -83,9 +83,10 @@ class Report:
         for (measure, name), factors in self.factors.items():
             if name != reference(name):
                 worst = min(factors, key=factors.get)
-                middle = exp(mean(map(log, factors.values())))
-                factors = (f"{rounded(f, 2)}×" for f in (middle, factors[worst]))
-                print_row(measure, name, *factors, worst)
+                # A difference of two fits may be negative where rows are few.
+                middle = geometric_mean(factors.values()) if factors[worst] > 0 else nan
+                cells = (f"{rounded(factor, 2)}×" for factor in (middle, factors[worst]))
+                print_row(measure, name, *cells, worst)
 
 
 def training_rows(report, label, contenders, problem, repeat):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import fresh, mlp_measures
 from .mlp_contenders import CONTENDERS
-from .mlp_problems import MEMORY_SHAPE, N_MEMORY_ROWS, SHAPES, problem
+from .mlp_problems import MEMORY_SHAPE, N_MEMORY_ROWS, SHAPES, problem, shrunk
 from .problems import ROWS_DIVISOR
 
 STEP_SHAPES = ("20-32-2", "100-512-512-512-10")
@@ -102,8 +102,8 @@ class MLPMemory:
         CONTENDERS[contender](SHAPES[MEMORY_SHAPE])
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "X"
-            n_rows = N_MEMORY_ROWS // ROWS_DIVISOR
-            fresh.write_matrix(path, (n_rows, SHAPES[MEMORY_SHAPE].units[0]))
+            shape = shrunk(SHAPES[MEMORY_SHAPE]._replace(n_rows=N_MEMORY_ROWS))
+            fresh.write_matrix(path, (shape.n_rows, shape.units[0]))
             return fresh.peak_anonymous_megabytes("mlp_memory", contender, path)
 
     track_anonymous_megabytes.unit = "MB"

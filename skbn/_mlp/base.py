@@ -135,6 +135,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         for name in set(vars(self)) - set(attributes) - own:
             delattr(self, name)
         vars(self).update(attributes)
+        self._inference()
 
     def _refuse_parameters(self, is_incremental):
         """Raise where parameters, each as described, do not go together."""

@@ -192,7 +192,7 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
 
     def _strata(self, targets):
         """What scikit-learn stratifies the split by: the labels of two classes alone."""
-        return targets[:, 0] if targets.shape[1:] == (1,) else None
+        return self.classes_[targets[:, 0].astype(int)] if targets.shape[1:] == (1,) else None
 
     def _loss(self, device, dtype):
         losses = {"softmax": SoftmaxCrossEntropy, "logistic": BinaryCrossEntropy}

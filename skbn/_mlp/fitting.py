@@ -129,7 +129,7 @@ class Fitting:
             return n
         if size == "auto":
             return min(200, n)
-        if size > n:
+        if size > n and not self.is_incremental:  # a stream comes as it comes
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
@@ -143,9 +143,7 @@ class Fitting:
         activation, out_activation = self.network.activation, self.model.out_activation_
 
         def validate(network):
-            return score(
-                FoldedNetwork(network.fold(), activation, out_activation, self.mean_scale)
-            )
+            return score(FoldedNetwork(network.fold(), activation, out_activation, self.mean_scale))
 
         return validate
 
