@@ -13,7 +13,7 @@ def softmax(logits):
 
 # In place, for inference: NumPy and SciPy alone, so that a first prediction compiles nothing.
 OUTPUT_ACTIVATIONS = {
-    "identity": lambda logits: None,
+    "identity": lambda _logits: None,
     "logistic": lambda logits: expit(logits, out=logits),
     "softmax": softmax,
     "exp": lambda logits: np.exp(logits, out=logits),

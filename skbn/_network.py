@@ -43,10 +43,10 @@ class BiasedLayer:
     def initialize(self, bias):
         self.offset[...] = bias
 
-    def forward(self, own, batch):
+    def forward(self, own, _batch):
         self.kernels.add_bias(own.z, self.offset, self.floor, own.out)
 
-    def backward(self, own, batch):
+    def backward(self, own, _batch):
         self.kernels.bias_backward(own.out, self.floor, self.grad_offset, own.delta)
 
     def fold(self, weight):
@@ -71,7 +71,7 @@ class NormalizedLayer:
         self.running = np.zeros((5, offset.shape[1]))
         self.kernels = device.kernels
 
-    def initialize(self, bias):
+    def initialize(self, _bias):
         self.offset[0], self.offset[1] = 1.0, 0.0
 
     def forward(self, own, batch):

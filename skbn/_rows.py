@@ -69,8 +69,8 @@ class SparseRows:
         data = (rows.data * self.scale[rows.indices]).astype(self.dtype, copy=False)
         return sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
 
-    def take(self, index, buffer):
-        """The rows at the index (m,), scaled; the buffer is not needed."""
+    def take(self, index, _buffer):
+        """The rows at the index (m,), scaled."""
         return self._scaled(self.X[index])
 
     def slice(self, start, stop):

@@ -163,7 +163,7 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
                 f"`self.classes_` has {self.classes_}. 'y' has {classes}."
             )
 
-    def _learn_targets(self, y, weight, dtype, is_first, is_incremental):
+    def _learn_targets(self, y, weight, dtype, _is_first, is_incremental):
         """Targets, and the weights of the rows in the loss."""
         targets = self._encode(y, dtype)
         is_multiclass = self._label_binarizer.y_type_ == "multiclass"

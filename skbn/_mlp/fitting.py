@@ -2,6 +2,7 @@
 
 import warnings
 from copy import deepcopy
+from itertools import pairwise
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -121,7 +122,7 @@ class Fitting:
         if not self.network.normalized:
             return [(batch.start, batch.stop) for batch in gen_batches(n, size)]
         bounds = near_equal_bounds(n, max(size, MIN_BATCH_ROWS)).tolist()
-        return list(zip(bounds, bounds[1:], strict=False))
+        return list(pairwise(bounds))
 
     def _batch_size(self, n):
         size = self.model.batch_size

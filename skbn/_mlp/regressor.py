@@ -132,7 +132,7 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
     def _begin_stream(self, y):
         """Nothing is announced."""
 
-    def _validate_input(self, X, y, is_incremental, is_first):
+    def _validate_input(self, X, y, _is_incremental, is_first):
         X, y = self._validate_X_y(X, y, reset=is_first, **self._y_checks)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)

@@ -31,7 +31,7 @@ def add_bias(z, bias, floor, out):
 
 @jit
 def bias_backward(out, floor, grad_bias, delta):
-    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out where out = max(floor, z + bias); its sum ∂ℓ/∂bias."""
+    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out, out = max(floor, z + bias); its sum is ∂ℓ/∂bias."""
     grad_bias.fill(0.0)
     for i in range(delta.shape[0]):
         for j in range(delta.shape[1]):
