@@ -5,29 +5,226 @@ from numbers import Real
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from .. import _validation
-from .._losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from .._validation import Interval, StrOptions, fit_context
 from .base import BatchNormMLP
 from .export import to_stock
+from .labels import LearnsLabels
 
 
-class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
-    """DOC"""
+class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
+    """A multi-layer perceptron classifier with batch normalization.
+
+    :class:`~sklearn.neural_network.MLPClassifier` with what that has not: batch normalization
+    with trainable γ and β, standardized inputs, dropout, class weights, label smoothing, rows to
+    validate on, decoupled weight decay, a cosine schedule, callbacks. With ``batch_norm=False,
+    normalize_inputs=False, dtype="input"`` it gives scikit-learn's results.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units of each hidden layer.
+
+    activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
+        Activation of the hidden layers, after the batch normalization.
+
+    solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adam"
+        "adamw" is Adam with decoupled weight decay. "lbfgs" takes all rows as one batch, and
+        neither dropout nor ``virtual_batch_size``.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty of the weights, divided by the rows of the batch as in
+        scikit-learn; with "adamw" the weight decay, by which times the learning rate weights
+        shrink at each step. γ, β and biases are free.
+
+    batch_size : int or "auto", default="auto"
+        Rows of a batch; "auto" is ``min(200, n_samples)``. With ``batch_norm`` batches are
+        near-equal and never smaller than this unless the data are, for a rest of few rows has
+        no good statistics.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="constant"
+        Schedule of the learning rate. "cosine" falls from ``learning_rate_init`` to 0 over
+        ``max_iter`` epochs, step by step. "invscaling" and "adaptive" are scikit-learn's, and
+        like there of no effect with "adam". ``partial_fit`` has no end to plan for, and takes
+        "cosine" for "constant".
+
+    learning_rate_init : float, default=0.001
+        Learning rate at the start. Not used by "lbfgs".
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_iter : int, default=200
+        Largest number of epochs, or of iterations of "lbfgs".
+
+    shuffle : bool, default=True
+        Whether rows are shuffled before each epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Of the weights, the rows split off, the order of the rows and the dropout. The same int
+        gives the same model, bit for bit.
+
+    tol : float, default=1e-4
+        Training ends when the loss, or with ``early_stopping`` the score, has not improved by
+        this for more than ``n_iter_no_change`` epochs.
+
+    verbose : bool or int, default=False
+        Whether to print a line an epoch.
+
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the fitted weights.
+
+    momentum : float, default=0.9
+        Momentum of "sgd".
+
+    nesterovs_momentum : bool, default=True
+        Whether that is Nesterov's.
+
+    early_stopping : bool, default=False
+        Whether to hold out rows, stop when their score stays, and restore the best epoch.
+
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out where ``fit`` is given no ``X_val``.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of the moments of "adam" and "adamw".
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam" and "adamw".
+
+    n_iter_no_change : int, default=10
+        Epochs without improvement that are waited for.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by "lbfgs".
+
+    batch_norm : bool, default=True
+        Whether hidden layers are batch-normalized: dense → BN → activation → dropout.
+
+    batch_norm_momentum : float in (0, 1], default=0.1
+        Weight of the newest batch in the running statistics (PyTorch's convention). They serve
+        while training and after ``partial_fit``; ``fit`` ends with exact ones.
+
+    batch_norm_epsilon : float, default=1e-5
+        Added to the variance of a hidden unit.
+
+    virtual_batch_size : int or None, default=None
+        Rows of a ghost batch: parts of a batch that are normalized by themselves (Hoffer et
+        al., arXiv:1705.08741).
+
+    normalize_inputs : bool, default=True
+        Whether to standardize X by its exact statistics, kept as ``input_norm_``.
+
+    dropout : float in [0, 1), default=0.0
+        Share of the hidden units that a step leaves out.
+
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes in the loss; the batch statistics do not see them.
+
+    label_smoothing : float in [0, 1), default=0.0
+        Share of each target that is spread evenly over all classes.
+
+    dtype : {"float32", "float64", "input"}, default="float32"
+        In which to compute; "input" is the dtype of X. X is normalized in its own dtype first,
+        so that timestamps keep their digits.
+
+    device : {"cpu", "cuda", "auto"}, default="cpu"
+        Where to compute. There are no CUDA kernels yet: "cuda" is refused, "auto" is "cpu".
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    coefs_ : list of ndarray of shape (n_inputs, n_units)
+        Weights of each layer. In-place changes are seen by ``predict`` only where there is no
+        normalization to fold in; assign new arrays instead.
+
+    intercepts_ : list of ndarray of shape (n_units,)
+        Biases of each layer; zeros where it is batch-normalized.
+
+    batch_norms_ : list of BatchNormalizer
+        One a hidden layer, fitted: ``gamma_``, ``beta_``, ``mean_``, ``var_``. Its ``transform``
+        is exactly the normalization of that layer at inference.
+
+    input_norm_ : BatchNormalizer or None
+        The standardization of X.
+
+    loss_ : float
+        Loss of the last epoch, with penalty.
+
+    loss_curve_ : list of float
+        That of every epoch.
+
+    best_loss_ : float or None
+        The least of them; None with ``early_stopping``.
+
+    validation_scores_ : list of float or None
+        Accuracy of the rows held out or given as ``X_val``, after each epoch, normalized by the
+        running statistics of the batches.
+
+    validation_loss_curve_ : list of float or None
+        Their loss, without penalty.
+
+    best_validation_score_ : float or None
+        The best of the scores. It is the score in training: with the exact statistics that
+        ``fit`` ends with, the model may score a little differently.
+
+    n_iter_ : int
+        Epochs, or iterations of "lbfgs".
+
+    t_ : int
+        Rows seen in training.
+
+    n_layers_, n_outputs_ : int
+        Layers, inputs and outputs included, and outputs.
+
+    out_activation_ : str
+        Activation of the outputs.
+
+    n_features_in_ : int
+        Number of features seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,), object
+        Names of the features, where X had names that are all strings.
+
+    See Also
+    --------
+    BatchNormMLPRegressor : The same for regression.
+    BatchNormalizer : The normalization as a transformer.
+
+    Notes
+    -----
+    ``sample_weight`` enters the loss and all statistics alike: an integer weight is as good as
+    repeating the row. Prediction runs on the folded network in NumPy, and compiles nothing.
+    Ctrl-C ends ``fit`` with the model of the last whole epoch. A call that is refused leaves the
+    fitted attributes as they were.
+
+    References
+    ----------
+    S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by
+    Reducing Internal Covariate Shift", ICML 2015, arXiv:1502.03167.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skbn import BatchNormMLPClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> model = BatchNormMLPClassifier(learning_rate="cosine", max_iter=50, random_state=0)
+    >>> round(model.fit(X_train, y_train).score(X_test, y_test), 2)
+    0.97
+    >>> model.batch_norms_[0].gamma_.shape
+    (100,)
+    """
 
     _parameter_constraints = BatchNormMLP._parameter_constraints | {
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
-    _target_norm = None
-    _y_checks = {}
 
     def __init__(
         self,
@@ -133,78 +330,6 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
         self._validate_params()
         held_out = None, None, None
         return self._fit(X, y, sample_weight, held_out, is_incremental=True, classes=classes)
-
-    def _begin_stream(self, y, classes):
-        """Learn the labels that the first call of partial_fit announces."""
-        if _validation.check_partial_fit_first_call(self, classes):
-            is_multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if is_multilabel else classes)
-
-    def _validate_input(self, X, y, is_incremental, is_first):
-        X, y = self._validate_X_y(X, y, reset=is_first)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or not (self.warm_start or is_incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
-        else:
-            self._refuse_other_classes(unique_labels(y))
-        return X, y
-
-    def _refuse_other_classes(self, classes):
-        if self.warm_start and set(classes) != set(self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous "
-                f"call to fit. Previously got {self.classes_}, `y` has {classes}"
-            )
-        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-            raise ValueError(
-                "`y` has classes not in `self.classes_`. "
-                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
-            )
-
-    def _learn_targets(self, y, weight, dtype, _is_first, is_incremental):
-        """Targets, and the weights of the rows in the loss."""
-        targets = self._encode(y, dtype)
-        is_multiclass = self._label_binarizer.y_type_ == "multiclass"
-        self.n_outputs_ = len(self.classes_) if is_multiclass else targets.shape[1]
-        self.out_activation_ = "softmax" if is_multiclass else "logistic"
-        if self.class_weight is None:
-            return targets, weight
-        if is_incremental and self.class_weight == "balanced":
-            raise ValueError(
-                "class_weight='balanced' is not supported for partial_fit, which does not know "
-                "all labels. Pass the weights as a dict."
-            )
-        class_weight = compute_sample_weight(self.class_weight, y)
-        return targets, class_weight if weight is None else weight * class_weight
-
-    def _encode(self, y, dtype):
-        """The index of the label of several classes (n,), else 0 and 1 (n, n_outputs)."""
-        y_type = self._label_binarizer.y_type_
-        if y_type.startswith("multilabel"):
-            return self._label_binarizer.transform(y).astype(dtype)
-        index = np.searchsorted(self.classes_, y)
-        known = self.classes_[np.minimum(index, len(self.classes_) - 1)] == y
-        if not np.all(known):
-            self._refuse_other_classes(unique_labels(y))
-        return index if y_type == "multiclass" else (index[:, None] == 1).astype(dtype)
-
-    def _strata(self, targets):
-        """What scikit-learn stratifies the split by: the labels of two classes alone."""
-        return self.classes_[targets[:, 0].astype(int)] if targets.shape[1:] == (1,) else None
-
-    def _loss(self, device, dtype):
-        losses = {"softmax": SoftmaxCrossEntropy, "logistic": BinaryCrossEntropy}
-        return losses[self.out_activation_](device, dtype, self.label_smoothing)
-
-    def _score_of_logits(self, targets, logits, sample_weight):
-        """Accuracy, of all labels of a row together where there are several."""
-        if targets.ndim == 1:
-            is_right = logits.argmax(axis=1) == targets
-        else:
-            is_right = ((logits > 0) == targets).all(axis=1)
-        return float(np.average(is_right, weights=sample_weight))
 
     def predict(self, X):
         """Predict class labels.

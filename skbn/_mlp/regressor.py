@@ -1,29 +1,233 @@
 """BatchNormMLPRegressor."""
 
-import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPRegressor
-from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._losses import PoissonDeviance, SquaredError
-from .._moments import RunningMoments
-from .._normalizer import fitted_normalizer
 from .._validation import StrOptions, fit_context
 from .base import BatchNormMLP
 from .export import to_stock
+from .values import LearnsValues
 
 
-class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
-    """DOC"""
+class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
+    """A multi-layer perceptron regressor with batch normalization.
+
+    scikit-learn's :class:`~sklearn.neural_network.MLPRegressor`, every parameter with its
+    meaning, and what that has not: batch normalization with trainable γ and β, standardized
+    inputs and targets, dropout, rows to validate on, decoupled weight decay, a cosine schedule,
+    callbacks. With ``batch_norm=False, normalize_inputs=False, normalize_targets=False,
+    dtype="input"`` it gives scikit-learn's results.
+
+    Parameters
+    ----------
+    loss : {"squared_error", "poisson"}, default="squared_error"
+        Half the squared error, or half the Poisson deviance with the exponential as activation
+        of the outputs, for targets that are not negative.
+
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units of each hidden layer.
+
+    activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
+        Activation of the hidden layers, after the batch normalization.
+
+    solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adam"
+        "adamw" is Adam with decoupled weight decay. "lbfgs" takes all rows as one batch, and
+        neither dropout nor ``virtual_batch_size``.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty of the weights, divided by the rows of the batch as in
+        scikit-learn; with "adamw" the weight decay, by which times the learning rate weights
+        shrink at each step. γ, β and biases are free.
+
+    batch_size : int or "auto", default="auto"
+        Rows of a batch; "auto" is ``min(200, n_samples)``. With ``batch_norm`` batches are
+        near-equal and never smaller than this unless the data are, for a rest of few rows has
+        no good statistics.
+
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="constant"
+        Schedule of the learning rate. "cosine" falls from ``learning_rate_init`` to 0 over
+        ``max_iter`` epochs, step by step. "invscaling" and "adaptive" are scikit-learn's, and
+        like there of no effect with "adam". ``partial_fit`` has no end to plan for, and takes
+        "cosine" for "constant".
+
+    learning_rate_init : float, default=0.001
+        Learning rate at the start. Not used by "lbfgs".
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_iter : int, default=200
+        Largest number of epochs, or of iterations of "lbfgs".
+
+    shuffle : bool, default=True
+        Whether rows are shuffled before each epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Of the weights, the rows split off, the order of the rows and the dropout. The same int
+        gives the same model, bit for bit.
+
+    tol : float, default=1e-4
+        Training ends when the loss, or with ``early_stopping`` the score, has not improved by
+        this for more than ``n_iter_no_change`` epochs.
+
+    verbose : bool or int, default=False
+        Whether to print a line an epoch.
+
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from the fitted weights.
+
+    momentum : float, default=0.9
+        Momentum of "sgd".
+
+    nesterovs_momentum : bool, default=True
+        Whether that is Nesterov's.
+
+    early_stopping : bool, default=False
+        Whether to hold out rows, stop when their score stays, and restore the best epoch.
+
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out where ``fit`` is given no ``X_val``.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of the moments of "adam" and "adamw".
+
+    epsilon : float, default=1e-8
+        Added to the root of the second moment in "adam" and "adamw".
+
+    n_iter_no_change : int, default=10
+        Epochs without improvement that are waited for.
+
+    max_fun : int, default=15000
+        Largest number of evaluations of the loss by "lbfgs".
+
+    batch_norm : bool, default=True
+        Whether hidden layers are batch-normalized: dense → BN → activation → dropout.
+
+    batch_norm_momentum : float in (0, 1], default=0.1
+        Weight of the newest batch in the running statistics (PyTorch's convention). They serve
+        while training and after ``partial_fit``; ``fit`` ends with exact ones.
+
+    batch_norm_epsilon : float, default=1e-5
+        Added to the variance of a hidden unit.
+
+    virtual_batch_size : int or None, default=None
+        Rows of a ghost batch: parts of a batch that are normalized by themselves (Hoffer et
+        al., arXiv:1705.08741).
+
+    normalize_inputs : bool, default=True
+        Whether to standardize X by its exact statistics, kept as ``input_norm_``.
+
+    dropout : float in [0, 1), default=0.0
+        Share of the hidden units that a step leaves out.
+
+    normalize_targets : bool, default=True
+        Whether to train on standardized targets; predictions are in the units of y, losses in
+        those of training. Of no effect with the Poisson loss.
+
+    dtype : {"float32", "float64", "input"}, default="float32"
+        In which to compute; "input" is the dtype of X. X is normalized in its own dtype first,
+        so that timestamps keep their digits.
+
+    device : {"cpu", "cuda", "auto"}, default="cpu"
+        Where to compute. There are no CUDA kernels yet: "cuda" is refused, "auto" is "cpu".
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray of shape (n_inputs, n_units)
+        Weights of each layer. In-place changes are seen by ``predict`` only where there is no
+        normalization to fold in; assign new arrays instead.
+
+    intercepts_ : list of ndarray of shape (n_units,)
+        Biases of each layer; zeros where it is batch-normalized.
+
+    batch_norms_ : list of BatchNormalizer
+        One a hidden layer, fitted: ``gamma_``, ``beta_``, ``mean_``, ``var_``. Its ``transform``
+        is exactly the normalization of that layer at inference.
+
+    input_norm_ : BatchNormalizer or None
+        The standardization of X.
+
+    target_norm_ : BatchNormalizer or None
+        The standardization of y.
+
+    loss_ : float
+        Loss of the last epoch, with penalty.
+
+    loss_curve_ : list of float
+        That of every epoch.
+
+    best_loss_ : float or None
+        The least of them; None with ``early_stopping``.
+
+    validation_scores_ : list of float or None
+        R² of the rows held out or given as ``X_val``, after each epoch, normalized by the
+        running statistics of the batches.
+
+    validation_loss_curve_ : list of float or None
+        Their loss, without penalty.
+
+    best_validation_score_ : float or None
+        The best of the scores. It is the score in training: with the exact statistics that
+        ``fit`` ends with, the model may score a little differently.
+
+    n_iter_ : int
+        Epochs, or iterations of "lbfgs".
+
+    t_ : int
+        Rows seen in training.
+
+    n_layers_, n_outputs_ : int
+        Layers, inputs and outputs included, and outputs.
+
+    out_activation_ : str
+        Activation of the outputs.
+
+    n_features_in_ : int
+        Number of features seen during fit.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,), object
+        Names of the features, where X had names that are all strings.
+
+    See Also
+    --------
+    BatchNormMLPClassifier : The same for classification.
+    BatchNormalizer : The normalization as a transformer.
+
+    Notes
+    -----
+    ``sample_weight`` enters the loss and all statistics alike: an integer weight is as good as
+    repeating the row. A single row is never normalized by its own statistics. Prediction runs on
+    the folded network in NumPy, whatever the number of rows. Ctrl-C ends ``fit`` with the model
+    of the last whole epoch. A call that is refused leaves the fitted attributes as they were.
+
+    With several outputs the gradient is that of the sum of their squared errors, as in
+    scikit-learn, and the loss reported is their mean.
+
+    References
+    ----------
+    S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by
+    Reducing Internal Covariate Shift", ICML 2015, arXiv:1502.03167.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_friedman1
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skbn import BatchNormMLPRegressor
+    >>> X, y = make_friedman1(1000, random_state=0)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> model = BatchNormMLPRegressor(learning_rate="cosine", learning_rate_init=0.01, max_iter=100)
+    >>> round(model.set_params(random_state=0).fit(X_train, y_train).score(X_test, y_test), 2)
+    0.93
+    >>> model.target_norm_.mean_.round(1)
+    array([14.])
+    """
 
     _parameter_constraints = BatchNormMLP._parameter_constraints | {
         "loss": [StrOptions({"squared_error", "poisson"})],
         "normalize_targets": ["boolean"],
     }
-    _y_checks = {"y_numeric": True}
 
     def __init__(
         self,
@@ -129,74 +333,6 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
         self._validate_params()
         return self._fit(X, y, sample_weight, (None, None, None), is_incremental=True)
 
-    def _begin_stream(self, y):
-        """Nothing is announced."""
-
-    def _validate_input(self, X, y, _is_incremental, is_first):
-        X, y = self._validate_X_y(X, y, reset=is_first, **self._y_checks)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if self.loss == "poisson" and (y < 0).any():
-            raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
-        return X, y
-
-    def _learn_targets(self, y, weight, dtype, is_first, is_incremental):
-        """Targets, and the weights of the rows in the loss."""
-        y = y.reshape(len(y), -1)
-        self._refuse_other_outputs(y.shape[1], is_first)
-        self.n_outputs_ = y.shape[1]
-        self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
-        known = None if is_first else self.target_norm_
-        self.target_norm_ = None
-        if self.normalize_targets and self.loss != "poisson":
-            moments = RunningMoments.of(y, weight)
-            if known is not None and is_incremental:
-                moments = known._seen().merge(moments)
-            self.target_norm_ = fitted_normalizer(moments)
-        if not is_first:
-            self._rescale_output(known)
-        return self._encode(y, dtype), weight
-
-    def _refuse_other_outputs(self, n_outputs, is_first):
-        if not is_first and n_outputs != self.n_outputs_:
-            raise ValueError(
-                f"y has {n_outputs} outputs, but {type(self).__name__} was trained on "
-                f"{self.n_outputs_}."
-            )
-
-    def _rescale_output(self, known):
-        """Give the last layer the new units of its targets, so that predictions stay."""
-        mean, scale = _units(known)
-        new_mean, new_scale = _units(self.target_norm_)
-        ratio = scale / new_scale
-        dtype = self.coefs_[-1].dtype
-        coef = (self.coefs_[-1] * ratio).astype(dtype)
-        intercept = (self.intercepts_[-1] * ratio + (mean - new_mean) / new_scale).astype(dtype)
-        self.coefs_ = [*self.coefs_[:-1], coef]
-        self.intercepts_ = [*self.intercepts_[:-1], intercept]
-
-    def _encode(self, y, dtype):
-        """The targets (n, n_outputs), standardized where they are to be."""
-        mean, scale = _units(self.target_norm_)
-        return ((y.reshape(len(y), -1) - mean) / scale).astype(dtype)
-
-    @property
-    def _target_norm(self):
-        return self.target_norm_
-
-    def _strata(self, targets):
-        """Regression has none."""
-
-    def _loss(self, device, dtype):
-        if self.loss == "poisson":
-            return PoissonDeviance(device, dtype)
-        return SquaredError(device, dtype, self.n_outputs_)
-
-    def _score_of_logits(self, targets, logits, sample_weight):
-        """R², which standardized targets leave as it is."""
-        predicted = np.exp(logits) if self.loss == "poisson" else logits
-        return r2_score(targets, predicted, sample_weight=sample_weight)
-
     def predict(self, X):
         """Predict target values, in the units of y.
 
@@ -226,8 +362,3 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
         """
         check_is_fitted(self)
         return to_stock(self, MLPRegressor)
-
-
-def _units(normalizer):
-    """Mean and scale of the units of a normalizer, or of no normalizer."""
-    return (0.0, 1.0) if normalizer is None else (normalizer.mean_, normalizer.scale_)

@@ -36,11 +36,15 @@ def softmax_cross_entropy(shifted, label, share, smoothing, eps, out):
         for j in range(k):
             total += out[i, j]
         log_total = math.log(total)
+        log_p = min(max(shifted[i, label[i]] - log_total, lowest), highest)
+        loss -= share[i] * (1.0 - smoothing) * log_p
         for j in range(k):
-            target = smoothing / k + (1.0 - smoothing if j == label[i] else 0.0)
-            log_p = min(max(shifted[i, j] - log_total, lowest), highest)
-            loss -= share[i] * target * log_p
-            out[i, j] = share[i] * (out[i, j] / total - target)
+            out[i, j] = share[i] * (out[i, j] / total - smoothing / k)
+        out[i, label[i]] -= share[i] * (1.0 - smoothing)
+        if smoothing > 0.0:
+            for j in range(k):
+                log_p = min(max(shifted[i, j] - log_total, lowest), highest)
+                loss -= share[i] * smoothing / k * log_p
     return loss
 
 

@@ -1,0 +1,89 @@
+"""What a classifier makes of its y: labels of two or more classes, or several at once."""
+
+import numpy as np
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import type_of_target, unique_labels
+
+from .. import _validation
+from .._losses import BinaryCrossEntropy, SoftmaxCrossEntropy
+
+
+class LearnsLabels:
+    """The part of a classifier that knows y."""
+
+    _target_norm = None
+    _y_checks = {}
+
+    def _begin_stream(self, y, classes):
+        """Learn the labels that the first call of partial_fit announces."""
+        if _validation.check_partial_fit_first_call(self, classes):
+            is_multilabel = type_of_target(y).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if is_multilabel else classes)
+
+    def _validate_input(self, X, y, is_incremental, is_first):
+        X, y = self._validate_X_y(X, y, reset=is_first)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or not (self.warm_start or is_incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            self._refuse_other_classes(unique_labels(y))
+        return X, y
+
+    def _refuse_other_classes(self, classes):
+        if self.warm_start and set(classes) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self.classes_}, `y` has {classes}"
+            )
+        if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+
+    def _learn_targets(self, y, weight, dtype, _is_first, is_incremental):
+        """Targets, and the weights of the rows in the loss."""
+        targets = self._encode(y, dtype)
+        is_multiclass = self._label_binarizer.y_type_ == "multiclass"
+        self.n_outputs_ = len(self.classes_) if is_multiclass else targets.shape[1]
+        self.out_activation_ = "softmax" if is_multiclass else "logistic"
+        if self.class_weight is None:
+            return targets, weight
+        if is_incremental and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which does not know "
+                "all labels. Pass the weights as a dict."
+            )
+        class_weight = compute_sample_weight(self.class_weight, y)
+        return targets, class_weight if weight is None else weight * class_weight
+
+    def _encode(self, y, dtype):
+        """The index of the label of several classes (n,), else 0 and 1 (n, n_outputs)."""
+        y_type = self._label_binarizer.y_type_
+        if y_type.startswith("multilabel"):
+            return self._label_binarizer.transform(y).astype(dtype)
+        index = np.searchsorted(self.classes_, y)
+        known = self.classes_[np.minimum(index, len(self.classes_) - 1)] == y
+        if not np.all(known):
+            self._refuse_other_classes(unique_labels(y))
+        return index if y_type == "multiclass" else (index[:, None] == 1).astype(dtype)
+
+    def _strata(self, targets):
+        """What scikit-learn stratifies the split by: the labels of two classes alone."""
+        return self.classes_[targets[:, 0].astype(int)] if targets.shape[1:] == (1,) else None
+
+    def _loss(self, device, dtype):
+        losses = {"softmax": SoftmaxCrossEntropy, "logistic": BinaryCrossEntropy}
+        return losses[self.out_activation_](device, dtype, self.label_smoothing)
+
+    def _score_of_logits(self, targets, logits, sample_weight):
+        """Accuracy, of all labels of a row together where there are several."""
+        if targets.ndim == 1:
+            is_right = logits.argmax(axis=1) == targets
+        else:
+            is_right = ((logits > 0) == targets).all(axis=1)
+        return float(np.average(is_right, weights=sample_weight))

@@ -1,0 +1,88 @@
+"""What a regressor makes of its y: target values, standardized where they are to be."""
+
+import numpy as np
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
+
+from .._losses import PoissonDeviance, SquaredError
+from .._moments import RunningMoments
+from .._normalizer import fitted_normalizer
+
+
+class LearnsValues:
+    """The part of a regressor that knows y."""
+
+    _y_checks = {"y_numeric": True}
+
+    def _begin_stream(self, y):
+        """Nothing is announced."""
+
+    def _validate_input(self, X, y, _is_incremental, is_first):
+        X, y = self._validate_X_y(X, y, reset=is_first, **self._y_checks)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if self.loss == "poisson" and (y < 0).any():
+            raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
+        return X, y
+
+    def _learn_targets(self, y, weight, dtype, is_first, is_incremental):
+        """Targets, and the weights of the rows in the loss."""
+        y = y.reshape(len(y), -1)
+        self._refuse_other_outputs(y.shape[1], is_first)
+        self.n_outputs_ = y.shape[1]
+        self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
+        known = None if is_first else self.target_norm_
+        self.target_norm_ = None
+        if self.normalize_targets and self.loss != "poisson":
+            moments = RunningMoments.of(y, weight)
+            if known is not None and is_incremental:
+                moments = known._seen().merge(moments)
+            self.target_norm_ = fitted_normalizer(moments)
+        if not is_first:
+            self._rescale_output(known)
+        return self._encode(y, dtype), weight
+
+    def _refuse_other_outputs(self, n_outputs, is_first):
+        if not is_first and n_outputs != self.n_outputs_:
+            raise ValueError(
+                f"y has {n_outputs} outputs, but {type(self).__name__} was trained on "
+                f"{self.n_outputs_}."
+            )
+
+    def _rescale_output(self, known):
+        """Give the last layer the new units of its targets, so that predictions stay."""
+        mean, scale = _units(known)
+        new_mean, new_scale = _units(self.target_norm_)
+        ratio = scale / new_scale
+        dtype = self.coefs_[-1].dtype
+        coef = (self.coefs_[-1] * ratio).astype(dtype)
+        intercept = (self.intercepts_[-1] * ratio + (mean - new_mean) / new_scale).astype(dtype)
+        self.coefs_ = [*self.coefs_[:-1], coef]
+        self.intercepts_ = [*self.intercepts_[:-1], intercept]
+
+    def _encode(self, y, dtype):
+        """The targets (n, n_outputs), standardized where they are to be."""
+        mean, scale = _units(self.target_norm_)
+        return ((y.reshape(len(y), -1) - mean) / scale).astype(dtype)
+
+    @property
+    def _target_norm(self):
+        return self.target_norm_
+
+    def _strata(self, targets):
+        """Regression has none."""
+
+    def _loss(self, device, dtype):
+        if self.loss == "poisson":
+            return PoissonDeviance(device, dtype)
+        return SquaredError(device, dtype, self.n_outputs_)
+
+    def _score_of_logits(self, targets, logits, sample_weight):
+        """R², which standardized targets leave as it is."""
+        predicted = np.exp(logits) if self.loss == "poisson" else logits
+        return r2_score(targets, predicted, sample_weight=sample_weight)
+
+
+def _units(normalizer):
+    """Mean and scale of the units of a normalizer, or of no normalizer."""
+    return (0.0, 1.0) if normalizer is None else (normalizer.mean_, normalizer.scale_)
