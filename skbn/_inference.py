@@ -38,8 +38,8 @@ class FoldedNetwork:
     activation : Activation
         Of the hidden layers.
     out_activation : {"identity", "logistic", "softmax", "exp"}
-    mean_scale : ndarray of shape (2, n_features), float64
-        Rows are normalized as (x − mean)·scale.
+    mean_scale : ndarray of shape (2, n_features), float64, or None
+        Rows are normalized as (x − mean)·scale, or taken as they are.
     """
 
     def __init__(self, layers, activation, out_activation, mean_scale):

@@ -6,6 +6,11 @@ from scipy import sparse
 from ._device import CPU
 
 
+def unchanged(n_features):
+    """The (mean, scale) by which rows stay as they are."""
+    return np.stack([np.zeros(n_features), np.ones(n_features)])
+
+
 class DenseRows:
     """Rows of an array X (n, d) in C order, float32 or float64.
 
@@ -14,8 +19,8 @@ class DenseRows:
     Parameters
     ----------
     X : ndarray of shape (n, d)
-    mean_scale : ndarray of shape (2, d), float64
-        Rows are taken as (x − mean)·scale.
+    mean_scale : ndarray of shape (2, d), float64, or None
+        Rows are taken as (x − mean)·scale; ``slice`` takes them as they are with None.
     """
 
     is_dense = True
@@ -33,8 +38,11 @@ class DenseRows:
 
     def slice(self, start, stop):
         """The rows from start to stop, without a kernel: inference compiles nothing."""
-        mean, scale = self.mean_scale
-        return np.multiply(self.X[start:stop] - mean, scale).astype(self.dtype, copy=False)
+        rows = self.X[start:stop]
+        if self.mean_scale is not None:
+            mean, scale = self.mean_scale
+            rows = (rows - mean) * scale
+        return rows.astype(self.dtype, copy=False)
 
     def dot(self, rows, weight, out):
         """out (m, h) = the rows times the weight (d, h)."""
@@ -53,20 +61,20 @@ class SparseRows:
     Parameters
     ----------
     X : sparse matrix of shape (n, d), CSR
-    mean_scale : ndarray of shape (2, d), float64
-        Rows are taken as (x − mean)·scale.
+    mean_scale : ndarray of shape (2, d), float64, or None
+        Rows are taken as (x − mean)·scale, or as they are.
     """
 
     is_dense = False
 
     def __init__(self, X, mean_scale, dtype):
         self.X = X
-        self.scale = mean_scale[1]
-        self.shift = np.prod(mean_scale, axis=0).astype(dtype)
+        self.mean_scale = unchanged(X.shape[1]) if mean_scale is None else mean_scale
+        self.shift = np.prod(self.mean_scale, axis=0).astype(dtype)
         self.dtype = dtype
 
     def _scaled(self, rows):
-        data = (rows.data * self.scale[rows.indices]).astype(self.dtype, copy=False)
+        data = (rows.data * self.mean_scale[1, rows.indices]).astype(self.dtype, copy=False)
         return sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
 
     def take(self, index, _buffer):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._training.history import ATTRIBUTES
-from .state import folded_layers
+from .state import folded_inputs, folded_layers
 
 # What scikit-learn's estimators do not know, and what comes nearest for going on to train.
 NEAREST = {"solver": {"adamw": "adam"}, "learning_rate": {"cosine": "constant"}}
@@ -18,19 +18,10 @@ def to_stock(estimator, stock_class):
     for name, nearest in NEAREST.items():
         parameters[name] = nearest.get(parameters[name], parameters[name])
     stock = stock_class(**parameters)
-    layers = _layers(estimator)
+    first, *rest = folded_layers(estimator, np.float64)
+    layers = [folded_inputs(first, estimator.input_norm_), *rest]
     fitted = vars(estimator)
     vars(stock).update({name: fitted[name] for name in COPIED if name in fitted})
     stock.coefs_ = [weight for weight, _ in layers]
     stock.intercepts_ = [bias for _, bias in layers]
     return stock
-
-
-def _layers(estimator):
-    """The folded layers in float64, the normalization of X in the first of them."""
-    layers = folded_layers(estimator, np.float64)
-    if estimator.input_norm_ is not None:
-        scale, shift = estimator.input_norm_.fold()
-        weight, bias = layers[0]
-        layers[0] = weight * scale[:, None], bias + shift @ weight
-    return layers
