@@ -102,32 +102,32 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
 
     def _fit(self, X, y, sample_weight, held_out, is_incremental=False, **first_call):
         """Train a copy, then take over what it has become."""
-        model = copy(self)
-        is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
         self._refuse_parameters(is_incremental)
-        if is_incremental:
-            model._begin_stream(y, **first_call)
-        X, y_checked = model._validate_input(X, y, is_incremental, is_first)
-        weight = _validation.validate_weights(sample_weight, X)
-        model._refuse_no_weight(weight)
-        model._random_state = check_random_state(self.random_state)
-        model.n_layers_ = len(hidden_units(self)) + 2
-        targets, loss_weight = model._learn_targets(
-            y_checked, weight, model._compute_dtype(X), is_first, is_incremental
-        )
-        model._learn_inputs(X, weight, goes_on=is_incremental and not is_first)
-        held_out = model._validate_held_out(*held_out)
-        fitting = Fitting(
-            model, is_first, is_incremental, X, targets, weight, loss_weight, held_out
-        )
-        context = self._init_callback_context(max_subtasks=1 if is_incremental else self.max_iter)
+        fitting = self._prepared(X, y, sample_weight, held_out, is_incremental, first_call)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
+        context = self._init_callback_context(max_subtasks=1 if is_incremental else self.max_iter)
         context.call_on_fit_task_begin(**task)
         fitting.run(EpochTasks(context, task, fitting.attributes))
         self._commit(fitting.attributes())
         context.call_on_fit_task_end(**task, reconstruction_attributes={})
         return self
+
+    def _prepared(self, X, y, sample_weight, held_out, is_incremental, first_call):
+        """The Fitting of a copy to what the user gave, all of it validated."""
+        model = copy(self)
+        is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
+        if is_incremental:
+            model._begin_stream(y, **first_call)
+        X, y = model._validate_input(X, y, is_incremental, is_first)
+        weight = self._validate_weights(sample_weight, X)
+        model._random_state = check_random_state(self.random_state)
+        model.n_layers_ = len(hidden_units(self)) + 2
+        dtype = self._compute_dtype(X)
+        targets, loss_weight = model._learn_targets(y, weight, dtype, is_first, is_incremental)
+        model._learn_inputs(X, weight, goes_on=is_incremental and not is_first)
+        held_out = model._validate_held_out(*held_out)
+        return Fitting(model, is_first, is_incremental, X, targets, weight, loss_weight, held_out)
 
     def _commit(self, attributes):
         """Become what the attributes say, after all that could be refused."""
@@ -147,9 +147,11 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
                 f"virtual_batch_size None, got {self.dropout} and {self.virtual_batch_size}."
             )
 
-    def _refuse_no_weight(self, weight):
+    def _validate_weights(self, sample_weight, X):
+        weight = _validation.validate_weights(sample_weight, X)
         if weight is not None and not weight.any():
             raise ValueError("sample_weight sums to 0, expected a positive sum.")
+        return weight
 
     def _compute_dtype(self, X):
         return X.dtype if self.dtype == "input" else np.dtype(self.dtype)
@@ -186,7 +188,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
             raise ValueError("X_val and y_val must be given together.")
         try:
             X, y = self._validate_X_y(X_val, y_val, reset=False, **self._y_checks)
-            weight = _validation.validate_weights(sample_weight_val, X)
+            weight = self._validate_weights(sample_weight_val, X)
             return X, self._encode(y, self._compute_dtype(X)), weight
         except ValueError as error:
             raise ValueError(f"X_val, y_val, sample_weight_val: {error}") from error
@@ -218,8 +220,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._validate_X(X)
-        weight = _validation.validate_weights(sample_weight, X)
-        self._refuse_no_weight(weight)
+        weight = self._validate_weights(sample_weight, X)
         self.batch_norms_ = recalibrated(self, X, weight)
         return self
 
