@@ -94,9 +94,13 @@ class Optimizer:
     def step(self, network):
         """Move the parameters of the network along its gradients."""
         self.schedule.begin_step()
+        self.decay(network)
         self.constants[0] = self.rate()
         kernel = self.kernel(network.device.kernels)
         for_each_block(kernel, self.constants, network.grads, *self.states, network.params)
+
+    def decay(self, network):
+        """Shrink the weights before a step: not at all."""
 
     def rate(self):
         """The factor of this step."""
@@ -150,8 +154,8 @@ class AdamW(Adam):
         super().__init__(params, schedule, beta_1, beta_2, epsilon)
         self.weight_decay = weight_decay
 
-    def step(self, network):
-        super().step(network)
+    def decay(self, network):
+        """Shrink the weights before a step."""
         weights = network.params[: network.n_weights]
         weights *= 1.0 - self.schedule.rate * self.weight_decay
 

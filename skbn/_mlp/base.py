@@ -218,7 +218,6 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         ValueError
             If there are no batch-normalized layers, or a single row.
         """
-        check_is_fitted(self)
         X = self._validate_X(X)
         weight = self._validate_weights(sample_weight, X)
         self.batch_norms_ = recalibrated(self, X, weight)
@@ -226,6 +225,8 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
 
     def _validate_X(self, X):
         """X as prediction takes it; scikit-learn's validation only where it has work to do."""
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
         if _validation.is_plain(X) and _validation.identity(self) == {"n_features_in_": X.shape[1]}:
             with np.errstate(over="ignore", invalid="ignore"):
                 if np.isfinite(X.sum()):
@@ -245,9 +246,13 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
 
     def _outputs(self, X):
         """What the network gives for the rows of X, (n, n_outputs) in the compute dtype."""
-        if not hasattr(self, "coefs_"):
-            check_is_fitted(self)
-        return self._inference()(self._validate_X(X))
+        X = self._validate_X(X)
+        return self._inference()(X)
+
+    def _logits(self, X):
+        """The same before the activation of the outputs."""
+        X = self._validate_X(X)
+        return self._inference().logits(X)
 
     def _check_solver(self):
         if self.solver not in SOLVERS_WITH_BATCHES:

@@ -3,11 +3,13 @@
 from numbers import Real
 
 import numpy as np
+from scipy.special import log_expit
 from sklearn.base import ClassifierMixin
 from sklearn.neural_network import MLPClassifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .._losses import log_softmax
 from .._validation import Interval, StrOptions, fit_context
 from .base import BatchNormMLP
 from .export import to_stock
@@ -377,8 +379,12 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
         log_p : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``, in the compute dtype.
         """
-        p = self.predict_proba(X)
-        return np.log(p, out=p)
+        logits = self._logits(X)
+        if self.out_activation_ == "softmax":
+            return log_softmax(logits)
+        if self.n_outputs_ > 1:
+            return log_expit(logits)
+        return log_expit(np.hstack([-logits, logits]))
 
     def to_sklearn(self):
         """Give an MLPClassifier whose predictions are the same.

@@ -1,5 +1,7 @@
 """Stock scikit-learn estimators with every normalization folded in."""
 
+from copy import deepcopy
+
 import numpy as np
 
 from .._training.history import ATTRIBUTES
@@ -21,7 +23,7 @@ def to_stock(estimator, stock_class):
     first, *rest = folded_layers(estimator, np.float64)
     layers = [folded_inputs(first, estimator.input_norm_), *rest]
     fitted = vars(estimator)
-    vars(stock).update({name: fitted[name] for name in COPIED if name in fitted})
-    stock.coefs_ = [weight for weight, _ in layers]
-    stock.intercepts_ = [bias for _, bias in layers]
+    vars(stock).update({name: deepcopy(fitted[name]) for name in COPIED if name in fitted})
+    stock.coefs_ = [weight.copy() for weight, _ in layers]
+    stock.intercepts_ = [bias.copy() for _, bias in layers]
     return stock

@@ -63,6 +63,7 @@ class Fitting:
         self.validate = None if held_out is None else self._validation(*held_out)
         self.history = History() if is_first else History.of(model)
         self.history.begin(held_out is not None, self.stops_early)
+        self.network.step = self.history.t  # of a later call, another dropout
 
     def _cast(self, weight):
         return None if weight is None else weight.astype(self.network.dtype)
@@ -105,7 +106,16 @@ class Fitting:
                 "your dataset."
             )
         weight_val = None if self.weight is None else self.weight[index_val]
+        self._refuse_no_weight(index)
+        self._refuse_no_weight(index_val)
         return index, (X[index_val], targets[index_val], weight_val)
+
+    def _refuse_no_weight(self, index):
+        if self.weight is not None and not self.weight[index].any():
+            raise ValueError(
+                "sample_weight sums to 0 over the rows to train on or over those that "
+                "early_stopping holds out, expected a positive sum of both."
+            )
 
     def _refuse_single_row(self, n_rows):
         """One row has no variance; running statistics serve instead, once there are some."""

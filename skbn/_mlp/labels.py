@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from .. import _validation
@@ -58,8 +58,15 @@ class LearnsLabels:
                 "class_weight='balanced' is not supported for partial_fit, which does not know "
                 "all labels. Pass the weights as a dict."
             )
-        class_weight = compute_sample_weight(self.class_weight, y)
+        class_weight = self._class_weights(y)
         return targets, class_weight if weight is None else weight * class_weight
+
+    def _class_weights(self, y):
+        """The weight of the class of each row; a batch of a stream may lack some classes."""
+        if y.ndim > 1:
+            return compute_sample_weight(self.class_weight, y)
+        weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        return weights[np.searchsorted(self.classes_, y)]
 
     def _encode(self, y, dtype):
         """The index of the label of several classes (n,), else 0 and 1 (n, n_outputs)."""

@@ -1,0 +1,396 @@
+"""The numerical core: gradients by central differences, buffers, optimizers, inference."""
+
+import pickle
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.datasets import load_iris
+
+from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor, _inference, _optimizers
+from skbn._device import CPU
+from skbn._inference import FoldedNetwork
+from skbn._losses import BinaryCrossEntropy, PoissonDeviance, SoftmaxCrossEntropy, SquaredError
+from skbn._moments import RunningMoments
+from skbn._network import Network, Workspace, near_equal_bounds
+from skbn._rows import rows_of
+
+N, UNITS = 23, [4, 6, 5, 3]
+IDENTITY = np.stack([np.zeros(4), np.ones(4)])
+ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
+NORMS = {"plain": {"batch_norm": False}, "batch_norm": {}, "ghosts": {"virtual_batch_size": 6}}
+X = np.random.default_rng(1).normal(size=(N, UNITS[0]))
+LABELS = np.arange(N) % UNITS[-1]
+# Of the rows in the statistics and in the loss, which class weights set apart.
+WEIGHT = np.random.default_rng(2).random(N) * (np.arange(N) % 4 != LABELS)
+WEIGHTS = WEIGHT, WEIGHT * (1 + LABELS) / (WEIGHT @ (1 + LABELS))
+ONES = np.random.default_rng(3).integers(0, 2, (N, UNITS[-1])).astype(float)
+TARGETS = np.random.default_rng(4).random((N, UNITS[-1])) * (ONES + 1)
+# Class, settings and targets of each.
+LOSSES = {
+    "softmax": (SoftmaxCrossEntropy, {}, LABELS),
+    "smoothed softmax": (SoftmaxCrossEntropy, {"label_smoothing": 0.1}, LABELS),
+    "binary": (BinaryCrossEntropy, {}, ONES),
+    "smoothed binary": (BinaryCrossEntropy, {"label_smoothing": 0.2}, ONES),
+    "squared_error": (SquaredError, {"n_outputs": UNITS[-1]}, TARGETS),
+    "poisson": (PoissonDeviance, {}, TARGETS * ONES),
+}
+
+
+class Problem:
+    """A network on a batch of X, and its loss; parameters are drawn from a seed."""
+
+    def __init__(self, loss="softmax", X=X, *, virtual_batch_size=None, alpha=0.0, **settings):
+        settings = {"activation": "tanh", "dtype": np.float64, "device": CPU} | settings
+        self.network = Network(UNITS, **settings)
+        draw = np.random.RandomState(5)
+        self.network.initialize(draw, 6.0)
+        self.network.params += 0.2 * draw.normal(size=self.network.params.size)
+        self.rows = rows_of(X, IDENTITY, self.network.dtype)
+        self.workspace = Workspace(self.network, len(X), virtual_batch_size)
+        make_loss, of_loss, self.all_targets = LOSSES[loss]
+        self.loss, self.alpha = make_loss(CPU, np.float64, **of_loss), alpha
+        self.take(np.arange(len(X)))
+
+    def take(self, index):
+        self.batch, self.targets = self.workspace.batch(len(index)), self.all_targets[index]
+        self.batch.inputs = self.rows.take(index, self.batch.buffer)
+        return self
+
+    def weigh(self, weight, share):
+        self.batch.weight[:], self.batch.share[:] = weight, share
+        return self
+
+    def __call__(self):
+        logits, batch = self.network.forward(self.rows, self.batch), self.batch
+        loss = self.loss(logits, self.targets, batch.share, batch.layers[-1].delta)
+        return loss + self.penalty()
+
+    def penalty(self):
+        return 0.5 * self.alpha * sum(np.sum(w**2) for w in self.network.weights)
+
+    def gradients(self):
+        """Of the loss, with respect to all parameters and to the inputs."""
+        self()
+        self.network.backward(self.rows, self.batch)
+        self.network.add_penalty(self.alpha)
+        return self.network.grads.copy(), self.batch.layers[0].delta @ self.network.weights[0].T
+
+    def results(self):
+        """Loss, gradients and running statistics of one step."""
+        return self(), *self.gradients(), *self.network.state()[1]
+
+
+def central_differences(function, values, step=1e-5):
+    """∂function/∂values, an array that the function reads."""
+    gradient = np.empty_like(values)
+    for i in np.ndindex(values.shape):
+        value = values[i]
+        values[i] = value + step
+        above = function()
+        values[i] = value - step
+        gradient[i] = (above - function()) / (2 * step)
+        values[i] = value
+    return gradient
+
+
+def assert_close(value, expected, rtol):
+    """To a relative error of the largest of the values."""
+    np.testing.assert_allclose(value, expected, rtol=0, atol=rtol * np.abs(expected).max())
+
+
+def assert_gradients(problem, rtol=1e-6):
+    of_params, of_inputs = problem.gradients()
+    assert_close(of_params, central_differences(problem, problem.network.params), rtol)
+    assert_close(of_inputs, central_differences(problem, problem.batch.inputs), rtol)
+
+
+@pytest.fixture(params=NORMS)
+def norm(request):
+    return NORMS[request.param]
+
+
+# Gradients ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_are_those_of_central_differences(activation, loss, norm, weighted):
+    problem = Problem(loss, activation=activation, **norm)
+    assert_gradients(problem.weigh(*WEIGHTS) if weighted else problem)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_with_penalty_and_the_dropout_of_one_step(activation, norm):
+    problem = Problem(activation=activation, dropout=0.3, alpha=0.3, **norm).weigh(*WEIGHTS)
+    problem.network.seed, problem.network.step = 7, 2
+    assert_gradients(problem)
+    assert (problem.batch.layers[0].dropped == 0).any()
+    np.testing.assert_allclose(problem.network.add_penalty(0.3), problem.penalty(), rtol=1e-13)
+
+
+def test_gradients_of_a_row_that_is_normalized_by_running_statistics():
+    problem = Problem()
+    problem()
+    alone = Problem(X=X[:1])
+    for layer, known in zip(alone.network.hidden, problem.network.hidden, strict=True):
+        layer.running = known.running
+    assert (alone.batch.weight == 0).all()
+    assert_gradients(alone)
+
+
+# What batch normalization does not see --------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize("sign", [1, -1], ids=["positive", "negative"])
+def test_the_size_of_the_weights_does_not_matter_their_sign_can_be_undone(layer, sign, rng):
+    problem = Problem(epsilon=1e-200)
+    network, hidden = problem.network, problem.network.hidden[layer]
+    loss, _ = problem(), problem.gradients()
+    before, of_offset = network.grad_weights[layer].copy(), hidden.grad_offset.copy()
+    factor = sign * (0.1 + 10 * rng.random(UNITS[layer + 1]))
+    network.weights[layer][...] *= factor
+    hidden.offset[0] *= sign
+    np.testing.assert_allclose(problem(), loss, rtol=1e-13)
+    problem.gradients()
+    assert_close(network.grad_weights[layer], before / factor, 1e-11)
+    assert_close(hidden.grad_offset, of_offset * [[sign], [1]], 1e-11)
+
+
+def test_gradients_are_orthogonal_to_the_weights_of_each_unit():
+    problem = Problem(epsilon=1e-200)
+    problem.gradients()
+    network = problem.network
+    for weight, grad in zip(network.weights[:-1], network.grad_weights[:-1], strict=True):
+        sizes = np.linalg.norm(weight, axis=0) * np.linalg.norm(grad, axis=0)
+        assert (np.abs((weight * grad).sum(axis=0)) <= 1e-12 * sizes).all()
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_weight_is_a_number_of_repetitions(batch_norm):
+    rows, weight = np.arange(12), np.arange(12) % 4
+    weighted = Problem(batch_norm=batch_norm).take(rows).weigh(weight, weight / 18)
+    repeated = Problem(batch_norm=batch_norm).take(np.repeat(rows, weight))
+    np.testing.assert_allclose(weighted(), repeated(), rtol=1e-13)
+    assert_close(weighted.gradients()[0], repeated.gradients()[0], 1e-12)
+
+
+def test_rows_without_weight_teach_nothing_even_in_a_ghost_batch_of_their_own():
+    more, fewer = (Problem(virtual_batch_size=6).take(np.arange(n)) for n in (18, 12))
+    weight = np.repeat([1.0, 0.0], [12, 6])
+    more.weigh(weight, weight / 12)
+    (_, _, grad, *values), (_, _, expected_grad, *expected) = more.results(), fewer.results()
+    assert_close(grad[:12], expected_grad, 1e-12)
+    assert (grad[12:] == 0).all()
+    for value, other in zip(values, expected, strict=True):
+        assert_close(value, other, 1e-12)
+
+
+def test_running_statistics_forget_old_ghost_batches():
+    problem = Problem(virtual_batch_size=6, momentum=0.3).weigh(*WEIGHTS)
+    expected = RunningMoments.empty(UNITS[1])
+    for _ in range(3):
+        problem()
+        bounds, z = problem.batch.bounds, problem.batch.layers[0].z
+        for start, stop in pairwise(bounds):
+            part = RunningMoments.of(z[start:stop], WEIGHTS[0][start:stop])
+            expected = expected.forget(part, 0.3)
+    running = RunningMoments(problem.network.hidden[0].running)
+    np.testing.assert_allclose(running.mean, expected.mean, rtol=1e-12)
+    np.testing.assert_allclose(running.variance(0), expected.variance(0), rtol=1e-12)
+
+
+# Buffers --------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**4))
+def test_parts_are_near_equal_and_not_smaller_than_asked_for(n, size):
+    bounds = near_equal_bounds(n, size)
+    parts = np.diff(bounds)
+    assert (bounds[0], bounds[-1]) == (0, n)
+    assert parts.max() - parts.min() <= 1
+    assert parts.min() >= min(n, size)
+    assert n <= size or parts.max() < 2 * size
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_parameters_are_views_that_fill_one_buffer(batch_norm):
+    network = Network(UNITS, activation="relu", dtype=float, device=CPU, batch_norm=batch_norm)
+    layers = [*network.hidden, network.output]
+    params = [*network.weights, *(layer.offset for layer in layers)]
+    grads = [*network.grad_weights, *(layer.grad_offset for layer in layers)]
+    for flat, arrays in ((network.params, params), (network.grads, grads)):
+        flat[:] = np.arange(flat.size)
+        assert all(np.shares_memory(array, flat) for array in arrays)
+        np.testing.assert_array_equal(np.concatenate([a.ravel() for a in arrays]), flat)
+    assert network.n_weights == sum(weight.size for weight in network.weights)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_a_small_batch_in_used_buffers_is_computed_as_in_new_ones(norm, dropout):
+    used, new = (Problem(X=rows, dropout=dropout, **norm) for rows in (X, X[:13]))
+    start = used.network.state()
+    used.gradients()
+    used.network.restore(start)
+    for value, expected in zip(used.take(np.arange(13)).results(), new.results(), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-12)
+
+
+def test_sparse_and_dense_rows_give_the_same(norm):
+    zeros = X * (np.abs(X) > 0.7)
+    mean_scale = np.stack([zeros.mean(axis=0), 1 / zeros.std(axis=0)])
+    dense, of_csr = (Problem(**norm).weigh(*WEIGHTS) for _ in range(2))
+    dense.rows = rows_of(zeros, mean_scale, dense.network.dtype)
+    of_csr.rows = rows_of(sparse.csr_array(zeros), mean_scale, dense.network.dtype)
+    pair = (problem.take(np.arange(N)).results() for problem in (dense, of_csr))
+    for value, expected in zip(*pair, strict=True):
+        assert_close(value, expected, 1e-12)
+
+
+# Optimizers -----------------------------------------------------------------------------------
+
+
+def momentum(g, m, _v, _t):
+    m[:] = 0.8 * m - g
+    return m
+
+
+def nesterov(g, m, _v, _t):
+    return 0.8 * momentum(g, m, _v, _t) - g
+
+
+def adam(g, m, v, t):
+    m[:] = 0.8 * m + 0.2 * g
+    v[:] = 0.9 * v + 0.1 * g**2
+    return -m / (1 - 0.8**t) * np.sqrt(1 - 0.9**t) / (np.sqrt(v) + 1e-3)
+
+
+MOMENTS = {"beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3}
+OPTIMIZERS = {
+    "sgd": (_optimizers.SGD, {"momentum": 0.8}, momentum),
+    "nesterov": (_optimizers.NesterovSGD, {"momentum": 0.8}, nesterov),
+    "adam": (_optimizers.Adam, MOMENTS, adam),
+    "adamw": (_optimizers.AdamW, MOMENTS | {"weight_decay": 0.5}, adam),
+}
+
+
+def stand_in(n, dtype=float):
+    """What an optimizer asks of a network: γ, β and biases are the last third."""
+    draw = np.random.default_rng(0)
+    params, grads = (draw.normal(size=n).astype(dtype) for _ in range(2))
+    return SimpleNamespace(params=params, grads=grads, n_weights=n - n // 3, device=CPU)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_are_those_of_the_formulas(name, rng):
+    make, constants, direction = OPTIMIZERS[name]
+    network = stand_in(12)
+    theta, (m, v) = network.params.copy(), np.zeros((2, 12))
+    decay = constants.get("weight_decay", 0.0) * (np.arange(12) < network.n_weights)
+    optimizer = make(network.params, _optimizers.Constant(0.1), **constants)
+    for t in range(1, 6):
+        network.grads[:] = rng.normal(size=12)
+        optimizer.step(network)
+        theta += 0.1 * (direction(network.grads, m, v, t) - decay * theta)
+        np.testing.assert_allclose(network.params, theta, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_on_threads_give_the_same_bits(name, dtype, monkeypatch):
+    make, constants, _ = OPTIMIZERS[name]
+    params = []
+    for threshold in (_optimizers.MIN_THREADED_PARAMS, 1 << 30):
+        monkeypatch.setattr(_optimizers, "MIN_THREADED_PARAMS", threshold)
+        network = stand_in((1 << 19) + 12345, dtype)
+        optimizer = make(network.params, _optimizers.Constant(0.1), **constants)
+        for _ in range(3):
+            optimizer.step(network)
+        params.append(network.params)
+    np.testing.assert_array_equal(*params)
+
+
+def test_a_cosine_falls_from_the_first_rate_to_nothing():
+    schedule, rates = _optimizers.Cosine(0.4, 8), []
+    for _ in range(10):
+        schedule.begin_step()
+        rates.append(schedule.rate)
+    np.testing.assert_allclose(rates[:9], 0.4 * np.cos(np.pi * np.arange(9) / 16) ** 2, atol=1e-16)
+    assert rates[0] == 0.4
+    assert rates[8:] == [0, 0]
+
+
+def test_inverse_scaling_counts_rows():
+    schedule = _optimizers.InverseScaling(0.4, power=0.5)
+    assert schedule.rate == 0.4
+    schedule.end_epoch(99)
+    np.testing.assert_allclose(schedule.rate, 0.04, rtol=1e-15)
+
+
+def test_the_adaptive_rate_is_a_fifth_each_time_until_it_is_too_small():
+    schedule, rates = _optimizers.Adaptive(1e-4), []
+    while not schedule.slow_down()[1]:
+        rates.append(schedule.rate)
+    np.testing.assert_allclose(rates, [2e-5, 4e-6, 8e-7], rtol=1e-12)
+
+
+# Inference ------------------------------------------------------------------------------------
+
+
+def folded(problem):
+    network = problem.network
+    return FoldedNetwork(network.fold(), network.activation, "softmax", IDENTITY)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_folded_network_normalizes_by_running_statistics(activation, norm):
+    problem = Problem(activation=activation, **norm)
+    problem()
+    problem.batch.weight[:] = 0.0  # a batch without weight has no statistics of its own
+    logits = problem.network.forward(problem.rows, problem.batch)
+    assert_close(folded(problem).logits(X), logits, 1e-13)
+
+
+@pytest.mark.parametrize("to_format", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_chunks_and_single_rows_give_what_the_whole_gives(activation, to_format, monkeypatch):
+    problem = Problem(activation=activation)
+    problem()
+    network, given_rows = folded(problem), to_format(X)
+    whole = network(given_rows)
+    np.testing.assert_allclose(whole.sum(axis=1), 1, rtol=1e-14)
+    alone = np.concatenate([network(given_rows[i : i + 1]) for i in range(N)])
+    assert_close(alone, whole, 1e-14)
+    monkeypatch.setattr(_inference, "CHUNK_ELEMENTS", 7 * network.width)
+    monkeypatch.setattr(_inference, "MIN_ROWS", 1)
+    assert len(_inference.chunks(N, network.width)) == 4
+    assert_close(network(given_rows), whole, 1e-14)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_prediction_compiles_nothing(run_python, tmp_path):
+    models = []
+    for activation in ACTIVATIONS:
+        settings = {"hidden_layer_sizes": 8, "activation": activation, "max_iter": 1}
+        models.append(BatchNormMLPClassifier(**settings).fit(*load_iris(return_X_y=True)))
+        models.append(BatchNormMLPClassifier(**settings).fit(np.eye(4), [0, 1, 0, 1]))
+        models.append(BatchNormMLPRegressor("poisson", **settings).fit(np.eye(4), range(4)))
+    path = tmp_path / "models.pickle"
+    path.write_bytes(pickle.dumps(models))
+    code = f"""
+        import pickle, sys
+        import numpy as np
+        from scipy import sparse
+        for model in pickle.load(open({str(path)!r}, "rb")):
+            for X in (np.ones((300, 4)), np.ones((1, 4), np.float32), sparse.eye_array(4).tocsr()):
+                model.predict(X)
+        modules = [m for name, m in sys.modules.items() if name.startswith("skbn.kernels")]
+        functions = [f for m in modules for f in vars(m).values() if hasattr(f, "signatures")]
+        print(len(functions) > 30, [f.__name__ for f in functions if f.signatures])
+    """
+    assert run_python(code) == "True []\n"
