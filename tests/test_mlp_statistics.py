@@ -180,15 +180,20 @@ def test_rows_are_predicted_alike_alone_and_in_chunks(problem, precision):
         assert_close(alone, whole[:30], RTOL[precision] / 10)
 
 
-def test_class_weights_enter_the_loss_alone():
-    still = {"solver": "sgd", "learning_rate_init": 1e-30}
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_class_weights_enter_the_loss_alone(method):
+    def trained(class_weight=None, sample_weight=None):
+        model = classifier(class_weight=class_weight, solver="sgd", learning_rate_init=1e-30)
+        first = {"classes": [0, 1, 2]} if method == "partial_fit" else {}
+        return getattr(model, method)(*IRIS, sample_weight, **first)
+
     weight = {0: 5.0, 1: 1.0, 2: 0.5}
-    even, weighted = (classifier(class_weight=w, **still).fit(*IRIS) for w in (None, weight))
-    assert weighted.loss_ != even.loss_
-    assert_equal(statistics(weighted), statistics(even))
-    np.testing.assert_array_equal(weighted.input_norm_.mean_, even.input_norm_.mean_)
-    rows = classifier(**still).fit(*IRIS, sample_weight=[weight[label] for label in IRIS[1]])
-    assert (rows.batch_norms_[0].mean_ != even.batch_norms_[0].mean_).all()
+    even, of_classes = trained(), trained(weight)
+    assert of_classes.loss_ != even.loss_
+    assert_equal(statistics(of_classes), statistics(even))
+    np.testing.assert_array_equal(of_classes.input_norm_.mean_, even.input_norm_.mean_)
+    of_rows = trained(sample_weight=[weight[label] for label in IRIS[1]])
+    assert (of_rows.batch_norms_[0].mean_ != even.batch_norms_[0].mean_).all()
 
 
 def test_class_weights_of_several_labels_are_sample_weights_in_the_loss():

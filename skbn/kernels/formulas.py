@@ -80,6 +80,16 @@ def gated(floor, y, delta):
 
 
 @jit
+def flushed(x):
+    """x, or 0 near the smallest float32.
+
+    An average that decays never leaves the denormal numbers, for rounding holds it there, and
+    each costs some 150 cycles. After 300 epochs on load_digits 1 % of Adam's first moments were.
+    """
+    return x if abs(x) > np.float32(1e-37) else np.float32(0.0)
+
+
+@jit
 def scrambled(x):
     """A bijection of 32 bits in which every bit moves all others.
 

@@ -5,6 +5,7 @@
 
 import math
 
+from .. import formulas
 from ..compile import jit
 
 
@@ -20,7 +21,7 @@ def sgd_step(constants, grads, velocity, params):
     """Momentum: v ← μ·v − η·g, θ ← θ + v; constants are η, μ."""
     rate, momentum = constants[0], constants[1]
     for i in range(params.size):
-        velocity[i] = momentum * velocity[i] - rate * grads[i]
+        velocity[i] = formulas.flushed(momentum * velocity[i] - rate * grads[i])
         params[i] += velocity[i]
 
 
@@ -29,7 +30,7 @@ def nesterov_step(constants, grads, velocity, params):
     """Nesterov's momentum: v ← μ·v − η·g, θ ← θ + μ·v − η·g; constants are η, μ."""
     rate, momentum = constants[0], constants[1]
     for i in range(params.size):
-        velocity[i] = momentum * velocity[i] - rate * grads[i]
+        velocity[i] = formulas.flushed(momentum * velocity[i] - rate * grads[i])
         params[i] += momentum * velocity[i] - rate * grads[i]
 
 
@@ -40,6 +41,6 @@ def adam_step(constants, grads, first, second, params):
     rate, epsilon = constants[0], constants[5]
     beta_1, rest_1, beta_2, rest_2 = constants[1], constants[2], constants[3], constants[4]
     for i in range(params.size):
-        first[i] = beta_1 * first[i] + rest_1 * grads[i]
-        second[i] = beta_2 * second[i] + rest_2 * grads[i] * grads[i]
+        first[i] = formulas.flushed(beta_1 * first[i] + rest_1 * grads[i])
+        second[i] = formulas.flushed(beta_2 * second[i] + rest_2 * grads[i] * grads[i])
         params[i] -= rate * first[i] / (math.sqrt(second[i]) + epsilon)
