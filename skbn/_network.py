@@ -149,8 +149,7 @@ class Batch:
     inputs : ndarray or sparse array of shape (n, n_features)
         What the source of rows gave.
     weight : ndarray of shape (n,)
-        Weights of the rows in the statistics. A single row has none: it knows no variance, and
-        is normalized by the running statistics.
+        Weights of the rows in the statistics.
     share : ndarray of shape (n,)
         Weights of the rows in the loss, of sum 1.
     bounds : ndarray, int64
@@ -161,7 +160,7 @@ class Batch:
     def __init__(self, n, buffer, bounds, layers, dtype):
         self.buffer, self.bounds, self.layers = buffer, bounds, layers
         self.inputs = buffer
-        self.weight = np.full(n, float(n > 1), dtype)
+        self.weight = np.ones(n, dtype)
         self.share = np.full(n, 1.0 / n, dtype)
 
 
@@ -171,7 +170,7 @@ class Workspace:
     def __init__(self, network, n, virtual_batch_size=None, is_dense=True):
         self.dtype, self.virtual_batch_size = network.dtype, virtual_batch_size
         n_features, *n_units = network.layer_units
-        n_ghosts, has_dropout = len(self._bounds(n)) - 1, network.dropout > 0.0
+        n_ghosts, has_dropout = len(self._bounds(n)) - 1, network.has_dropout
         self.buffer = np.empty((n, n_features if is_dense else 0), self.dtype)
         self.layers = [Buffers.empty(n, c, n_ghosts, self.dtype, has_dropout) for c in n_units]
         self.batches = {}
@@ -226,6 +225,7 @@ class Network:
         self.layer_units, self.dtype, self.device = layer_units, np.dtype(dtype), device
         self.activation = activation_of(activation, device)
         self.dropout = self.dtype.type(dropout)
+        self.has_dropout = dropout > 0.0
         # Of a counter-based generator: the dropout of a step depends on these alone.
         self.seed = self.step = 0
         shapes = list(pairwise(layer_units)) + [
@@ -237,6 +237,8 @@ class Network:
         n_layers = len(layer_units) - 1
         self.weights, self.grad_weights = params[:n_layers], grads[:n_layers]
         self.n_weights = sum(weight.size for weight in self.weights)
+        self.weights_T = [weight.T for weight in self.weights]
+        self.penalized = self.params[: self.n_weights], self.grads[: self.n_weights]
         offsets = list(zip(params[n_layers:], grads[n_layers:], strict=True))
         floor = self.activation.floor
         hidden = (
@@ -255,7 +257,7 @@ class Network:
         for i, layer in enumerate(self.hidden):
             layer.forward(own, batch)
             self.activation.apply(own.out)
-            if self.dropout:
+            if self.has_dropout:
                 self._drop(i, own.out, own.dropped)
             above = batch.layers[i + 1]
             self.device.dot(own.dropped, self.weights[i + 1], out=above.z)
@@ -269,8 +271,8 @@ class Network:
         for i in reversed(range(len(self.hidden))):
             own, above = batch.layers[i], batch.layers[i + 1]
             self.device.dot(own.dropped_T, above.delta, out=self.grad_weights[i + 1])
-            self.device.dot(above.delta, self.weights[i + 1].T, out=own.delta)
-            if self.dropout:
+            self.device.dot(above.delta, self.weights_T[i + 1], out=own.delta)
+            if self.has_dropout:
                 self._drop(i, own.delta, own.delta)
             self.activation.backward(own.out, own.delta)
             self.hidden[i].backward(own, batch)
@@ -285,7 +287,7 @@ class Network:
 
         γ, β and biases have none.
         """
-        weights, grads = self.params[: self.n_weights], self.grads[: self.n_weights]
+        weights, grads = self.penalized
         self.device.kernels.add_scaled(weights, self.dtype.type(factor), grads)
         return 0.5 * factor * float(self.device.dot(weights, weights))
 

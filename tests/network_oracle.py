@@ -25,7 +25,8 @@ def running(seen, momentum):
 class BatchNorm:
     """The batch normalizing transform of ghost batches (Ioffe & Szegedy 2015), rows weighted.
 
-    A ghost batch without weight is normalized by the running statistics of those ``seen``.
+    A ghost batch of fewer than two rows with weight knows no variance, and is normalized by the
+    running statistics of those ``seen``.
 
     Attributes
     ----------
@@ -51,8 +52,8 @@ class BatchNorm:
     def statistics(self, part):
         """Mean and variance that normalize a ghost batch, which is then one of those seen."""
         rows, weight = self.z[part], self.weight[part]
-        if not weight.any():
-            return running(self.seen, self.momentum)
+        if (weight > 0).sum() < 2:
+            return running(self.seen, self.momentum) if self.seen else (0, 0)
         self.seen.append((rows, weight))
         self.share[part, 0] = weight / weight.sum()
         return oracle.moments(rows, weight)[1:]

@@ -805,6 +805,18 @@ def test_adam_stays_where_there_was_never_a_gradient(params):
     assert (stayed == params).all()
 
 
+def test_averages_of_gradients_that_have_ended_reach_0(dtype):
+    params, gone = np.ones(1, dtype), np.zeros(1, dtype)
+    velocity, looking_ahead, first, second = (np.full(1, 1e-36, dtype) for _ in range(4))
+    for _ in range(500):
+        cpu.sgd_step(np.array([RATE, BETA_1], dtype), gone, velocity, params)
+        cpu.nesterov_step(np.array([RATE, BETA_1], dtype), gone, looking_ahead, params)
+        constants = [RATE, BETA_1, 1 - BETA_1, BETA_2, 1 - BETA_2, 1e-8]
+        cpu.adam_step(np.array(constants, dtype), gone, first, second, params)
+    assert velocity == looking_ahead == first == second == 0
+    assert params == 1
+
+
 def test_add_scaled_adds_a_multiple(params, rng):
     x, out = normal(rng, params.size, params.dtype), params.copy()
     cpu.add_scaled(x, params.dtype.type(0.3), out)

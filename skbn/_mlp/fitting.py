@@ -58,15 +58,13 @@ class Fitting:
         self.loss = model._loss(self.device, self.network.dtype)
         self.mean_scale = mean_scale(model.input_norm_, X.shape[1])
         rows = rows_of(X, self.mean_scale, self.network.dtype, self.device)
-        weights = (self._cast(weight), self._cast(loss_weight))
-        self.data = TrainingRows(rows, targets, *weights, index, self._bounds(len(index)))
+        scaled = None if weight is None else weight / weight.mean()  # float32 holds no 1e-50
+        bounds = self._bounds(len(index))
+        self.data = TrainingRows(rows, targets, scaled, loss_weight, index, bounds)
         self.validate = None if held_out is None else self._validation(*held_out)
         self.history = History() if is_first else History.of(model)
         self.history.begin(held_out is not None, self.stops_early)
         self.network.step = self.history.t  # of a later call, another dropout
-
-    def _cast(self, weight):
-        return None if weight is None else weight.astype(self.network.dtype)
 
     def _network(self, X, is_first):
         """A network of new weights, or one that goes on from the fitted attributes."""

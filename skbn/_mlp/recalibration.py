@@ -27,7 +27,7 @@ def fitted_network(estimator):
 def recalibrated(estimator, X, sample_weight):
     """The ``batch_norms_`` of an estimator with the statistics of the rows of X."""
     if not estimator.batch_norms_:
-        raise ValueError("recalibrate needs a network fitted with batch_norm=True.")
+        raise ValueError("recalibrate needs hidden layers fitted with batch_norm=True.")
     if X.shape[0] < MIN_BATCH_ROWS:
         raise ValueError(f"recalibrate needs at least 2 rows, got n_samples = {X.shape[0]}.")
     network = fitted_network(estimator)

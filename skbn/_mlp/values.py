@@ -63,7 +63,11 @@ class LearnsValues:
     def _encode(self, y, dtype):
         """The targets (n, n_outputs), standardized where they are to be."""
         mean, scale = _units(self.target_norm_)
-        return ((y.reshape(len(y), -1) - mean) / scale).astype(dtype)
+        with np.errstate(over="ignore"):
+            targets = ((y.reshape(len(y), -1) - mean) / scale).astype(dtype)
+        if not np.isfinite(targets).all():
+            raise ValueError(f"y contains a value too large for {dtype!r}.")
+        return targets
 
     @property
     def _target_norm(self):

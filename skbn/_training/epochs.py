@@ -25,8 +25,8 @@ class TrainingRows:
     targets : ndarray of shape (n,) or (n, n_outputs)
         As the loss takes them.
     weight : ndarray of shape (n,) or None
-        In the statistics of batch normalization.
-    loss_weight : ndarray of shape (n,) or None
+        In the statistics of batch normalization, whatever their scale.
+    loss_weight : ndarray of shape (n,), float64, or None
     index : ndarray, int64
         The rows of all these that training takes.
     bounds : list of (start, stop)
@@ -42,7 +42,7 @@ class TrainingRows:
 
     def weigh(self, batch, index):
         """Set the weights of a batch of the rows at the index (m,); gives their sum in the loss."""
-        if self.weight is not None and len(index) > 1:
+        if self.weight is not None:
             batch.weight[:] = self.weight[index]
         if self.loss_weight is None:
             return float(len(index))
@@ -51,6 +51,16 @@ class TrainingRows:
         if total > 0.0:
             np.divide(weight, total, out=batch.share, casting="same_kind")
         return total
+
+
+def refuse_non_finite(network, loss, epoch):
+    """Raise where training has diverged."""
+    if not (np.isfinite(loss) and np.isfinite(network.params).all()):
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain large "
+            f"values and need to be preprocessed. In epoch {epoch} the loss was {loss}: a smaller "
+            "learning_rate_init may help too."
+        )
 
 
 @dataclass
@@ -116,7 +126,7 @@ class EpochLoop:
         self.tasks.begin()
         with np.errstate(all="ignore"):  # what is not finite is refused in words
             loss = self._mean_loss()
-        self._refuse_non_finite(loss)
+        refuse_non_finite(self.network, loss, self.history.n_iter + 1)
         self.history.end_epoch(loss, len(self.order))
         self._say(f"Iteration {self.history.n_iter}, loss = {loss:.8f}")
         self._follow()
@@ -151,21 +161,12 @@ class EpochLoop:
             return 0.0
         network.step += 1
         logits = network.forward(rows, batch)
-        targets = self.data.targets[index]
+        targets = self.data.targets.take(index, axis=0)
         loss = self.loss(logits, targets, batch.share, batch.layers[-1].delta)
         network.backward(rows, batch)
         penalty = network.add_penalty(self.alpha / total) if self.alpha else 0.0
         self.optimizer.step(network)
         return loss * self.loss.reported_share + penalty
-
-    def _refuse_non_finite(self, loss):
-        if not (np.isfinite(loss) and np.isfinite(self.network.params).all()):
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                f"values and need to be preprocessed. In epoch {self.history.n_iter + 1} the loss "
-                f"was {loss}: a smaller learning_rate_init, now "
-                f"{self.settings.learning_rate_init}, may help too."
-            )
 
     def _follow(self):
         """Validate, and compare with the best epoch so far."""

@@ -8,7 +8,7 @@ import scipy.optimize
 
 from .._network import Network, Workspace
 from .._validation import check_optimize_result, lbfgs_print_option, levels_below_caller
-from .epochs import TrainingRows
+from .epochs import TrainingRows, refuse_non_finite
 from .history import History
 from .tasks import EpochTasks
 
@@ -55,13 +55,15 @@ class LBFGSLoop:
         """
         self.whole = None
         try:
-            x = self._minimize()
+            with np.errstate(all="ignore"):  # what is not finite is refused in words
+                x = self._minimize()
         except KeyboardInterrupt:
             if self.whole is None:
                 raise
             x = self.whole
             warnings.warn("Training interrupted by user.", stacklevel=levels_below_caller())
         self._objective(x)
+        refuse_non_finite(self.network, self.reported, self.history.n_iter)
         self.history.loss = self.reported
 
     def _minimize(self):

@@ -86,7 +86,7 @@ def flushed(x):
     An average that decays never leaves the denormal numbers, for rounding holds it there, and
     each costs some 150 cycles. After 300 epochs on load_digits 1 % of Adam's first moments were.
     """
-    return x if abs(x) > np.float32(1e-37) else np.float32(0.0)
+    return np.float32(0.0) if abs(x) <= np.float32(1e-37) else x
 
 
 @jit

@@ -79,21 +79,33 @@ def normalize_batch(z, statistics, gamma_beta, floor, out):
 
 
 @jit
+def total_weight(weight):
+    """Σw, or 0 where fewer than two rows have any: they know no variance."""
+    total, count = 0.0, 0
+    for i in range(weight.size):
+        total += weight[i]
+        count += weight[i] > 0.0
+    return total if count > 1 else 0.0
+
+
+@jit
 def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statistics, out):
     """out (n, c) = max(floor, BN(z)) by ghost batch; running moments (5, c) follow the batches.
 
-    A ghost batch whose rows weigh nothing is normalized by the running moments.
+    A ghost batch without ``total_weight`` is normalized by the running moments.
     """
     epsilon, momentum, floor = constants[EPSILON], constants[MOMENTUM], constants[FLOOR]
     moments = np.empty(running.shape)
     for ghost in range(bounds.size - 1):
         start, stop = bounds[ghost], bounds[ghost + 1]
-        batch_moments(z[start:stop], weight[start:stop], moments)
-        table = moments if moments[WEIGHT, 0] > 0.0 else running
-        set_statistics(table, epsilon, gamma_beta, statistics[ghost])
+        if total_weight(weight[start:stop]) > 0.0:
+            batch_moments(z[start:stop], weight[start:stop], moments)
+            set_statistics(moments, epsilon, gamma_beta, statistics[ghost])
+            decay(running, moments, momentum)
+            merge_moments(running, moments)
+        else:
+            set_statistics(running, epsilon, gamma_beta, statistics[ghost])
         normalize_batch(z[start:stop], statistics[ghost], gamma_beta, floor, out[start:stop])
-        decay(running, moments, momentum)
-        merge_moments(running, moments)
 
 
 @jit
@@ -147,10 +159,8 @@ def input_gradient(z, share, statistics, gamma_beta, floor, grads, delta):
 
 @jit
 def set_shares(weight, share):
-    """share (n,) = w/Σw, or 0 where no row has weight."""
-    total = 0.0
-    for i in range(weight.size):
-        total += weight[i]
+    """share (n,) = w/Σw, or 0 where there is no ``total_weight``."""
+    total = total_weight(weight)
     for i in range(weight.size):
         share[i] = weight[i] / total if total > 0.0 else 0.0
 
