@@ -5,9 +5,9 @@ import numpy as np
 from ._losses import OUTPUT_ACTIVATIONS
 from ._rows import rows_of
 
-# Rows are taken so many values at a time, and never fewer than MIN_ROWS: what a layer gives then
-# stays in cache.
-CHUNK_ELEMENTS = 1 << 17
+# Rows are taken so many values at a time, and never fewer than MIN_ROWS. 784 features and three
+# layers of 100: 27.4 ms with twice as many, 28.5 so, 31.9 with a quarter of it.
+CHUNK_ELEMENTS = 1 << 19
 MIN_ROWS = 64
 
 

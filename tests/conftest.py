@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 # Numba's cache does not see that a function called from another file has changed (numba #1833):
 # each version of the kernels has a cache of its own.
-_SOURCES = b"".join(path.read_bytes() for path in sorted(ROOT.glob("skbn/kernels/*.py")))
+_SOURCES = b"".join(path.read_bytes() for path in sorted(ROOT.glob("skbn/kernels/**/*.py")))
 _CACHE = ROOT / ".cache" / f"numba-{hashlib.sha256(_SOURCES).hexdigest()[:12]}"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(_CACHE))
 

@@ -114,6 +114,7 @@ def random_bits(row, j):
     Half the work of scrambling the index twice, 0.30 against 0.63 ns. The bits of the row enter
     twice, lest two rows whose bits are near each other share a part of their sequence.
     """
+    again = np.uint32(row * np.uint32(0x9E3779B9))
     x = np.uint32((row ^ np.uint32(j)) * np.uint32(0x7FEB352D))
-    x = np.uint32((x ^ (x >> np.uint32(15)) ^ (row >> np.uint32(7))) * np.uint32(0x846CA68B))
+    x = np.uint32((x ^ (x >> np.uint32(15)) ^ again) * np.uint32(0x846CA68B))
     return np.uint32(x ^ (x >> np.uint32(16)))

@@ -46,12 +46,15 @@ def batch_sums(z, weight, reference, sums):
 
 @jit
 def batch_moments(z, weight, moments):
-    """Moments table (5, c) of a batch: sums about its first row, in float64."""
+    """Moments table (5, c) of a batch: sums about its first row that has weight, in float64."""
     c = z.shape[1]
     reference = np.empty(c)
     sums = np.empty((3, c))
+    first = 0
+    while weight[first] == 0.0:
+        first += 1
     for j in range(c):
-        reference[j] = z[0, j]
+        reference[j] = z[first, j]
     batch_sums(z, weight, reference, sums)
     moments_from_sums(sums, reference, moments)
 

@@ -63,7 +63,7 @@ def dropout(x, rate, key, out):
     ``rate`` is of the dtype of x, ``key`` tells the layer and the step.
     """
     threshold = np.uint32(rate * 4294967296.0)
-    scale = 1 / (1 - rate)
+    scale = np.float32(1.0) / (np.float32(1.0) - rate)
     for i in range(x.shape[0]):
         row = formulas.row_bits(key, i)
         for j in range(x.shape[1]):

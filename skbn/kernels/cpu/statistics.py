@@ -315,7 +315,9 @@ def decay(moments, batch, momentum):
             moments[WEIGHT, j] *= kept
             moments[M2, j] *= kept
             batch[M2, j] *= momentum / batch[WEIGHT, j]
-            batch[WEIGHT, j] = momentum
+            # A weight equal to the count is that of cumulative statistics.
+            is_ambiguous = batch[COUNT, j] == momentum
+            batch[WEIGHT, j] = momentum * (1.0 + 2.0**-52) if is_ambiguous else momentum
 
 
 @jit

@@ -1,0 +1,90 @@
+"""What the tests of the kernels of networks share: weights, tolerances and a batch."""
+
+from dataclasses import dataclass
+
+import network_oracle
+import numpy as np
+import pytest
+
+from skbn.kernels import cpu
+
+SHAPES = [(2, 1), (5, 3), (33, 8), (130, 40)]
+
+# Exact in float32: the interpreter computes with these in the dtype of the arrays.
+EPSILON, MOMENTUM = 2.0**-10, 0.25
+
+# Hashes wrap around, of which the interpreter warns.
+wraps_around = pytest.mark.filterwarnings(
+    "ignore:overflow encountered in scalar (add|multiply):RuntimeWarning"
+)
+
+
+def normal(rng, shape, dtype, scale=1.0, offset=0.0):
+    return (rng.normal(size=shape) * scale + offset).astype(dtype)
+
+
+def assert_within(units, value, expected, scale, dtype):
+    """That value errs by at most so many units in the last place of numbers such as scale."""
+    error = np.abs(value - expected)
+    assert (error <= units * np.finfo(dtype).eps * scale).all()
+
+
+def dyadic(rng, n):
+    """Weights of which float32 adds all digits."""
+    return rng.integers(1, 64, n) / 16
+
+
+WEIGHTS = {
+    "no weights": lambda rng, n: np.ones(n),
+    "weights": dyadic,
+    "rows of weight 0": lambda rng, n: dyadic(rng, n) * (np.arange(n) % 2),
+    "ghost batches of weight 0": lambda rng, n: dyadic(rng, n) * (np.arange(n) >= n // 2),
+}
+
+
+@dataclass
+class Batch:
+    """A batch to normalize, after one that has been ``seen``."""
+
+    z: np.ndarray
+    weight: np.ndarray
+    bounds: np.ndarray
+    constants: np.ndarray
+    gamma_beta: np.ndarray
+    seen: list
+
+    def __post_init__(self):
+        self.inputs = self.z, self.weight, self.bounds, self.constants, self.gamma_beta
+        self.oracle = network_oracle.BatchNorm(*self.inputs, self.seen)
+        self.running = np.zeros((5, self.z.shape[1]))
+        for rows, weight in self.seen:
+            whole = np.array([0, len(rows)])
+            self._forward(rows, weight, whole, self.constants, self.gamma_beta)
+
+    def _forward(self, z, weight, bounds, constants, gamma_beta):
+        self.statistics = np.empty((len(bounds) - 1, 3, z.shape[1]), z.dtype)
+        out = np.empty_like(z)
+        inputs = z, weight, bounds, constants, gamma_beta
+        cpu.batch_norm_forward(*inputs, self.running, self.statistics, out)
+        return out
+
+    def forward(self):
+        return self._forward(*self.inputs)
+
+    def backward(self, delta):
+        """∂ℓ/∂z and ∂ℓ/∂(γ, β) from ∂ℓ/∂out."""
+        dz, grads = delta.copy(), np.full_like(self.gamma_beta, np.nan)
+        cpu.batch_norm_backward(*self.inputs, self.statistics, grads, dz)
+        return dz, grads
+
+
+def batch(rng, shape, dtype, weight="no weights", n_ghosts=1, floor=-np.inf, offset=1.0):
+    n, c = shape
+    return Batch(
+        normal(rng, shape, dtype, 2.0, offset),
+        WEIGHTS[weight](rng, n).astype(dtype),
+        np.linspace(0, n, min(n, n_ghosts) + 1).round().astype(np.int64),
+        np.array([EPSILON, MOMENTUM, floor], dtype),
+        normal(rng, (2, c), dtype),
+        [(normal(rng, (7, c), dtype, 2.0, offset), dyadic(rng, 7).astype(dtype))],
+    )

@@ -1,0 +1,108 @@
+"""What a layer does between two products of matrices."""
+
+import network_oracle
+import numpy as np
+import pytest
+from kernel_problems import (
+    assert_within,
+    batch,
+    normal,
+)
+from scipy.special import expit
+
+from skbn.kernels import cpu, formulas
+
+
+def test_at_least_keeps_nan(floor):
+    assert np.isnan(formulas.at_least(floor, np.nan))
+
+
+def test_no_gradient_passes_the_corner_of_the_rectifier(rng, dtype):
+    ours = batch(rng, (5, 3), dtype, floor=0.0)
+    ours.gamma_beta[:] = 0.0
+    assert (ours.forward() == 0).all()
+    assert (ours.backward(np.ones((5, 3), dtype))[1] == 0).all()
+
+
+@pytest.mark.parametrize("given", [np.float32, np.float64], ids=["of float32", "of float64"])
+def test_gather_rows_normalizes_the_rows_of_the_index(shape, given, dtype, rng):
+    x, index = normal(rng, shape, given), rng.integers(0, shape[0], 2 * shape[0])
+    mean_scale, out = rng.normal(size=(2, shape[1])), np.empty((len(index), shape[1]), dtype)
+    cpu.gather_rows(x, index, mean_scale, out)
+    mean, scale = network_oracle.exact(mean_scale)
+    expected = (x[index] - mean) * scale
+    assert_within(1, out, expected, np.abs(expected), dtype)
+
+
+def test_gather_rows_keeps_the_digits_in_which_timestamps_differ(rng):
+    seconds = rng.random((50, 1))
+    x, mean_scale = 1.6e9 + seconds, np.array([[1.6e9], [1.0]])
+    out = np.empty((50, 1), np.float32)
+    cpu.gather_rows(x, np.arange(50), mean_scale, out)
+    assert np.abs(out - seconds).max() <= 2.0**-22
+
+
+def test_gather_rows_keeps_nan(dtype):
+    out = np.empty((2, 2), dtype)
+    cpu.gather_rows(np.array([[0.0, np.nan]]), np.zeros(2, int), np.ones((2, 2)), out)
+    assert (np.isnan(out) == [False, True]).all()
+
+
+def test_add_bias_is_the_oracles(shape, floor, dtype, rng):
+    z, bias, out = normal(rng, shape, dtype), normal(rng, shape[1], dtype), np.empty(shape, dtype)
+    cpu.add_bias(z, bias, dtype(floor), out)
+    expected = network_oracle.exact(z) + bias
+    assert_within(0.51, out, np.maximum(expected, floor), np.abs(expected), dtype)
+
+
+def test_add_bias_keeps_nan(floor, dtype):
+    out = np.empty((1, 2), dtype)
+    cpu.add_bias(np.array([[0, np.nan]], dtype), np.ones(2, dtype), dtype(floor), out)
+    assert (np.isnan(out) == [False, True]).all()
+
+
+def test_bias_backward_is_the_gradient_of_the_rectifier_and_its_sum(shape, floor, dtype, rng):
+    out = np.maximum(normal(rng, shape, dtype), dtype(floor))
+    delta, grad = normal(rng, shape, dtype), np.full(shape[1], np.nan, dtype)
+    expected = np.where(out > floor, delta, 0)
+    cpu.bias_backward(out, dtype(floor), grad, delta)
+    assert (delta == expected).all()
+    total = network_oracle.exact(expected).sum(axis=0)
+    assert_within(2, grad, total, np.abs(expected).sum(axis=0), dtype)
+
+
+def test_bias_backward_keeps_nan(floor, dtype):
+    delta, grad = np.array([[1, np.nan]], dtype), np.empty(2, dtype)
+    cpu.bias_backward(np.ones((1, 2), dtype), dtype(floor), grad, delta)
+    assert (np.isnan(delta) == [False, True]).all()
+    assert (np.isnan(grad) == [False, True]).all()
+
+
+def test_logistic_backward_is_the_derivative(shape, dtype, rng):
+    out, delta = expit(normal(rng, shape, dtype, 3.0)), normal(rng, shape, dtype)
+    p = network_oracle.exact(out)
+    expected, scale = delta * p * (1 - p), np.abs(delta) * p
+    cpu.logistic_backward(out, delta)
+    assert_within(2, delta, expected, scale, dtype)
+
+
+def test_tanh_backward_is_the_derivative(shape, dtype, rng):
+    out, delta = np.tanh(normal(rng, shape, dtype, 2.0)), normal(rng, shape, dtype)
+    expected, scale = delta * (1 - network_oracle.exact(out) ** 2), np.abs(delta)
+    cpu.tanh_backward(out, delta)
+    assert_within(2, delta, expected, scale, dtype)
+
+
+ACTIVATIONS = {
+    "logistic": (network_oracle.logistic, cpu.logistic_backward),
+    "tanh": (np.tanh, cpu.tanh_backward),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_descend_along_their_slope(name, rng):
+    activation, backward = ACTIVATIONS[name]
+    x, delta = rng.normal(size=(4, 3)), np.ones((4, 3))
+    slope = network_oracle.central_differences(lambda x: activation(x).sum(), x, 1e-6)
+    backward(activation(x).astype(float), delta)
+    np.testing.assert_allclose(delta, slope, rtol=1e-7)
