@@ -35,7 +35,7 @@ class FoldedNetwork:
     Parameters
     ----------
     layers : list of (weight, bias)
-    activation : Activation
+    activation : Rectifier, Logistic or Tanh
         Of the hidden layers.
     out_activation : {"identity", "logistic", "softmax", "exp"}
     mean_scale : ndarray of shape (2, n_features), float64, or None
@@ -48,7 +48,7 @@ class FoldedNetwork:
         self.activate = OUTPUT_ACTIVATIONS[out_activation]
         self.mean_scale = mean_scale
         self.dtype = self.output[0].dtype
-        self.width = max(max(weight.shape) for weight, _ in layers)
+        self.width = max(weight.shape[1] for weight, _ in layers)
 
     def logits(self, X):
         """Outputs (n, n_outputs) before their activation, of rows X (n, d), dense or CSR."""
@@ -56,7 +56,7 @@ class FoldedNetwork:
         weight, bias = self.output
         dot = np.dot if self.hidden else rows.dot
         out = np.empty((X.shape[0], weight.shape[1]), self.dtype)
-        for start, stop in chunks(X.shape[0], self.width):
+        for start, stop in chunks(X.shape[0], max(rows.width, self.width)):
             inputs = rows.slice(start, stop)
             dot(dense(rows, inputs, self.hidden, self.activation), weight, out=out[start:stop])
         out += bias

@@ -1,5 +1,6 @@
 """Stochastic optimizers over flat buffers, and schedules of their learning rate."""
 
+from copy import copy
 from math import cos, pi, sqrt
 
 import numpy as np
@@ -20,6 +21,10 @@ class Constant:
     def __init__(self, rate):
         self.initial = self.rate = float(rate)
 
+    def plan(self):
+        """What tells it from other schedules, wherever it stands."""
+        return type(self), self.initial
+
     def begin_step(self):
         """Called before every step."""
 
@@ -27,7 +32,7 @@ class Constant:
         """Called after every epoch."""
 
     def slow_down(self):
-        """What to say when training has stopped to improve, and whether it should end."""
+        """React to training that no longer improves: what to say, and whether it should end."""
         return "Stopping.", True
 
 
@@ -37,6 +42,9 @@ class InverseScaling(Constant):
     def __init__(self, rate, power):
         super().__init__(rate)
         self.power = power
+
+    def plan(self):
+        return *super().plan(), self.power
 
     def end_epoch(self, n_rows_seen):
         self.rate = self.initial / (n_rows_seen + 1) ** self.power
@@ -69,7 +77,7 @@ class Cosine(Constant):
 class Optimizer:
     """Steps over all parameters at once.
 
-    Holds NumPy arrays and numbers alone, so that it can be pickled with its estimator.
+    Holds no device, so that it can be pickled with its estimator.
 
     Parameters
     ----------
@@ -88,11 +96,25 @@ class Optimizer:
 
     def __init__(self, params, schedule, constants, n_states):
         self.schedule = schedule
+        self.t = 0
         self.constants = np.array([schedule.rate, *constants], params.dtype)
         self.states = [np.zeros_like(params) for _ in range(n_states)]
 
+    def resume(self, known):
+        """Go on from the averages of another optimizer of the same kind and size.
+
+        Its schedule is kept too, unless another one was asked for.
+        """
+        ours, theirs = ([(s.shape, s.dtype) for s in o.states] for o in (self, known))
+        if type(known) is not type(self) or ours != theirs:
+            return
+        self.t, self.states = known.t, [state.copy() for state in known.states]
+        if known.schedule.plan() == self.schedule.plan():
+            self.schedule = copy(known.schedule)
+
     def step(self, network):
         """Move the parameters of the network along its gradients."""
+        self.t += 1
         self.schedule.begin_step()
         self.decay(network)
         self.constants[0] = self.rate()
@@ -130,14 +152,13 @@ class Adam(Optimizer):
     def __init__(self, params, schedule, beta_1, beta_2, epsilon):
         constants = [beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2, epsilon]
         super().__init__(params, schedule, constants, n_states=2)
-        self.beta_1, self.beta_2, self.t = beta_1, beta_2, 0
+        self.beta_1, self.beta_2 = beta_1, beta_2
 
     def kernel(self, kernels):
         return kernels.adam_step
 
     def rate(self):
         """The learning rate with the corrections of both moments for their start at 0."""
-        self.t += 1
         correction = sqrt(1.0 - self.beta_2**self.t) / (1.0 - self.beta_1**self.t)
         return self.schedule.rate * correction
 

@@ -1,4 +1,4 @@
-"""The rows of X, normalized as they are taken: dense or sparse, never copied whole."""
+"""The rows of X, dense or sparse, normalized as they are taken and never all at once."""
 
 import numpy as np
 from scipy import sparse
@@ -30,6 +30,7 @@ class DenseRows:
     is_dense = True
 
     def __init__(self, X, mean_scale, dtype, device):
+        self.width = X.shape[1]
         self.X = X.view()
         self.X.flags.writeable = False
         self.mean_scale = mean_scale
@@ -73,11 +74,12 @@ class SparseRows:
 
     def __init__(self, X, mean_scale, dtype):
         self.X = X
+        self.width = 1  # most of a row is not stored
         self.mean_scale = unchanged(X.shape[1]) if mean_scale is None else mean_scale
         shift = np.prod(self.mean_scale, axis=0)
         # The difference of two large products keeps no digits of float32.
         self.dtype = dtype if np.abs(shift).max() <= MAX_FOLDED_MEAN else np.dtype(np.float64)
-        self.shift = shift.astype(self.dtype)
+        self.shift = shift.astype(self.dtype) if shift.any() else None
 
     def _scaled(self, rows):
         data = (rows.data * self.mean_scale[1, rows.indices]).astype(self.dtype, copy=False)
@@ -93,12 +95,13 @@ class SparseRows:
 
     def dot(self, rows, weight, out):
         """out (m, h) = the normalized rows times the weight (d, h)."""
-        np.subtract(rows @ weight, self.shift @ weight, out=out, casting="same_kind")
+        out[...] = rows @ weight if self.shift is None else rows @ weight - self.shift @ weight
 
     def transposed_dot(self, rows, delta, out):
         """out (d, h) = the normalized rows, transposed, times delta (m, h)."""
-        of_shift = np.outer(self.shift, delta.sum(axis=0, dtype=self.dtype))
-        np.subtract(rows.T @ delta, of_shift, out=out, casting="same_kind")
+        out[...] = rows.T @ delta
+        if self.shift is not None:
+            out -= np.outer(self.shift, delta.sum(axis=0, dtype=self.dtype))
 
 
 def rows_of(X, mean_scale, dtype, device=CPU):

@@ -19,7 +19,9 @@ LAYERS = [
     {"_mlp"},
 ]
 WITHOUT_SKLEARN = set.union(*LAYERS[:7])
-FILES = sorted(p for p in ROOT.glob("skbn/**/*.py") if p.name != "__init__.py")
+FILES = sorted(
+    p for p in ROOT.glob("skbn/**/*.py") if p.parent.name != "skbn" or p.name != "__init__.py"
+)
 
 
 def room(path):

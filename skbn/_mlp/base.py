@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation
@@ -16,7 +16,7 @@ from .._training import EpochTasks
 from .._validation import Interval, Options, StrOptions, fit_context
 from .fitting import Fitting
 from .recalibration import recalibrated
-from .state import folded_from, hidden_units, inference_of
+from .state import hidden_units, inference_key, inference_of
 
 SOLVERS_WITH_BATCHES = ("sgd", "adam", "adamw")
 SCHEDULES = {"constant", "invscaling", "adaptive", "cosine"}
@@ -119,21 +119,22 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
         if is_incremental:
             model._begin_stream(y, **first_call)
-        X, y = model._validate_input(X, y, is_incremental, is_first)
+        X, y = model._validate_X_y(X, y, reset=is_first)
         weight = self._validate_weights(sample_weight, X)
+        model._learn_outputs(y, weight, is_first, is_incremental)
         model._random_state = check_random_state(self.random_state)
         model.n_layers_ = len(hidden_units(self)) + 2
-        dtype = self._compute_dtype(X)
-        targets, loss_weight = model._learn_targets(y, weight, dtype, is_first, is_incremental)
-        model._learn_inputs(X, weight, goes_on=is_incremental and not is_first)
-        held_out = model._validate_held_out(*held_out)
+        dtype = self._compute_dtype(X, is_first)
+        targets = model._encode(y, dtype)
+        loss_weight = model._loss_weight(y, weight, is_incremental)
+        model._learn_inputs(X, weight, is_first, is_incremental)
+        held_out = model._validate_held_out(*held_out, dtype)
         return Fitting(model, is_first, is_incremental, X, targets, weight, loss_weight, held_out)
 
     def _commit(self, attributes):
         """Become what the attributes say, after all that could be refused."""
-        own = {"_callback_fit_ctx", "_skl_callbacks_to_teardown"}
-        for name in set(vars(self)) - set(attributes) - own:
-            delattr(self, name)
+        for name in {*_validation.IDENTITY, "_optimizer"} - set(attributes):
+            vars(self).pop(name, None)
         vars(self).update(attributes)
         self._inference()
 
@@ -153,11 +154,14 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
             raise ValueError("sample_weight sums to 0, expected a positive sum.")
         return weight
 
-    def _compute_dtype(self, X):
-        return X.dtype if self.dtype == "input" else np.dtype(self.dtype)
+    def _compute_dtype(self, X, is_first):
+        """The dtype of the network; "input" is that of the first X where training goes on."""
+        if self.dtype == "input":
+            return X.dtype if is_first else self.coefs_[0].dtype
+        return np.dtype(self.dtype)
 
-    def _validate_X_y(self, X, y, reset, **checks):
-        return _validation.validate_data(
+    def _validate_X_y(self, X, y, reset):
+        X, y = _validation.validate_data(
             self,
             X,
             y,
@@ -166,30 +170,38 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
             dtype=(np.float64, np.float32),
             order="C",
             reset=reset,
-            **checks,
+            **self._y_checks,
         )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
 
-    def _learn_inputs(self, X, weight, goes_on):
+    def _learn_inputs(self, X, weight, is_first, is_incremental):
         """Set input_norm_ to the exact statistics of X, or of all that was seen."""
-        known = getattr(self, "input_norm_", None)
-        if not self.normalize_inputs:
-            self.input_norm_ = None
-            return
-        moments = RunningMoments.of(X, weight)
-        if goes_on and known is not None:
-            moments = known._seen().merge(moments)
-        self.input_norm_ = fitted_normalizer(moments, _validation.identity(self))
+        known = None if is_first else self.input_norm_
+        if not is_first and self.normalize_inputs != (known is not None):
+            raise ValueError(
+                "Training can only go on with the normalize_inputs of the previous call to fit, "
+                f"got {self.normalize_inputs}."
+            )
+        self.input_norm_ = None
+        if self.normalize_inputs:
+            moments = RunningMoments.of(X, weight)
+            if known is not None and is_incremental:
+                moments = known._seen().merge(moments)
+            self.input_norm_ = fitted_normalizer(moments, _validation.identity(self))
 
-    def _validate_held_out(self, X_val, y_val, sample_weight_val):
+    def _validate_held_out(self, X_val, y_val, sample_weight_val, dtype):
         """The rows to validate on as (X, targets, weight), or None."""
-        if X_val is None and y_val is None:
+        given = [value is not None for value in (X_val, y_val, sample_weight_val)]
+        if not any(given):
             return None
-        if X_val is None or y_val is None:
-            raise ValueError("X_val and y_val must be given together.")
+        if not all(given[:2]):
+            raise ValueError("X_val and y_val must be given together, with sample_weight_val too.")
         try:
-            X, y = self._validate_X_y(X_val, y_val, reset=False, **self._y_checks)
+            X, y = self._validate_X_y(X_val, y_val, reset=False)
             weight = self._validate_weights(sample_weight_val, X)
-            return X, self._encode(y, self._compute_dtype(X)), weight
+            return X, self._encode(y, dtype), weight
         except ValueError as error:
             raise ValueError(f"X_val, y_val, sample_weight_val: {error}") from error
 
@@ -237,7 +249,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
 
     def _inference(self):
         """The folded network; made anew when a fitted attribute was replaced."""
-        parts = folded_from(self)
+        parts = inference_key(self)
         known, network = getattr(self, "_folded", ((), None))
         if len(known) == len(parts) and all(a is b for a, b in zip(known, parts, strict=True)):
             return network

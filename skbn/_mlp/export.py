@@ -5,7 +5,7 @@ from copy import deepcopy
 import numpy as np
 
 from .._training.history import ATTRIBUTES
-from .state import folded_inputs, folded_layers
+from .state import folded_layers
 
 # What scikit-learn's estimators do not know, and what comes nearest for going on to train.
 NEAREST = {"solver": {"adamw": "adam"}, "learning_rate": {"cosine": "constant"}}
@@ -20,10 +20,10 @@ def to_stock(estimator, stock_class):
     for name, nearest in NEAREST.items():
         parameters[name] = nearest.get(parameters[name], parameters[name])
     stock = stock_class(**parameters)
-    first, *rest = folded_layers(estimator, np.float64)
-    layers = [folded_inputs(first, estimator.input_norm_), *rest]
+    layers = folded_layers(estimator, np.float64, folds_inputs=True)
     fitted = vars(estimator)
     vars(stock).update({name: deepcopy(fitted[name]) for name in COPIED if name in fitted})
     stock.coefs_ = [weight.copy() for weight, _ in layers]
     stock.intercepts_ = [bias.copy() for _, bias in layers]
+    stock._best_coefs, stock._best_intercepts = deepcopy((stock.coefs_, stock.intercepts_))
     return stock

@@ -1,7 +1,6 @@
 """One call of fit or partial_fit: from validated data to a trained network."""
 
 import warnings
-from copy import deepcopy
 from itertools import pairwise
 
 import numpy as np
@@ -22,7 +21,14 @@ from .._training import (
 )
 from .._validation import levels_below_caller
 from .solvers import optimizer_of
-from .state import hidden_units, load, mean_scale, network_attributes
+from .state import (
+    check_rows_to_normalize_by,
+    hidden_units,
+    is_fitted_name,
+    load,
+    mean_scale,
+    network_attributes,
+)
 
 
 class Fitting:
@@ -53,18 +59,21 @@ class Fitting:
         self.stops_early = model.early_stopping and self.uses_batches
         self.device = device_of(model.device)
         self.network = self._network(X, is_first)
-        index, held_out = self._split(X, targets, held_out)
-        self._refuse_single_row(len(index))
         self.loss = model._loss(self.device, self.network.dtype)
         self.mean_scale = mean_scale(model.input_norm_, X.shape[1])
-        rows = rows_of(X, self.mean_scale, self.network.dtype, self.device)
-        scaled = None if weight is None else weight / weight.mean()  # float32 holds no 1e-50
-        bounds = self._bounds(len(index))
-        self.data = TrainingRows(rows, targets, scaled, loss_weight, index, bounds)
+        index, held_out = self._split(X, targets, held_out)
+        self._refuse_single_row(index)
+        self.data = self._training_rows(X, targets, loss_weight, index)
         self.validate = None if held_out is None else self._validation(*held_out)
         self.history = History() if is_first else History.of(model)
         self.history.begin(held_out is not None, self.stops_early)
         self.network.step = self.history.t  # of a later call, another dropout
+
+    def _training_rows(self, X, targets, loss_weight, index):
+        rows = rows_of(X, self.mean_scale, self.network.dtype, self.device)
+        weight = self.weight
+        scaled = None if weight is None else weight / weight.mean()  # float32 holds no 1e-50
+        return TrainingRows(rows, targets, scaled, loss_weight, index, self._bounds(len(index)))
 
     def _network(self, X, is_first):
         """A network of new weights, or one that goes on from the fitted attributes."""
@@ -72,7 +81,7 @@ class Fitting:
         network = Network(
             [X.shape[1], *hidden_units(model), model.n_outputs_],
             activation=model.activation,
-            dtype=model._compute_dtype(X),
+            dtype=model._compute_dtype(X, is_first),
             device=self.device,
             batch_norm=model.batch_norm,
             epsilon=model.batch_norm_epsilon,
@@ -115,14 +124,12 @@ class Fitting:
                 "early_stopping holds out, expected a positive sum of both."
             )
 
-    def _refuse_single_row(self, n_rows):
-        """One row has no variance; running statistics serve instead, once there are some."""
-        if n_rows > 1 or all(layer.running.any() for layer in self.network.normalized):
-            return
-        raise ValueError(
-            "batch_norm=True needs at least 2 rows to normalize by while there are no running "
-            f"statistics, got n_samples = {n_rows}."
-        )
+    def _refuse_single_row(self, index):
+        """One row has no variance; in a stream running statistics serve, once there are some."""
+        normalized = self.network.normalized
+        knows_statistics = all(layer.running.any() for layer in normalized)
+        if normalized and not (self.is_incremental and knows_statistics):
+            check_rows_to_normalize_by(len(index) if self.weight is None else self.weight[index])
 
     def _bounds(self, n):
         """Bounds of the batches: near-equal where they are normalized, else scikit-learn's."""
@@ -166,26 +173,39 @@ class Fitting:
             loop = EpochLoop(self.network, self.loss, self.data, *common, self.optimizer)
         if self.is_incremental:
             loop.run_epoch()
+            tasks.end()
         else:
             loop.run()
-            set_population_moments(self.network, self.data.rows, self.data.index, self.weight)
+            self._set_population_moments()
         self.history = loop.history
 
+    def _set_population_moments(self):
+        """Replace the running statistics by exact ones, unless the user interrupts."""
+        state = self.network.state()
+        try:
+            set_population_moments(self.network, self.data.rows, self.data.index, self.weight)
+        except KeyboardInterrupt:
+            self.network.restore(state)
+            warnings.warn(
+                "Interrupted by user: the statistics of hidden layers are the running ones.",
+                stacklevel=levels_below_caller(),
+            )
+
     def _optimizer(self):
-        """A new optimizer, or in ``partial_fit`` the one of the previous call."""
-        model, params = self.model, self.network.params
-        if not self.is_incremental:
-            n_steps = model.max_iter * len(self.data.bounds)
-            return optimizer_of(model, params, n_steps)
-        known = getattr(model, "_optimizer", None)
-        if known is None or known.schedule.ends_by_plan:
-            return optimizer_of(model, params, n_steps=None)
-        return deepcopy(known)
+        """A new optimizer, in ``partial_fit`` one that goes on from that of the previous call."""
+        n_steps = None if self.is_incremental else self.model.max_iter * len(self.data.bounds)
+        optimizer = optimizer_of(self.model, self.network.params, n_steps)
+        if self.is_incremental and hasattr(self.model, "_optimizer"):
+            optimizer.resume(self.model._optimizer)
+        return optimizer
 
     def attributes(self):
         """The fitted attributes as training stands."""
-        attributes = network_attributes(self.network, self.model, self.weight is not None)
-        attributes |= self.history.attributes()
-        if self.uses_batches:
-            attributes["_optimizer"] = self.optimizer
-        return vars(self.model) | attributes
+        model = self.model
+        learned = {name: value for name, value in vars(model).items() if is_fitted_name(name)}
+        is_weighted = self.weight is not None or any(
+            norm._seen().is_weighted for norm in learned.get("batch_norms_", [])
+        )
+        learned |= network_attributes(self.network, model, is_weighted)
+        learned |= self.history.attributes()
+        return learned | ({"_optimizer": self.optimizer} if self.uses_batches else {})

@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
@@ -22,16 +21,16 @@ class LearnsLabels:
             is_multilabel = type_of_target(y).startswith("multilabel")
             self._label_binarizer = LabelBinarizer().fit(y if is_multilabel else classes)
 
-    def _validate_input(self, X, y, is_incremental, is_first):
-        X, y = self._validate_X_y(X, y, reset=is_first)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or not (self.warm_start or is_incremental):
+    def _learn_outputs(self, y, _weight, _is_first, is_incremental):
+        """Learn the labels of y, or refuse others than those known."""
+        if hasattr(self, "classes_") and (self.warm_start or is_incremental):
+            self._refuse_other_classes(unique_labels(y))
+        else:
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
-        else:
-            self._refuse_other_classes(unique_labels(y))
-        return X, y
+        y_type, n_classes = self._label_binarizer.y_type_, len(self.classes_)
+        self.n_outputs_ = 1 if y_type == "binary" else n_classes
+        self.out_activation_ = "softmax" if y_type == "multiclass" else "logistic"
 
     def _refuse_other_classes(self, classes):
         if self.warm_start and set(classes) != set(self.classes_):
@@ -39,27 +38,26 @@ class LearnsLabels:
                 "warm_start can only be used where `y` has the same classes as in the previous "
                 f"call to fit. Previously got {self.classes_}, `y` has {classes}"
             )
+        self._refuse_new_classes(classes)
+
+    def _refuse_new_classes(self, classes):
         if len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
             raise ValueError(
                 "`y` has classes not in `self.classes_`. "
                 f"`self.classes_` has {self.classes_}. 'y' has {classes}."
             )
 
-    def _learn_targets(self, y, weight, dtype, _is_first, is_incremental):
-        """Targets, and the weights of the rows in the loss."""
-        targets = self._encode(y, dtype)
-        is_multiclass = self._label_binarizer.y_type_ == "multiclass"
-        self.n_outputs_ = len(self.classes_) if is_multiclass else targets.shape[1]
-        self.out_activation_ = "softmax" if is_multiclass else "logistic"
+    def _loss_weight(self, y, weight, is_incremental):
+        """The weights of the rows in the loss, or None."""
         if self.class_weight is None:
-            return targets, weight
+            return weight
         if is_incremental and self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' is not supported for partial_fit, which does not know "
                 "all labels. Pass the weights as a dict."
             )
         class_weight = self._class_weights(y)
-        return targets, class_weight if weight is None else weight * class_weight
+        return class_weight if weight is None else weight * class_weight
 
     def _class_weights(self, y):
         """The weight of the class of each row; a batch of a stream may lack some classes."""
@@ -73,10 +71,12 @@ class LearnsLabels:
         y_type = self._label_binarizer.y_type_
         if y_type.startswith("multilabel"):
             return self._label_binarizer.transform(y).astype(dtype)
+        if y.ndim > 1:
+            raise ValueError("The object was not fitted with multilabel input.")
         index = np.searchsorted(self.classes_, y)
         known = self.classes_[np.minimum(index, len(self.classes_) - 1)] == y
         if not np.all(known):
-            self._refuse_other_classes(unique_labels(y))
+            self._refuse_new_classes(unique_labels(y))
         return index if y_type == "multiclass" else (index[:, None] == 1).astype(dtype)
 
     def _strata(self, targets):

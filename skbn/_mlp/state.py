@@ -6,7 +6,7 @@ from .._activations import activation_of
 from .._device import CPU
 from .._inference import FoldedNetwork
 from .._moments import RunningMoments
-from .._network import fold
+from .._network import MIN_BATCH_ROWS, fold
 from .._normalizer import fitted_normalizer
 from .._rows import MAX_FOLDED_MEAN, unchanged
 
@@ -18,6 +18,28 @@ def hidden_units(estimator):
     if any(size <= 0 for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     return sizes
+
+
+def is_fitted_name(name):
+    """Whether ``fit`` sets an attribute of this name."""
+    is_public = name.endswith("_") and not name.startswith("_")
+    return is_public or name in ("_label_binarizer", "_random_state")
+
+
+def check_rows_to_normalize_by(rows):
+    """Raise unless two rows or more count: a number of rows, or their weights (n,)."""
+    n_rows = rows if isinstance(rows, int) else np.count_nonzero(rows)
+    if n_rows < MIN_BATCH_ROWS:
+        raise ValueError(
+            f"batch_norm=True needs at least 2 rows to normalize by, got n_samples = {n_rows} "
+            "(rows of sample_weight 0 do not count)."
+        )
+
+
+def fitted_units(estimator):
+    """Features, units of each hidden layer and outputs, as fitted."""
+    coefs = estimator.coefs_
+    return [*(coef.shape[0] for coef in coefs), coefs[-1].shape[1]]
 
 
 def network_attributes(network, estimator, is_weighted):
@@ -60,7 +82,7 @@ def load(network, estimator):
 
 def check_architecture(network, estimator):
     """Raise unless the fitted attributes are those of such a network."""
-    fitted = [coef.shape[0] for coef in estimator.coefs_] + [estimator.n_outputs_]
+    fitted = fitted_units(estimator)
     was_normalized = bool(estimator.batch_norms_)
     if fitted != network.layer_units or was_normalized != bool(network.normalized):
         raise ValueError(
@@ -78,21 +100,26 @@ def mean_scale(normalizer, n_features):
 
 
 def folded_inputs(layer, normalizer):
-    """A first layer in float64 that normalizes its inputs."""
+    """A first layer that normalizes its inputs, in float64 where it has to."""
     if normalizer is None:
         return layer
     scale, shift = normalizer.fold()
-    weight, bias = layer
+    weight, bias = (array.astype(np.float64) for array in layer)
     return weight * scale[:, None], bias + shift @ weight
 
 
-def folded_layers(estimator, dtype):
-    """The fitted layers as (weight, bias), each normalization folded into the layer before it."""
+def folded_layers(estimator, dtype, folds_inputs):
+    """The fitted layers as (weight, bias), each normalization folded into the layer before it.
+
+    That of the inputs only where ``folds_inputs``.
+    """
     layers = list(zip(estimator.coefs_, estimator.intercepts_, strict=True))
     for i, normalizer in enumerate(estimator.batch_norms_):
         layers[i] = fold(*layers[i], *normalizer.fold())
     if estimator._target_norm is not None:
         layers[-1] = fold(*layers[-1], estimator._target_norm.scale_, estimator._target_norm.mean_)
+    if folds_inputs:
+        layers[0] = folded_inputs(layers[0], estimator.input_norm_)
     return [tuple(array.astype(dtype, copy=False) for array in layer) for layer in layers]
 
 
@@ -103,21 +130,17 @@ def inference_of(estimator):
     without, 1.1 so.
     """
     norm, dtype = estimator.input_norm_, estimator.coefs_[0].dtype
-    layers = folded_layers(estimator, dtype)
     is_near_zero = norm is None or (np.abs(norm.mean_) <= MAX_FOLDED_MEAN * norm.scale_).all()
-    if norm is not None and is_near_zero:
-        first = folded_inputs(folded_layers(estimator, np.float64)[0], norm)
-        layers[0] = tuple(array.astype(dtype) for array in first)
     return FoldedNetwork(
-        layers,
+        folded_layers(estimator, dtype, folds_inputs=is_near_zero),
         activation_of(estimator.activation, CPU),
         estimator.out_activation_,
         None if is_near_zero else mean_scale(norm, estimator.n_features_in_),
     )
 
 
-def folded_from(estimator):
-    """The arrays that ``inference_of`` reads: it is to be called anew when one was replaced."""
+def inference_key(estimator):
+    """What ``inference_of`` reads: it is to be called anew when one of these was replaced."""
     norms = [*estimator.batch_norms_, estimator.input_norm_, estimator._target_norm]
     arrays = [
         value
@@ -125,4 +148,4 @@ def folded_from(estimator):
         if norm is not None
         for value in (norm.mean_, norm.scale_, norm.gamma_, norm.beta_)
     ]
-    return [*estimator.coefs_, *estimator.intercepts_, *arrays]
+    return [estimator.activation, *estimator.coefs_, *estimator.intercepts_, *arrays]

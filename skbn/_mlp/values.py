@@ -2,7 +2,6 @@
 
 import numpy as np
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
 
 from .._losses import PoissonDeviance, SquaredError
 from .._moments import RunningMoments
@@ -17,37 +16,39 @@ class LearnsValues:
     def _begin_stream(self, y):
         """Nothing is announced."""
 
-    def _validate_input(self, X, y, _is_incremental, is_first):
-        X, y = self._validate_X_y(X, y, reset=is_first, **self._y_checks)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if self.loss == "poisson" and (y < 0).any():
-            raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
-        return X, y
-
-    def _learn_targets(self, y, weight, dtype, is_first, is_incremental):
-        """Targets, and the weights of the rows in the loss."""
-        y = y.reshape(len(y), -1)
-        self._refuse_other_outputs(y.shape[1], is_first)
-        self.n_outputs_ = y.shape[1]
-        self.out_activation_ = "exp" if self.loss == "poisson" else "identity"
+    def _learn_outputs(self, y, weight, is_first, is_incremental):
+        """Learn the number and the units of the outputs."""
+        out_activation = "exp" if self.loss == "poisson" else "identity"
         known = None if is_first else self.target_norm_
+        if is_first:
+            self.n_outputs_, self.out_activation_ = y.reshape(len(y), -1).shape[1], out_activation
+        elif self.out_activation_ != out_activation:
+            raise ValueError(
+                "Training can only go on with the loss of the previous call to fit, got "
+                f"{self.loss!r}."
+            )
         self.target_norm_ = None
         if self.normalize_targets and self.loss != "poisson":
-            moments = RunningMoments.of(y, weight)
+            moments = RunningMoments.of(self._columns(y), weight)
             if known is not None and is_incremental:
                 moments = known._seen().merge(moments)
             self.target_norm_ = fitted_normalizer(moments)
         if not is_first:
             self._rescale_output(known)
-        return self._encode(y, dtype), weight
 
-    def _refuse_other_outputs(self, n_outputs, is_first):
-        if not is_first and n_outputs != self.n_outputs_:
+    def _columns(self, y):
+        """y as (n, n_outputs)."""
+        y = y.reshape(len(y), -1)
+        if y.shape[1] != self.n_outputs_:
             raise ValueError(
-                f"y has {n_outputs} outputs, but {type(self).__name__} was trained on "
+                f"y has {y.shape[1]} outputs, but {type(self).__name__} was trained on "
                 f"{self.n_outputs_}."
             )
+        return y
+
+    def _loss_weight(self, _y, weight, _is_incremental):
+        """The weights of the rows in the loss, or None: those of the rows."""
+        return weight
 
     def _rescale_output(self, known):
         """Give the last layer the new units of its targets, so that predictions stay."""
@@ -62,9 +63,11 @@ class LearnsValues:
 
     def _encode(self, y, dtype):
         """The targets (n, n_outputs), standardized where they are to be."""
+        if self.loss == "poisson" and (y < 0).any():
+            raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
         mean, scale = _units(self.target_norm_)
         with np.errstate(over="ignore"):
-            targets = ((y.reshape(len(y), -1) - mean) / scale).astype(dtype)
+            targets = ((self._columns(y) - mean) / scale).astype(dtype)
         if not np.isfinite(targets).all():
             raise ValueError(f"y contains a value too large for {dtype!r}.")
         return targets
@@ -83,7 +86,10 @@ class LearnsValues:
 
     def _score_of_logits(self, targets, logits, sample_weight):
         """R², which standardized targets leave as it is."""
-        predicted = np.exp(logits) if self.loss == "poisson" else logits
+        with np.errstate(over="ignore"):
+            predicted = np.exp(logits) if self.loss == "poisson" else logits
+        if not np.isfinite(predicted).all():
+            return np.nan
         return r2_score(targets, predicted, sample_weight=sample_weight)
 
 

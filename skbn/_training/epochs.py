@@ -2,7 +2,6 @@
 
 import sys
 import warnings
-from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +85,7 @@ class EpochLoop:
     data: TrainingRows
     settings: object
     history: History
-    validate: callable
+    validate: object
     tasks: EpochTasks
     optimizer: Optimizer
 
@@ -105,10 +104,13 @@ class EpochLoop:
 
         Interrupted by the user, training ends with the last whole epoch.
         """
-        self.best, self.whole = self.network.state(), None
+        self.best = self.network.state() if self.settings.early_stopping else None
+        self.whole = None
         try:
             for _ in range(self.settings.max_iter):
-                if self.run_epoch():
+                has_converged = self.run_epoch()
+                self.whole = self.network.state(), self.history.copy()
+                if self.tasks.end() or has_converged:
                     break
             else:
                 self._warn_of_max_iter()
@@ -122,7 +124,7 @@ class EpochLoop:
             self.network.restore(self.best)
 
     def run_epoch(self):
-        """Train one epoch; tells whether to stop."""
+        """Train one epoch, whose task is left to end; tells whether training has converged."""
         self.tasks.begin()
         with np.errstate(all="ignore"):  # what is not finite is refused in words
             loss = self._mean_loss()
@@ -131,9 +133,7 @@ class EpochLoop:
         self._say(f"Iteration {self.history.n_iter}, loss = {loss:.8f}")
         self._follow()
         self.optimizer.schedule.end_epoch(self.history.t)
-        has_converged = self._has_converged()
-        self.whole = self.network.state(), deepcopy(self.history)
-        return self.tasks.end() or has_converged
+        return self._has_converged()
 
     def _mean_loss(self):
         """The loss of one epoch, averaged over its rows."""
@@ -178,7 +178,8 @@ class EpochLoop:
             history.follow_score(tol)
         else:
             history.follow_loss(tol)
-        if self.validate is not None and history.update_best_score():
+        is_best = self.validate is not None and history.update_best_score()
+        if is_best and self.settings.early_stopping:
             self.best = self.network.state()
 
     def _has_converged(self):

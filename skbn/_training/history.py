@@ -1,6 +1,5 @@
 """What training leaves behind for the user to read, and what its end is decided by."""
 
-from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,9 +89,13 @@ class History:
             self.best_validation_score = score
         return is_best
 
+    def copy(self):
+        """The same history, which goes on for itself."""
+        return History(**{name: _copied(value) for name, value in vars(self).items()})
+
     def attributes(self):
         """The fitted attributes."""
-        values = vars(deepcopy(self))
+        values = vars(self.copy())
         return {attribute: values[name] for name, attribute in ATTRIBUTES.items()}
 
     @classmethod
@@ -100,4 +103,9 @@ class History:
         """The history that the fitted attributes of an estimator tell."""
         fitted = vars(estimator)
         known = {name: fitted[a] for name, a in ATTRIBUTES.items() if a in fitted}
-        return cls(**deepcopy(known))
+        return cls(**known).copy()
+
+
+def _copied(value):
+    # Not deepcopy, which takes 0.3 µs an epoch of all that were.
+    return list(value) if isinstance(value, list) else value

@@ -38,7 +38,7 @@ class LBFGSLoop:
     data: TrainingRows
     settings: object
     history: History
-    validate: callable
+    validate: object
     tasks: EpochTasks
 
     def __post_init__(self):
@@ -55,12 +55,11 @@ class LBFGSLoop:
         """
         self.whole = None
         try:
-            with np.errstate(all="ignore"):  # what is not finite is refused in words
-                x = self._minimize()
+            x = self._minimize()
         except KeyboardInterrupt:
             if self.whole is None:
                 raise
-            x = self.whole
+            x, self.history = self.whole
             warnings.warn("Training interrupted by user.", stacklevel=levels_below_caller())
         self._objective(x)
         refuse_non_finite(self.network, self.reported, self.history.n_iter)
@@ -85,9 +84,10 @@ class LBFGSLoop:
         """Loss with penalty, and its gradient, at the parameters x in float64."""
         network, rows, batch = self.network, self.data.rows, self.batch
         network.params[...] = x
-        logits = network.forward(rows, batch)
-        loss = self.loss(logits, self.targets, batch.share, batch.layers[-1].delta)
-        network.backward(rows, batch)
+        with np.errstate(all="ignore"):  # what is not finite is refused in words
+            logits = network.forward(rows, batch)
+            loss = self.loss(logits, self.targets, batch.share, batch.layers[-1].delta)
+            network.backward(rows, batch)
         penalty = network.add_penalty(self.settings.alpha / self.total)
         self.reported = loss * self.loss.reported_share + penalty
         return loss + penalty, network.grads.astype(np.float64)
@@ -102,7 +102,7 @@ class LBFGSLoop:
         if self.validate is not None:
             history.end_validation(*self.validate(self.network))
             history.update_best_score()
-        self.whole = x.copy()
+        self.whole = x.copy(), history.copy()
         self.tasks.begin()
         if self.tasks.end():
             raise StopIteration

@@ -14,7 +14,7 @@ def set_population_moments(network, rows, index, sample_weight):
     below = []
     for weight, layer in zip(network.weights, network.normalized, strict=False):
         moments = RunningMoments.empty(weight.shape[1])
-        for start, stop in chunks(len(index), max(network.layer_units)):
+        for start, stop in chunks(len(index), max(rows.width, *network.layer_units[1:])):
             part = index[start:stop]
             part_weight = None if sample_weight is None else sample_weight[part]
             z = _product(network, rows, part, below, weight)
@@ -26,7 +26,7 @@ def set_population_moments(network, rows, index, sample_weight):
 def _product(network, rows, index, below, weight):
     """The product (m, c) of a layer for the rows at the index (m,)."""
     n, dtype = len(index), network.dtype
-    inputs = rows.take(index, np.empty((n, network.layer_units[0]), dtype))
+    inputs = rows.take(index, np.empty((n, rows.width), dtype))
     out = np.empty((n, weight.shape[1]), dtype)
     dot = np.dot if below else rows.dot
     dot(dense(rows, inputs, below, network.activation), weight, out=out)

@@ -28,5 +28,6 @@ class Validation:
         score = self.score(self.targets, logits, self.sample_weight) if is_finite else np.nan
         weight = np.ones(len(logits)) if self.sample_weight is None else self.sample_weight
         share = (weight / weight.sum()).astype(logits.dtype)
-        loss = self.loss(logits, self.targets, share, np.empty_like(logits))
+        with np.errstate(over="ignore"):
+            loss = self.loss(logits, self.targets, share, np.empty_like(logits))
         return score, loss * self.loss.reported_share

@@ -32,12 +32,14 @@ def add_bias(z, bias, floor, out):
 @jit
 def bias_backward(out, floor, grad_bias, delta):
     """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out, out = max(floor, z + bias); its sum is ∂ℓ/∂bias."""
-    grad_bias.fill(0.0)
+    sums = np.zeros(grad_bias.size)
     for i in range(delta.shape[0]):
         for j in range(delta.shape[1]):
             d = formulas.gated(floor, out[i, j], delta[i, j])
             delta[i, j] = d
-            grad_bias[j] += d
+            sums[j] += d
+    for j in range(grad_bias.size):
+        grad_bias[j] = sums[j]
 
 
 @jit
