@@ -9,7 +9,7 @@ LAYERS = [
     {"compile"},
     {"formulas", "layout"},
     {"cpu"},
-    {"_chunks", "_device"},
+    {"_blas", "_chunks", "_device"},
     {"_moments", "_activations", "_rows"},
     {"_network", "_losses", "_optimizers"},
     {"_inference"},

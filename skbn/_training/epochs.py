@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from .. import _blas
 from .._network import Network, Workspace
 from .._optimizers import Optimizer
 from .._validation import levels_below_caller
@@ -92,12 +93,10 @@ class EpochLoop:
     def __post_init__(self):
         self.alpha = 0.0 if self.optimizer.decays_weights else self.settings.alpha
         self.order = np.arange(len(self.data.index))
-        self.workspace = Workspace(
-            self.network,
-            max(stop - start for start, stop in self.data.bounds),
-            self.settings.virtual_batch_size,
-            is_dense=self.data.rows.is_dense,
-        )
+        n_rows = max(stop - start for start, stop in self.data.bounds)
+        virtual_batch_size, is_dense = self.settings.virtual_batch_size, self.data.rows.is_dense
+        self.workspace = Workspace(self.network, n_rows, virtual_batch_size, is_dense)
+        self.largest_product = n_rows * max(weight.size for weight in self.network.weights)
 
     def run(self):
         """Train until the loss or the score stays, or for max_iter epochs.
@@ -107,13 +106,8 @@ class EpochLoop:
         self.best = self.network.state() if self.settings.early_stopping else None
         self.whole = None
         try:
-            for _ in range(self.settings.max_iter):
-                has_converged = self.run_epoch()
-                self.whole = self.network.state(), self.history.copy()
-                if self.tasks.end() or has_converged:
-                    break
-            else:
-                self._warn_of_max_iter()
+            with _blas.threads_for(self.largest_product):
+                self._run_epochs()
         except KeyboardInterrupt:
             if self.whole is None:
                 raise
@@ -122,6 +116,14 @@ class EpochLoop:
             warnings.warn("Training interrupted by user.", stacklevel=levels_below_caller())
         if self.settings.early_stopping:
             self.network.restore(self.best)
+
+    def _run_epochs(self):
+        for _ in range(self.settings.max_iter):
+            has_converged = self.run_epoch()
+            self.whole = self.network.state(), self.history.copy()
+            if self.tasks.end() or has_converged:
+                return
+        self._warn_of_max_iter()
 
     def run_epoch(self):
         """Train one epoch, whose task is left to end; tells whether training has converged."""
