@@ -315,9 +315,9 @@ def decay(moments, batch, momentum):
             moments[WEIGHT, j] *= kept
             moments[M2, j] *= kept
             batch[M2, j] *= momentum / batch[WEIGHT, j]
+            own = float(momentum)
             # A weight equal to the count is that of cumulative statistics.
-            is_ambiguous = batch[COUNT, j] == momentum
-            batch[WEIGHT, j] = momentum * (1.0 + 2.0**-52) if is_ambiguous else momentum
+            batch[WEIGHT, j] = own * (1.0 + 2.0**-52) if batch[COUNT, j] == own else own
 
 
 @jit
