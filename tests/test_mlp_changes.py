@@ -197,3 +197,25 @@ def test_wide_sparse_rows_are_predicted_in_large_parts():
     np.testing.assert_allclose(
         model.predict_proba(X)[:3], model.predict_proba(X[:3].toarray()), rtol=1e-4, atol=1e-5
     )
+
+
+def test_targets_far_from_zero_keep_their_digits():
+    X, y = DIABETES
+    model = regressor().set_params(max_iter=50).fit(X, y)
+    far = regressor().set_params(max_iter=50).fit(X, y + 1.7e9)
+    np.testing.assert_allclose(far.score(X, y + 1.7e9), model.score(X, y), rtol=1e-4)
+    assert np.isfinite(regressor().fit(X, y * 1e40).predict(X)).all()
+
+
+@pytest.mark.parametrize(
+    "class_weight", [{0: -1, 1: 3, 2: 1}, {0: 0, 1: 0, 2: 0}, {0: np.nan, 1: 1, 2: 1}]
+)
+def test_weights_of_classes_that_mean_nothing_are_refused(class_weight):
+    with pytest.raises(ValueError, match="class_weight must be finite"):
+        classifier(class_weight=class_weight).fit(*IRIS)
+
+
+@pytest.mark.parametrize("sizes", [(100, "a"), (100.0,)])
+def test_sizes_of_layers_that_are_no_integers_are_refused_by_name(sizes):
+    with pytest.raises(ValueError, match="hidden_layer_sizes must be integers > 0"):
+        BatchNormMLPClassifier(sizes).fit(*IRIS)

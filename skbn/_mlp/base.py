@@ -197,7 +197,10 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         if not any(given):
             return None
         if not all(given[:2]):
-            raise ValueError("X_val and y_val must be given together, with sample_weight_val too.")
+            raise ValueError(
+                "X_val and y_val must be given together (sample_weight_val is optional); got "
+                f"{'no X_val' if X_val is None else 'no y_val'}."
+            )
         try:
             X, y = self._validate_X_y(X_val, y_val, reset=False)
             weight = self._validate_weights(sample_weight_val, X)

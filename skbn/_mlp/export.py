@@ -5,7 +5,7 @@ from copy import deepcopy
 import numpy as np
 
 from .._training.history import ATTRIBUTES
-from .state import folded_layers
+from .state import folded_layers, folded_targets
 
 # What scikit-learn's estimators do not know, and what comes nearest for going on to train.
 NEAREST = {"solver": {"adamw": "adam"}, "learning_rate": {"cosine": "constant"}}
@@ -20,7 +20,8 @@ def to_stock(estimator, stock_class):
     for name, nearest in NEAREST.items():
         parameters[name] = nearest.get(parameters[name], parameters[name])
     stock = stock_class(**parameters)
-    layers = folded_layers(estimator, np.float64, folds_inputs=True)
+    *layers, last = folded_layers(estimator, np.float64, folds_inputs=True)
+    layers.append(folded_targets(last, getattr(estimator, "target_norm_", None)))
     fitted = vars(estimator)
     vars(stock).update({name: deepcopy(fitted[name]) for name in COPIED if name in fitted})
     stock.coefs_ = [weight.copy() for weight, _ in layers]

@@ -12,7 +12,6 @@ from .._losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 class LearnsLabels:
     """The part of a classifier that knows y."""
 
-    _target_norm = None
     _y_checks = {}
 
     def _begin_stream(self, y, classes):
@@ -57,6 +56,13 @@ class LearnsLabels:
                 "all labels. Pass the weights as a dict."
             )
         class_weight = self._class_weights(y)
+        if not (
+            np.isfinite(class_weight).all() and (class_weight >= 0).all() and class_weight.any()
+        ):
+            raise ValueError(
+                "class_weight must be finite, not negative, and above 0 for a class of y, got "
+                f"{self.class_weight!r}."
+            )
         return class_weight if weight is None else weight * class_weight
 
     def _class_weights(self, y):

@@ -39,7 +39,8 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     alpha : float, default=0.0001
         Strength of the L2 penalty of the weights, divided by the rows of the batch as in
         scikit-learn; with "adamw" the weight decay, by which times the learning rate weights
-        shrink at each step. γ, β and biases are free.
+        shrink at each step. γ, β and biases are free. Felt less with batch normalization, which
+        takes no notice of the size of weights.
 
     batch_size : int or "auto", default="auto"
         Rows of a batch; "auto" is ``min(200, n_samples)``. With ``batch_norm`` batches are
@@ -85,7 +86,8 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         Whether that is Nesterov's.
 
     early_stopping : bool, default=False
-        Whether to hold out rows, stop when their score stays, and restore the best epoch.
+        Whether to hold out rows, stop when their score stays, and restore the best epoch. Of no
+        effect with "lbfgs".
 
     validation_fraction : float, default=0.1
         Share of the rows to hold out where ``fit`` is given no ``X_val``.
@@ -117,7 +119,8 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         al., arXiv:1705.08741).
 
     normalize_inputs : bool, default=True
-        Whether to standardize X by its exact statistics, kept as ``input_norm_``.
+        Whether to standardize X by its exact statistics, kept as ``input_norm_``. Not for sparse
+        text: it blows up rare words.
 
     dropout : float in [0, 1), default=0.0
         Share of the hidden units that a step leaves out.
@@ -138,55 +141,39 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     coefs_ : list of ndarray of shape (n_inputs, n_units)
         Weights of each layer. In-place changes are seen by ``predict`` only where there is no
         normalization to fold in; assign new arrays instead.
-
     intercepts_ : list of ndarray of shape (n_units,)
         Biases of each layer; zeros where it is batch-normalized.
-
     batch_norms_ : list of BatchNormalizer
         One a hidden layer, fitted: ``gamma_``, ``beta_``, ``mean_``, ``var_``. Its ``transform``
         is exactly the normalization of that layer at inference.
-
     input_norm_ : BatchNormalizer or None
         The standardization of X.
-
     target_norm_ : BatchNormalizer or None
         The standardization of y.
-
     loss_ : float
         Loss of the last epoch, with penalty.
-
     loss_curve_ : list of float
         That of every epoch.
-
     best_loss_ : float or None
         The least of them; None with ``early_stopping``.
-
     validation_scores_ : list of float or None
         R² of the rows held out or given as ``X_val``, after each epoch, normalized by the
         running statistics of the batches.
-
     validation_loss_curve_ : list of float or None
         Their loss, without penalty.
-
     best_validation_score_ : float or None
         The best of the scores. It is the score in training: with the exact statistics that
         ``fit`` ends with, the model may score a little differently.
-
     n_iter_ : int
         Epochs, or iterations of "lbfgs".
-
     t_ : int
         Rows seen in training.
-
     n_layers_, n_outputs_ : int
         Layers, inputs and outputs included, and outputs.
-
     out_activation_ : str
         Activation of the outputs.
-
     n_features_in_ : int
         Number of features seen during fit.
-
     feature_names_in_ : ndarray of shape (n_features_in_,), object
         Names of the features, where X had names that are all strings.
 
@@ -199,8 +186,9 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     -----
     ``sample_weight`` enters the loss and all statistics alike: an integer weight is as good as
     repeating the row. A single row is never normalized by its own statistics. Prediction runs on
-    the folded network in NumPy, whatever the number of rows. Ctrl-C ends ``fit`` with the model
-    of the last whole epoch. A call that is refused leaves the fitted attributes as they were.
+    the folded network in NumPy, whatever the number of rows. Ctrl-C ends ``fit`` with the last
+    whole epoch, or the best so far. A call that is refused leaves the fitted attributes as they
+    were.
 
     With several outputs the gradient is that of the sum of their squared errors, as in
     scikit-learn, and the loss reported is their mean.
@@ -311,7 +299,8 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The newest rows; a single row is normalized by the running statistics.
+            The newest rows; two or more in the first call. Later a single row is normalized by
+            the running statistics.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their target values.
@@ -343,9 +332,12 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the compute dtype.
+            Of float64 where targets are normalized, for float32 has no digits left far from
+            zero; else of the compute dtype.
         """
         outputs = self._outputs(X)
+        if self.target_norm_ is not None:
+            outputs = outputs * self.target_norm_.scale_ + self.target_norm_.mean_
         return outputs.ravel() if self.n_outputs_ == 1 else outputs
 
     def to_sklearn(self):

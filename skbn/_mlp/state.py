@@ -1,5 +1,7 @@
 """Between a network and the fitted attributes of its estimator, in both directions."""
 
+from numbers import Integral
+
 import numpy as np
 
 from .._activations import activation_of
@@ -15,6 +17,8 @@ def hidden_units(estimator):
     """The units of each hidden layer, as a list."""
     sizes = estimator.hidden_layer_sizes
     sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    if not all(isinstance(size, Integral) for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be integers > 0, got {sizes}.")
     if any(size <= 0 for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     return sizes
@@ -99,6 +103,11 @@ def mean_scale(normalizer, n_features):
     return np.stack([normalizer.mean_, 1.0 / normalizer.scale_])
 
 
+def folded_targets(layer, normalizer):
+    """A last layer that gives targets in the units of the user, in float64 where it has to."""
+    return layer if normalizer is None else fold(*layer, normalizer.scale_, normalizer.mean_)
+
+
 def folded_inputs(layer, normalizer):
     """A first layer that normalizes its inputs, in float64 where it has to."""
     if normalizer is None:
@@ -111,13 +120,11 @@ def folded_inputs(layer, normalizer):
 def folded_layers(estimator, dtype, folds_inputs):
     """The fitted layers as (weight, bias), each normalization folded into the layer before it.
 
-    That of the inputs only where ``folds_inputs``.
+    That of the inputs only where ``folds_inputs``; that of the targets is left out.
     """
     layers = list(zip(estimator.coefs_, estimator.intercepts_, strict=True))
     for i, normalizer in enumerate(estimator.batch_norms_):
         layers[i] = fold(*layers[i], *normalizer.fold())
-    if estimator._target_norm is not None:
-        layers[-1] = fold(*layers[-1], estimator._target_norm.scale_, estimator._target_norm.mean_)
     if folds_inputs:
         layers[0] = folded_inputs(layers[0], estimator.input_norm_)
     return [tuple(array.astype(dtype, copy=False) for array in layer) for layer in layers]
@@ -141,7 +148,7 @@ def inference_of(estimator):
 
 def inference_key(estimator):
     """What ``inference_of`` reads: it is to be called anew when one of these was replaced."""
-    norms = [*estimator.batch_norms_, estimator.input_norm_, estimator._target_norm]
+    norms = [*estimator.batch_norms_, estimator.input_norm_]
     arrays = [
         value
         for norm in norms

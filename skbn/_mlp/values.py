@@ -72,10 +72,6 @@ class LearnsValues:
             raise ValueError(f"y contains a value too large for {dtype!r}.")
         return targets
 
-    @property
-    def _target_norm(self):
-        return self.target_norm_
-
     def _strata(self, targets):
         """Regression has none."""
 
