@@ -177,7 +177,7 @@ class AdamW(Adam):
 
     def decay(self, network):
         """Shrink the weights before a step."""
-        weights = network.params[: network.n_weights]
+        weights, _ = network.penalized
         weights *= 1.0 - self.schedule.rate * self.weight_decay
 
 

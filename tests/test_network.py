@@ -283,7 +283,9 @@ def stand_in(n, dtype=float):
     """What an optimizer asks of a network: γ, β and biases are the last third."""
     draw = np.random.default_rng(0)
     params, grads = (draw.normal(size=n).astype(dtype) for _ in range(2))
-    return SimpleNamespace(params=params, grads=grads, n_weights=n - n // 3, device=CPU)
+    k = n - n // 3
+    penalized = params[:k], grads[:k]
+    return SimpleNamespace(params=params, grads=grads, n_weights=k, penalized=penalized, device=CPU)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
