@@ -38,21 +38,21 @@ class FoldedNetwork:
     activation : Rectifier, Logistic or Tanh
         Of the hidden layers.
     out_activation : {"identity", "logistic", "softmax", "exp"}
-    mean_scale : ndarray of shape (2, n_features), float64, or None
-        Rows are normalized as (x − mean)·scale, or taken as they are.
+    input_norm : InputNorm or None
+        How rows are taken; as they are with None.
     """
 
-    def __init__(self, layers, activation, out_activation, mean_scale):
+    def __init__(self, layers, activation, out_activation, input_norm):
         *self.hidden, self.output = layers
         self.activation = activation
         self.activate = OUTPUT_ACTIVATIONS[out_activation]
-        self.mean_scale = mean_scale
+        self.input_norm = input_norm
         self.dtype = self.output[0].dtype
         self.width = max(weight.shape[1] for weight, _ in layers)
 
     def logits(self, X):
         """Outputs (n, n_outputs) before their activation, of rows X (n, d), dense or CSR."""
-        rows = rows_of(X, self.mean_scale, self.dtype)
+        rows = rows_of(X, self.input_norm, self.dtype)
         weight, bias = self.output
         dot = np.dot if self.hidden else rows.dot
         out = np.empty((X.shape[0], weight.shape[1]), self.dtype)

@@ -45,29 +45,48 @@ class Loss:
     # The loss that is reported is this many times the one that is descended.
     reported_share = 1.0
 
-    def __init__(self, device, dtype, label_smoothing=0.0):
+    def __init__(self, device):
         self.device = device
-        self.smoothing = label_smoothing
+
+
+class CrossEntropy(Loss):
+    """What those of labels have in common.
+
+    Parameters
+    ----------
+    device : Device
+    dtype : dtype
+        Of the logits.
+    label_smoothing : float
+        Share of each target that goes to the prior.
+    prior : array-like of shape (k,)
+        Share of the rows that each class, or label, has (Pereyra et al., arXiv:1701.06548): rare
+        classes stay rare. Evenly spread, none would be less probable than label_smoothing/k.
+    """
+
+    def __init__(self, device, dtype, label_smoothing, prior):
+        super().__init__(device)
+        self.smoothing = label_smoothing, np.asarray(prior, dtype=np.float64)
         self.eps = float(np.finfo(dtype).eps)
 
 
-class SoftmaxCrossEntropy(Loss):
+class SoftmaxCrossEntropy(CrossEntropy):
     """For one label of several classes; targets are labels (n,)."""
 
     def __call__(self, logits, label, share, delta):
         kernels = self.device.kernels
         kernels.shift_to_max(logits, logits)
         self.device.xp.exp(logits, out=delta)
-        return kernels.softmax_cross_entropy(logits, label, share, self.smoothing, self.eps, delta)
+        return kernels.softmax_cross_entropy(logits, label, share, *self.smoothing, self.eps, delta)
 
 
-class BinaryCrossEntropy(Loss):
+class BinaryCrossEntropy(CrossEntropy):
     """For two classes, and for several labels at once; targets (n, k) are 0 or 1."""
 
     def __call__(self, logits, target, share, delta):
         expit(logits, out=delta)
         return self.device.kernels.binary_cross_entropy(
-            delta, target, share, self.smoothing, self.eps, delta
+            delta, target, share, *self.smoothing, self.eps, delta
         )
 
 
@@ -77,8 +96,8 @@ class SquaredError(Loss):
     The sum over outputs is descended, as by scikit-learn, which reports their mean.
     """
 
-    def __init__(self, device, dtype, n_outputs):
-        super().__init__(device, dtype)
+    def __init__(self, device, n_outputs):
+        super().__init__(device)
         self.reported_share = 1.0 / n_outputs
 
     def __call__(self, logits, target, share, delta):

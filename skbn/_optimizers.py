@@ -91,9 +91,6 @@ class Optimizer:
         Buffers like params that the kernel writes.
     """
 
-    # Whether weights decay beside the gradient, and not by a penalty in the loss.
-    decays_weights = False
-
     def __init__(self, params, schedule, constants, n_states):
         self.schedule = schedule
         self.t = 0
@@ -168,8 +165,6 @@ class AdamW(Adam):
 
     Weights decay, γ, β and biases do not.
     """
-
-    decays_weights = True
 
     def __init__(self, params, schedule, beta_1, beta_2, epsilon, weight_decay):
         super().__init__(params, schedule, beta_1, beta_2, epsilon)

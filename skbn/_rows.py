@@ -1,5 +1,7 @@
 """The rows of X, dense or sparse, normalized as they are taken and never all at once."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import sparse
 
@@ -10,9 +12,27 @@ from ._device import CPU
 MAX_FOLDED_MEAN = 32.0
 
 
-def unchanged(n_features):
-    """The (mean, scale) by which rows stay as they are."""
-    return np.stack([np.zeros(n_features), np.ones(n_features)])
+class InputNorm(NamedTuple):
+    """How rows are taken: (x − mean)·scale, then smoothly clipped to ±bound.
+
+    Attributes
+    ----------
+    mean_scale : ndarray of shape (2, d), float64
+    bound : float
+        Infinity where nothing is clipped.
+    """
+
+    mean_scale: np.ndarray
+    bound: float = np.inf
+
+    @classmethod
+    def unchanged(cls, n_features):
+        """By which rows stay as they are."""
+        return cls(np.stack([np.zeros(n_features), np.ones(n_features)]))
+
+    @property
+    def clips(self):
+        return self.bound < np.inf
 
 
 class DenseRows:
@@ -23,31 +43,36 @@ class DenseRows:
     Parameters
     ----------
     X : ndarray of shape (n, d)
-    mean_scale : ndarray of shape (2, d), float64, or None
-        Rows are taken as (x − mean)·scale; ``slice`` takes them as they are with None.
+    norm : InputNorm or None
+        ``slice`` takes rows as they are with None.
     """
 
     is_dense = True
 
-    def __init__(self, X, mean_scale, dtype, device):
+    def __init__(self, X, norm, dtype, device):
         self.width = X.shape[1]
         self.X = X.view()
         self.X.flags.writeable = False
-        self.mean_scale = mean_scale
+        self.norm = norm
         self.dtype, self.device = dtype, device
 
     def take(self, index, buffer):
         """The rows at the index (m,), in the buffer (m, d)."""
-        self.device.kernels.gather_rows(self.X, index, self.mean_scale, buffer)
+        self.device.kernels.gather_rows(self.X, index, self.norm.mean_scale, buffer)
+        if self.norm.clips:
+            self.device.kernels.smooth_clip(buffer, buffer.dtype.type(self.norm.bound), buffer)
         return buffer
 
     def slice(self, start, stop):
         """The rows from start to stop, without a kernel: inference compiles nothing."""
         rows = self.X[start:stop]
-        if self.mean_scale is not None:
-            mean, scale = self.mean_scale
-            rows = (rows - mean) * scale
-        return rows.astype(self.dtype, copy=False)
+        if self.norm is None:
+            return rows.astype(self.dtype, copy=False)
+        mean, scale = self.norm.mean_scale
+        rows = ((rows - mean) * scale).astype(self.dtype, copy=False)
+        if self.norm.clips:
+            rows /= np.hypot(1, rows / self.dtype.type(self.norm.bound))
+        return rows
 
     def dot(self, rows, weight, out):
         """out (m, h) = the rows times the weight (d, h)."""
@@ -66,16 +91,16 @@ class SparseRows:
     Parameters
     ----------
     X : sparse matrix of shape (n, d), CSR
-    mean_scale : ndarray of shape (2, d), float64, or None
-        Rows are taken as (x − mean)·scale, or as they are.
+    norm : InputNorm or None
+        One that does not clip, which would leave no zeros; rows are taken as they are with None.
     """
 
     is_dense = False
 
-    def __init__(self, X, mean_scale, dtype):
+    def __init__(self, X, norm, dtype):
         self.X = X
         self.width = 1  # most of a row is not stored
-        self.mean_scale = unchanged(X.shape[1]) if mean_scale is None else mean_scale
+        self.mean_scale = (norm or InputNorm.unchanged(X.shape[1])).mean_scale
         shift = np.prod(self.mean_scale, axis=0)
         # The difference of two large products keeps no digits of float32.
         self.dtype = dtype if np.abs(shift).max() <= MAX_FOLDED_MEAN else np.dtype(np.float64)
@@ -104,8 +129,8 @@ class SparseRows:
             out -= np.outer(self.shift, delta.sum(axis=0, dtype=self.dtype))
 
 
-def rows_of(X, mean_scale, dtype, device=CPU):
+def rows_of(X, norm, dtype, device=CPU):
     """The rows of X, dense or CSR, as a network of the dtype takes them."""
     if sparse.issparse(X):
-        return SparseRows(X, mean_scale, dtype)
-    return DenseRows(X, mean_scale, dtype, device)
+        return SparseRows(X, norm, dtype)
+    return DenseRows(X, norm, dtype, device)

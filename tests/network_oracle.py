@@ -98,19 +98,19 @@ def weighted(share, losses):
     return (exact(share)[:, None] * losses).sum()
 
 
-def softmax_cross_entropy(logits, label, share, smoothing, eps):
-    """−Σ share Σ t·log p with t smoothed towards 1/k, and its gradient by the logits."""
+def softmax_cross_entropy(logits, label, share, smoothing, prior, eps):
+    """−Σ share Σ t·log p with t smoothed towards the prior (k,), and its gradient by the logits."""
     p = softmax(logits)
     k = p.shape[1]
-    t = (1 - exact(smoothing)) * one_hot(label, k) + exact(smoothing) / k
+    t = (1 - exact(smoothing)) * one_hot(label, k) + exact(smoothing) * exact(prior)
     held = np.clip(p, exact(eps), 1 - exact(eps))
     return weighted(share, -t_log(t, held)), exact(share)[:, None] * (p - t)
 
 
-def binary_cross_entropy(p, target, share, smoothing, eps):
-    """Of the probability p of 1; t is smoothed towards 1/2. The gradient is by the logits."""
-    p, half = exact(p), exact(smoothing) / 2
-    t = np.where(exact(target) == 1, 1 - half, half)
+def binary_cross_entropy(p, target, share, smoothing, prior, eps):
+    """Of the probability p of 1, t smoothed towards the prior (k,); the gradient is by the logits."""
+    p, s = exact(p), exact(smoothing)
+    t = (1 - s) * exact(target) + s * exact(prior)
     held = np.clip(p, exact(eps), 1 - exact(eps))
     losses = -t_log(t, held) - t_log(1 - t, 1 - held)
     return weighted(share, losses), exact(share)[:, None] * (p - t)

@@ -17,10 +17,10 @@ from skbn._inference import FoldedNetwork
 from skbn._losses import BinaryCrossEntropy, PoissonDeviance, SoftmaxCrossEntropy, SquaredError
 from skbn._moments import RunningMoments
 from skbn._network import Network, Workspace, near_equal_bounds
-from skbn._rows import rows_of
+from skbn._rows import InputNorm, rows_of
 
 N, UNITS = 23, [4, 6, 5, 3]
-IDENTITY = np.stack([np.zeros(4), np.ones(4)])
+IDENTITY = InputNorm.unchanged(4)
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 NORMS = {"plain": {"batch_norm": False}, "batch_norm": {}, "ghosts": {"virtual_batch_size": 6}}
 X = np.random.default_rng(1).normal(size=(N, UNITS[0]))
@@ -30,12 +30,19 @@ WEIGHT = np.random.default_rng(2).random(N) * (np.arange(N) % 4 != LABELS)
 WEIGHTS = WEIGHT, WEIGHT * (1 + LABELS) / (WEIGHT @ (1 + LABELS))
 ONES = np.random.default_rng(3).integers(0, 2, (N, UNITS[-1])).astype(float)
 TARGETS = np.random.default_rng(4).random((N, UNITS[-1])) * (ONES + 1)
+
+
+def of_labels(smoothing):
+    prior = np.arange(1, UNITS[-1] + 1) / np.arange(1, UNITS[-1] + 1).sum()
+    return {"dtype": np.float64, "label_smoothing": smoothing, "prior": prior}
+
+
 # Class, settings and targets of each.
 LOSSES = {
-    "softmax": (SoftmaxCrossEntropy, {}, LABELS),
-    "smoothed softmax": (SoftmaxCrossEntropy, {"label_smoothing": 0.1}, LABELS),
-    "binary": (BinaryCrossEntropy, {}, ONES),
-    "smoothed binary": (BinaryCrossEntropy, {"label_smoothing": 0.2}, ONES),
+    "softmax": (SoftmaxCrossEntropy, of_labels(0.0), LABELS),
+    "smoothed softmax": (SoftmaxCrossEntropy, of_labels(0.1), LABELS),
+    "binary": (BinaryCrossEntropy, of_labels(0.0), ONES),
+    "smoothed binary": (BinaryCrossEntropy, of_labels(0.2), ONES),
     "squared_error": (SquaredError, {"n_outputs": UNITS[-1]}, TARGETS),
     "poisson": (PoissonDeviance, {}, TARGETS * ONES),
 }
@@ -53,7 +60,7 @@ class Problem:
         self.rows = rows_of(X, IDENTITY, self.network.dtype)
         self.workspace = Workspace(self.network, len(X), virtual_batch_size)
         make_loss, of_loss, self.all_targets = LOSSES[loss]
-        self.loss, self.alpha = make_loss(CPU, np.float64, **of_loss), alpha
+        self.loss, self.alpha = make_loss(CPU, **of_loss), alpha
         self.take(np.arange(len(X)))
 
     def take(self, index):
@@ -243,10 +250,10 @@ def test_a_small_batch_in_used_buffers_is_computed_as_in_new_ones(norm, dropout)
 
 def test_sparse_and_dense_rows_give_the_same(norm):
     zeros = X * (np.abs(X) > 0.7)
-    mean_scale = np.stack([zeros.mean(axis=0), 1 / zeros.std(axis=0)])
+    input_norm = InputNorm(np.stack([zeros.mean(axis=0), 1 / zeros.std(axis=0)]))
     dense, of_csr = (Problem(**norm).weigh(*WEIGHTS) for _ in range(2))
-    dense.rows = rows_of(zeros, mean_scale, dense.network.dtype)
-    of_csr.rows = rows_of(sparse.csr_array(zeros), mean_scale, dense.network.dtype)
+    dense.rows = rows_of(zeros, input_norm, dense.network.dtype)
+    of_csr.rows = rows_of(sparse.csr_array(zeros), input_norm, dense.network.dtype)
     pair = (problem.take(np.arange(N)).results() for problem in (dense, of_csr))
     for value, expected in zip(*pair, strict=True):
         assert_close(value, expected, 1e-12)

@@ -20,7 +20,7 @@ from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
 
 PLAIN = {"batch_norm": False, "normalize_inputs": False, "dtype": "input", "dropout": 0.0}
 OURS = {
-    MLPClassifier: (BatchNormMLPClassifier, PLAIN),
+    MLPClassifier: (BatchNormMLPClassifier, PLAIN | {"label_smoothing": 0.0}),
     MLPRegressor: (BatchNormMLPRegressor, PLAIN | {"normalize_targets": False}),
 }
 KINDS = tuple(OURS)

@@ -4,6 +4,7 @@ from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state, column_or_1d
@@ -30,11 +31,12 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
         "solver": [StrOptions({"lbfgs", "sgd", "adam", "adamw"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto", "scaled"}), Interval(Integral, 1, None, closed="left")],
         "learning_rate": [StrOptions(SCHEDULES)],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [StrOptions({"scaled"}), Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
         "random_state": ["random_state"],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -57,6 +59,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         "batch_norm_epsilon": [Interval(Real, 0, None, closed="neither")],
         "virtual_batch_size": [None, Interval(Integral, 2, None, closed="left")],
         "normalize_inputs": ["boolean"],
+        "smooth_clip": [Interval(Real, 0, None, closed="neither"), None],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "dtype": [StrOptions({"float32", "float64", "input"})],
         "device": [StrOptions({"cpu", "cuda", "auto"})],
@@ -106,7 +109,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         fitting = self._prepared(X, y, sample_weight, held_out, is_incremental, first_call)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
-        context = self._init_callback_context(max_subtasks=1 if is_incremental else self.max_iter)
+        context = self._init_callback_context(max_subtasks=fitting.max_iter)
         context.call_on_fit_task_begin(**task)
         fitting.run(EpochTasks(context, task, fitting.attributes))
         self._commit(fitting.attributes())
@@ -172,9 +175,17 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
             reset=reset,
             **self._y_checks,
         )
+        self._refuse_clipping_sparse(X)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
+
+    def _refuse_clipping_sparse(self, X):
+        if self.smooth_clip is not None and sparse.issparse(X):
+            raise ValueError(
+                f"smooth_clip={self.smooth_clip} needs dense X, for what is normalized and clipped "
+                "has no zeros; got a sparse matrix. Pass smooth_clip=None or X.toarray()."
+            )
 
     def _learn_inputs(self, X, weight, is_first, is_incremental):
         """Set input_norm_ to the exact statistics of X, or of all that was seen."""
@@ -246,9 +257,11 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
             with np.errstate(over="ignore", invalid="ignore"):
                 if np.isfinite(X.sum()):
                     return X
-        return _validation.validate_data(
+        X = _validation.validate_data(
             self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
         )
+        self._refuse_clipping_sparse(X)
+        return X
 
     def _inference(self):
         """The folded network; made anew when a fitted attribute was replaced."""
@@ -287,5 +300,5 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.smooth_clip is None
         return tags

@@ -20,13 +20,14 @@ from .._training import (
     set_population_moments,
 )
 from .._validation import levels_below_caller
+from .scaling import LBFGS_MAX_ITER, scaled_batch_size, scaled_max_iter
 from .solvers import optimizer_of
 from .state import (
     check_rows_to_normalize_by,
     hidden_units,
+    input_norm_of,
     is_fitted_name,
     load,
-    mean_scale,
     network_attributes,
 )
 
@@ -59,10 +60,11 @@ class Fitting:
         self.stops_early = model.early_stopping and self.uses_batches
         self.device = device_of(model.device)
         self.network = self._network(X, is_first)
-        self.loss = model._loss(self.device, self.network.dtype)
-        self.mean_scale = mean_scale(model.input_norm_, X.shape[1])
+        self.loss = model._loss(self.device, self.network.dtype, targets, loss_weight)
+        self.input_norm = input_norm_of(model)
         index, held_out = self._split(X, targets, held_out)
         self._refuse_single_row(index)
+        self.max_iter = 1 if is_incremental else self._max_iter(len(index))
         self.data = self._training_rows(X, targets, loss_weight, index)
         self.validate = None if held_out is None else self._validation(*held_out)
         self.history = History() if is_first else History.of(model)
@@ -70,7 +72,7 @@ class Fitting:
         self.network.step = self.history.t  # of a later call, another dropout
 
     def _training_rows(self, X, targets, loss_weight, index):
-        rows = rows_of(X, self.mean_scale, self.network.dtype, self.device)
+        rows = rows_of(X, self.input_norm, self.network.dtype, self.device)
         weight = self.weight
         scaled = None if weight is None else weight / weight.mean()  # float32 holds no 1e-50
         return TrainingRows(rows, targets, scaled, loss_weight, index, self._bounds(len(index)))
@@ -145,6 +147,8 @@ class Fitting:
             return n
         if size == "auto":
             return min(200, n)
+        if size == "scaled":
+            return scaled_batch_size(n)
         if size > n and not self.is_incremental:  # a stream comes as it comes
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
@@ -153,13 +157,18 @@ class Fitting:
             )
         return min(size, n)
 
+    def _max_iter(self, n):
+        if self.model.max_iter != "scaled":
+            return self.model.max_iter
+        return scaled_max_iter(n) if self.uses_batches else LBFGS_MAX_ITER
+
     def _validation(self, X, targets, weight):
         """What gives score and loss of a network on the rows held out."""
         score = Validation(X, targets, weight, self.loss, self.model._score_of_logits)
         activation, out_activation = self.network.activation, self.model.out_activation_
 
         def validate(network):
-            return score(FoldedNetwork(network.fold(), activation, out_activation, self.mean_scale))
+            return score(FoldedNetwork(network.fold(), activation, out_activation, self.input_norm))
 
         return validate
 
@@ -167,10 +176,11 @@ class Fitting:
         """Train; ``tasks`` are the EpochTasks."""
         common = self.model, self.history, self.validate, tasks
         if not self.uses_batches:
-            loop = LBFGSLoop(self.network, self.loss, self.data, *common)
+            loop = LBFGSLoop(self.network, self.loss, self.data, *common, self.max_iter)
         else:
             self.optimizer = self._optimizer()
-            loop = EpochLoop(self.network, self.loss, self.data, *common, self.optimizer)
+            common = *common, self.optimizer, self.max_iter
+            loop = EpochLoop(self.network, self.loss, self.data, *common)
         if self.is_incremental:
             loop.run_epoch()
             tasks.end()
@@ -193,7 +203,7 @@ class Fitting:
 
     def _optimizer(self):
         """A new optimizer, in ``partial_fit`` one that goes on from that of the previous call."""
-        n_steps = None if self.is_incremental else self.model.max_iter * len(self.data.bounds)
+        n_steps = None if self.is_incremental else self.max_iter * len(self.data.bounds)
         optimizer = optimizer_of(self.model, self.network.params, n_steps)
         if self.is_incremental and hasattr(self.model, "_optimizer"):
             optimizer.resume(self.model._optimizer)

@@ -1,16 +1,17 @@
-"""What a classifier makes of its y: labels of two or more classes, or several at once."""
+"""Between labels, of two or more classes or several at once, and what a network knows of them."""
 
 import numpy as np
+from scipy.special import log_expit
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from .. import _validation
-from .._losses import BinaryCrossEntropy, SoftmaxCrossEntropy
+from .._losses import BinaryCrossEntropy, SoftmaxCrossEntropy, log_softmax
 
 
 class LearnsLabels:
-    """The part of a classifier that knows y."""
+    """The part of a classifier that knows y and predicts it."""
 
     _y_checks = {}
 
@@ -89,9 +90,17 @@ class LearnsLabels:
         """What scikit-learn stratifies the split by: the labels of two classes alone."""
         return self.classes_[targets[:, 0].astype(int)] if targets.shape[1:] == (1,) else None
 
-    def _loss(self, device, dtype):
+    def _loss(self, device, dtype, targets, weight):
         losses = {"softmax": SoftmaxCrossEntropy, "logistic": BinaryCrossEntropy}
-        return losses[self.out_activation_](device, dtype, self.label_smoothing)
+        prior = self._prior(targets, weight)
+        return losses[self.out_activation_](device, dtype, self.label_smoothing, prior)
+
+    def _prior(self, targets, weight):
+        """The share of the rows (n_outputs_,) that each class, or label, has."""
+        if targets.ndim > 1:
+            return np.average(targets, axis=0, weights=weight)
+        totals = np.bincount(targets, weight, minlength=self.n_outputs_)
+        return totals / totals.sum()
 
     def _score_of_logits(self, targets, logits, sample_weight):
         """Accuracy, of all labels of a row together where there are several."""
@@ -100,3 +109,56 @@ class LearnsLabels:
         else:
             is_right = ((logits > 0) == targets).all(axis=1)
         return float(np.average(is_right, weights=sample_weight))
+
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or an indicator matrix of labels.
+        """
+        outputs = self._outputs(X)
+        if self.out_activation_ == "softmax":
+            return self.classes_[outputs.argmax(axis=1)]
+        return self._label_binarizer.inverse_transform(outputs)
+
+    def predict_proba(self, X):
+        """Predict the probability of every class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``, in the compute dtype.
+        """
+        outputs = self._outputs(X)
+        if self.n_outputs_ > 1:
+            return outputs
+        return np.hstack([1 - outputs, outputs])
+
+    def predict_log_proba(self, X):
+        """Predict the logarithm of the probability of every class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``, in the compute dtype.
+        """
+        logits = self._logits(X)
+        if self.out_activation_ == "softmax":
+            return log_softmax(logits)
+        if self.n_outputs_ > 1:
+            return log_expit(logits)
+        return log_expit(np.hstack([-logits, logits]))

@@ -10,8 +10,8 @@ from .._training import set_population_moments
 from .state import (
     check_rows_to_normalize_by,
     fitted_units,
+    input_norm_of,
     load,
-    mean_scale,
     network_attributes,
 )
 
@@ -35,8 +35,7 @@ def recalibrated(estimator, X, sample_weight):
         raise ValueError("recalibrate needs hidden layers fitted with batch_norm=True.")
     check_rows_to_normalize_by(X.shape[0] if sample_weight is None else sample_weight)
     network = fitted_network(estimator)
-    input_norm = mean_scale(estimator.input_norm_, X.shape[1])
     X = X if sparse.issparse(X) else np.ascontiguousarray(X)
-    rows = rows_of(X, input_norm, network.dtype, network.device)
+    rows = rows_of(X, input_norm_of(estimator), network.dtype, network.device)
     set_population_moments(network, rows, np.arange(X.shape[0]), sample_weight)
     return network_attributes(network, estimator, sample_weight is not None)["batch_norms_"]

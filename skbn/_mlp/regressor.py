@@ -26,41 +26,43 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         Half the squared error, or half the Poisson deviance with the exponential as activation
         of the outputs, for targets that are not negative.
 
-    hidden_layer_sizes : int or array-like of int, default=(100,)
-        Units of each hidden layer.
+    hidden_layer_sizes : int or array-like of int, default=(192, 192, 192)
+        Units of each hidden layer. Three layers beat two of the same cost.
 
     activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
         Activation of the hidden layers, after the batch normalization.
 
-    solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adam"
-        "adamw" is Adam with decoupled weight decay. "lbfgs" takes all rows as one batch, and
+    solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adamw"
+        "adamw" is Adam with decoupled ``weight_decay``. "lbfgs" takes all rows as one batch, and
         neither dropout nor ``virtual_batch_size``.
 
-    alpha : float, default=0.0001
+    alpha : float, default=0.0
         Strength of the L2 penalty of the weights, divided by the rows of the batch as in
-        scikit-learn; with "adamw" the weight decay, by which times the learning rate weights
-        shrink at each step. γ, β and biases are free. Felt less with batch normalization, which
-        takes no notice of the size of weights.
+        scikit-learn; of γ, β and biases there is none. Felt less with batch normalization, which
+        takes no notice of the size of weights: ``weight_decay`` does the work.
 
-    batch_size : int or "auto", default="auto"
-        Rows of a batch; "auto" is ``min(200, n_samples)``. With ``batch_norm`` batches are
-        near-equal and never smaller than this unless the data are, for a rest of few rows has
-        no good statistics.
+    batch_size : int, "auto" or "scaled", default="scaled"
+        Rows of a batch. "auto" is ``min(200, n_samples)``; "scaled" is all rows up to 64, then a
+        40th of them within 64 and 256, for few rows need more steps. With ``batch_norm`` batches
+        are near-equal and never smaller than this unless the data are.
 
-    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="constant"
+    learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
         Schedule of the learning rate. "cosine" falls from ``learning_rate_init`` to 0 over
-        ``max_iter`` epochs, step by step. "invscaling" and "adaptive" are scikit-learn's, and
+        ``max_iter`` epochs, step by step, and only ``early_stopping`` ends it before: the last
+        steps, which are small, are where the error falls. "invscaling" and "adaptive" are scikit-learn's, and
         like there of no effect with "adam". ``partial_fit`` has no end to plan for, and takes
         "cosine" for "constant".
 
-    learning_rate_init : float, default=0.001
-        Learning rate at the start. Not used by "lbfgs".
+    learning_rate_init : float, default=0.005
+        Learning rate at the start, as high as batch normalization bears well. Not used by "lbfgs".
 
     power_t : float, default=0.5
         Exponent of "invscaling".
 
-    max_iter : int, default=200
-        Largest number of epochs, or of iterations of "lbfgs".
+    max_iter : int or "scaled", default="scaled"
+        Largest number of epochs, or of iterations of "lbfgs". "scaled" is 45 up to 10,000
+        rows, fewer by the square root above, and 15 from 90,000 on, so that the time of a fit
+        grows slower than the rows; with "lbfgs" it is 200.
 
     shuffle : bool, default=True
         Whether rows are shuffled before each epoch.
@@ -87,13 +89,13 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
 
     early_stopping : bool, default=False
         Whether to hold out rows, stop when their score stays, and restore the best epoch. Of no
-        effect with "lbfgs".
+        effect with "lbfgs". On average a tenth of the rows is worth more than the best epoch.
 
     validation_fraction : float, default=0.1
         Share of the rows to hold out where ``fit`` is given no ``X_val``.
 
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay of the moments of "adam" and "adamw".
+    beta_1, beta_2 : float, default=0.9, 0.95
+        Decay of the moments of "adam" and "adamw". A short memory of squares suits short fits.
 
     epsilon : float, default=1e-8
         Added to the root of the second moment in "adam" and "adamw".
@@ -122,8 +124,18 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         Whether to standardize X by its exact statistics, kept as ``input_norm_``. Not for sparse
         text: it blows up rare words.
 
+    smooth_clip : float or None, default=None
+        Bound c of normalized inputs, which become x/√(1 + (x/c)²) (Holzmüller et al.,
+        arXiv:2407.04491): 3 where single values far away spoil predictions. Needs dense X, and
+        has no place in ``to_sklearn``, for it is not affine.
+
+    weight_decay : float, default=0.1
+        Times the learning rate, by which share "adamw" shrinks weights at each step; γ, β and
+        biases stay. Weights that do not grow keep the steps large (van Laarhoven 2017,
+        arXiv:1706.05350).
+
     dropout : float in [0, 1), default=0.0
-        Share of the hidden units that a step leaves out.
+        Share of the hidden units that a step leaves out. It blurs what a regressor fits exactly.
 
     normalize_targets : bool, default=True
         Whether to train on standardized targets; predictions are in the units of y, losses in
@@ -220,16 +232,16 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     def __init__(
         self,
         loss="squared_error",
-        hidden_layer_sizes=(100,),
+        hidden_layer_sizes=(192, 192, 192),
         activation="relu",
         *,
-        solver="adam",
-        alpha=0.0001,
-        batch_size="auto",
-        learning_rate="constant",
-        learning_rate_init=0.001,
+        solver="adamw",
+        alpha=0.0,
+        batch_size="scaled",
+        learning_rate="cosine",
+        learning_rate_init=0.005,
         power_t=0.5,
-        max_iter=200,
+        max_iter="scaled",
         shuffle=True,
         random_state=None,
         tol=1e-4,
@@ -240,7 +252,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         early_stopping=False,
         validation_fraction=0.1,
         beta_1=0.9,
-        beta_2=0.999,
+        beta_2=0.95,
         epsilon=1e-8,
         n_iter_no_change=10,
         max_fun=15000,
@@ -249,6 +261,8 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         batch_norm_epsilon=1e-5,
         virtual_batch_size=None,
         normalize_inputs=True,
+        smooth_clip=None,
+        weight_decay=0.1,
         dropout=0.0,
         normalize_targets=True,
         dtype="float32",
@@ -283,6 +297,8 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         self.batch_norm_epsilon = batch_norm_epsilon
         self.virtual_batch_size = virtual_batch_size
         self.normalize_inputs = normalize_inputs
+        self.smooth_clip = smooth_clip
+        self.weight_decay = weight_decay
         self.dropout = dropout
         self.normalize_targets = normalize_targets
         self.dtype = dtype
@@ -321,24 +337,6 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         """
         self._validate_params()
         return self._fit(X, y, sample_weight, (None, None, None), is_incremental=True)
-
-    def predict(self, X):
-        """Predict target values, in the units of y.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Of float64 where targets are normalized, for float32 has no digits left far from
-            zero; else of the compute dtype.
-        """
-        outputs = self._outputs(X)
-        if self.target_norm_ is not None:
-            outputs = outputs * self.target_norm_.scale_ + self.target_norm_.mean_
-        return outputs.ravel() if self.n_outputs_ == 1 else outputs
 
     def to_sklearn(self):
         """Give an MLPRegressor whose predictions are the same.

@@ -28,4 +28,4 @@ def optimizer_of(settings, params, n_steps):
     moments = settings.beta_1, settings.beta_2, settings.epsilon
     if settings.solver == "adam":
         return Adam(params, schedule, *moments)
-    return AdamW(params, schedule, *moments, weight_decay=settings.alpha)
+    return AdamW(params, schedule, *moments, weight_decay=settings.weight_decay)

@@ -1,4 +1,4 @@
-"""What a regressor makes of its y: target values, standardized where they are to be."""
+"""Between target values, standardized where they are to be, and what a network knows of them."""
 
 import numpy as np
 from sklearn.metrics import r2_score
@@ -9,7 +9,7 @@ from .._normalizer import fitted_normalizer
 
 
 class LearnsValues:
-    """The part of a regressor that knows y."""
+    """The part of a regressor that knows y and predicts it."""
 
     _y_checks = {"y_numeric": True}
 
@@ -75,10 +75,10 @@ class LearnsValues:
     def _strata(self, targets):
         """Regression has none."""
 
-    def _loss(self, device, dtype):
+    def _loss(self, device, _dtype, _targets, _weight):
         if self.loss == "poisson":
-            return PoissonDeviance(device, dtype)
-        return SquaredError(device, dtype, self.n_outputs_)
+            return PoissonDeviance(device)
+        return SquaredError(device, self.n_outputs_)
 
     def _score_of_logits(self, targets, logits, sample_weight):
         """R², which standardized targets leave as it is."""
@@ -87,6 +87,24 @@ class LearnsValues:
         if not np.isfinite(predicted).all():
             return np.nan
         return r2_score(targets, predicted, sample_weight=sample_weight)
+
+    def predict(self, X):
+        """Predict target values, in the units of y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Of float64 where targets are normalized, for float32 has no digits left far from
+            zero; else of the compute dtype.
+        """
+        outputs = self._outputs(X)
+        if self.target_norm_ is not None:
+            outputs = outputs * self.target_norm_.scale_ + self.target_norm_.mean_
+        return outputs.ravel() if self.n_outputs_ == 1 else outputs
 
 
 def _units(normalizer):

@@ -79,6 +79,8 @@ class EpochLoop:
         Gives score and loss of a network on the validation rows.
     tasks : EpochTasks
     optimizer : Optimizer
+    max_iter : int
+        Largest number of epochs.
     """
 
     network: Network
@@ -89,9 +91,10 @@ class EpochLoop:
     validate: object
     tasks: EpochTasks
     optimizer: Optimizer
+    max_iter: int
 
     def __post_init__(self):
-        self.alpha = 0.0 if self.optimizer.decays_weights else self.settings.alpha
+        self.alpha = self.settings.alpha
         self.order = np.arange(len(self.data.index))
         n_rows = max(stop - start for start, stop in self.data.bounds)
         virtual_batch_size, is_dense = self.settings.virtual_batch_size, self.data.rows.is_dense
@@ -118,7 +121,7 @@ class EpochLoop:
             self.network.restore(self.best)
 
     def _run_epochs(self):
-        for _ in range(self.settings.max_iter):
+        for _ in range(self.max_iter):
             has_converged = self.run_epoch()
             self.whole = self.network.state(), self.history.copy()
             if self.tasks.end() or has_converged:
@@ -186,11 +189,13 @@ class EpochLoop:
 
     def _has_converged(self):
         """Whether training has stopped to improve, and the schedule knows no slower rate."""
-        settings = self.settings
+        settings, schedule = self.settings, self.optimizer.schedule
         if self.history.no_improvement_count <= settings.n_iter_no_change:
             return False
+        if schedule.ends_by_plan and not settings.early_stopping:
+            return False
         what = "Validation score" if settings.early_stopping else "Training loss"
-        action, is_stopping = self.optimizer.schedule.slow_down()
+        action, is_stopping = schedule.slow_down()
         self._say(
             f"{what} did not improve more than tol={settings.tol:f} for "
             f"{settings.n_iter_no_change} consecutive epochs. {action}"
@@ -203,7 +208,7 @@ class EpochLoop:
         if self.optimizer.schedule.ends_by_plan:
             return
         warnings.warn(
-            f"Stochastic Optimizer: Maximum iterations ({self.settings.max_iter}) reached and the "
+            f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
             "optimization hasn't converged yet.",
             ConvergenceWarning,
             stacklevel=levels_below_caller(),

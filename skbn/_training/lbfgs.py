@@ -31,6 +31,8 @@ class LBFGSLoop:
     validate : callable or None
         Gives score and loss of a network on the validation rows.
     tasks : EpochTasks
+    max_iter : int
+        Largest number of iterations.
     """
 
     network: Network
@@ -40,6 +42,7 @@ class LBFGSLoop:
     history: History
     validate: object
     tasks: EpochTasks
+    max_iter: int
 
     def __post_init__(self):
         rows, index, n = self.data.rows, self.data.index, len(self.data.index)
@@ -67,7 +70,7 @@ class LBFGSLoop:
 
     def _minimize(self):
         settings = self.settings
-        options = {"maxfun": settings.max_fun, "maxiter": settings.max_iter, "gtol": settings.tol}
+        options = {"maxfun": settings.max_fun, "maxiter": self.max_iter, "gtol": settings.tol}
         result = scipy.optimize.minimize(
             self._objective,
             self.network.params.astype(np.float64),
@@ -77,7 +80,7 @@ class LBFGSLoop:
             options=options | lbfgs_print_option(settings.verbose),
         )
         if result.status != STOPPED_BY_CALLBACK:
-            check_optimize_result("lbfgs", result, settings.max_iter)
+            check_optimize_result("lbfgs", result, self.max_iter)
         return result.x
 
     def _objective(self, x):

@@ -17,6 +17,15 @@ def normalize(x, mean, scale, offset):
 
 
 @jit
+def smooth_clip(x, bound):
+    """x/√(1 + (x/bound)²), near x at zero and ±bound far away (Holzmüller et al. 2024).
+
+    By hypot, for the square overflows float32 from 1e20 on, and would leave 0.
+    """
+    return x / math.hypot(np.float32(1.0), x / bound)
+
+
+@jit
 def is_infinite(x):
     """1 for infinity of either sign, else 0."""
     return 1 if abs(x) == math.inf else 0

@@ -42,6 +42,25 @@ def test_gather_rows_keeps_the_digits_in_which_timestamps_differ(rng):
     assert np.abs(out - seconds).max() <= 2.0**-22
 
 
+@pytest.mark.parametrize("bound", [0.5, 3.0])
+def test_smooth_clip_is_its_formula_and_stays_within_its_bound(bound, shape, dtype, rng):
+    x = normal(rng, shape, dtype) * 10
+    x[0, 0] = 1e30
+    out = x.copy()
+    cpu.smooth_clip(out, dtype(bound), out)
+    exact = network_oracle.exact(x)
+    expected = exact / np.sqrt(1 + (exact / bound) ** 2)
+    assert_within(4, out, expected, np.abs(expected), dtype)
+    assert np.abs(out).max() <= bound
+
+
+def test_smooth_clip_leaves_values_near_zero_and_nan(dtype):
+    x = np.array([[1e-5, -1e-5, 0.0, np.nan]], dtype)
+    out = np.empty_like(x)
+    cpu.smooth_clip(x, dtype(3.0), out)
+    np.testing.assert_allclose(out, x, rtol=1e-6)
+
+
 def test_gather_rows_keeps_nan(dtype):
     out = np.empty((2, 2), dtype)
     cpu.gather_rows(np.array([[0.0, np.nan]]), np.zeros(2, int), np.ones((2, 2)), out)

@@ -22,22 +22,22 @@ def shift_to_max(logits):
     return shifted
 
 
-def softmax_cross_entropy(shifted, label, share, smoothing, eps):
+def softmax_cross_entropy(shifted, label, share, smoothing, prior, eps):
     out = np.exp(shifted)
-    return cpu.softmax_cross_entropy(shifted, label, share, smoothing, eps, out), out
+    return cpu.softmax_cross_entropy(shifted, label, share, smoothing, prior, eps, out), out
 
 
-def binary_cross_entropy(p, target, share, smoothing, eps):
+def binary_cross_entropy(p, target, share, smoothing, prior, eps):
     out = np.empty_like(p)
-    return cpu.binary_cross_entropy(p, target, share, smoothing, eps, out), out
+    return cpu.binary_cross_entropy(p, target, share, smoothing, prior, eps, out), out
 
 
-def squared_error(prediction, target, share, smoothing, eps):
+def squared_error(prediction, target, share, smoothing, prior, eps):
     out = np.empty_like(prediction)
     return cpu.squared_error(prediction, target, share, out), out
 
 
-def poisson_deviance(mean, target, share, smoothing, eps):
+def poisson_deviance(mean, target, share, smoothing, prior, eps):
     out = np.empty_like(mean)
     return cpu.poisson_deviance(mean, target, share, out), out
 
@@ -83,13 +83,13 @@ LOSSES = {
     "squared": Loss(
         squared_error,
         np.copy,
-        lambda p, t, share, smoothing, eps: network_oracle.squared_error(p, t, share),
+        lambda p, t, share, smoothing, prior, eps: network_oracle.squared_error(p, t, share),
         lambda rng, n, k: rng.normal(size=(n, k)),
     ),
     "poisson": Loss(
         poisson_deviance,
         np.exp,
-        lambda p, t, share, smoothing, eps: network_oracle.poisson_deviance(p, t, share),
+        lambda p, t, share, smoothing, prior, eps: network_oracle.poisson_deviance(p, t, share),
         draw_counts,
     ),
 }
@@ -100,6 +100,10 @@ CASES = [(name, smoothing) for name, loss in LOSSES.items() for smoothing in los
 def smoothed(request):
     name, smoothing = request.param
     return LOSSES[name], smoothing
+
+
+def priors(k):
+    return np.arange(1.0, k + 1) / np.arange(1.0, k + 1).sum()
 
 
 def shares(rng, n, weight, dtype):
@@ -116,8 +120,8 @@ def test_losses_and_their_gradients_are_the_oracles(smoothed, shape, weight, dty
     (loss, smoothing), (n, k), eps = smoothed, shape, float(np.finfo(dtype).eps)
     prediction = loss.predict(normal(rng, shape, dtype))
     share, target = shares(rng, n, weight, dtype), targets(loss, rng, n, k, dtype)
-    value, gradient = loss.ours(prediction, target, share, smoothing, eps)
-    expected, slope = loss.oracle(prediction, target, share, smoothing, eps)
+    value, gradient = loss.ours(prediction, target, share, smoothing, priors(k), eps)
+    expected, slope = loss.oracle(prediction, target, share, smoothing, priors(k), eps)
     assert_within(1, value, expected, (expected + 1) * np.sqrt(n * k), dtype)
     size = np.abs(prediction).max() + np.abs(target).max() + 1
     assert_within(1, gradient, slope, share[:, None] * size, dtype)
@@ -129,10 +133,10 @@ def test_gradients_of_losses_are_their_slope(smoothed, weight, rng):
     share = shares(rng, 5, weight, np.float64)
 
     def value(x):
-        return loss.ours(loss.predict(x), target, share, smoothing, eps)[0]
+        return loss.ours(loss.predict(x), target, share, smoothing, priors(3), eps)[0]
 
     slope = network_oracle.central_differences(value, logits, 1e-6)
-    gradient = loss.ours(loss.predict(logits), target, share, smoothing, eps)[1]
+    gradient = loss.ours(loss.predict(logits), target, share, smoothing, priors(3), eps)[1]
     np.testing.assert_allclose(gradient, slope, rtol=1e-7, atol=1e-9)
 
 
@@ -142,7 +146,7 @@ def test_losses_do_not_hide_nan(smoothed, dtype, rng):
     for column in range(3):
         logits = normal(rng, (5, 3), dtype)
         logits[2, column] = np.nan
-        value, gradient = loss.ours(loss.predict(logits), target, share, smoothing, eps)
+        value, gradient = loss.ours(loss.predict(logits), target, share, smoothing, priors(3), eps)
         assert np.isnan(value)
         assert np.isnan(gradient[2, column])
         assert not np.isnan(np.delete(gradient, 2, axis=0)).any()
@@ -159,7 +163,7 @@ IN_PLACE = {
 def test_gradients_may_overwrite_the_predictions(name, dtype, rng):
     loss, eps = LOSSES[name], float(np.finfo(dtype).eps)
     prediction, target = loss.predict(normal(rng, (5, 3), dtype)), targets(loss, rng, 5, 3, dtype)
-    rest = target, shares(rng, 5, "weights", dtype), 0.25, eps
+    rest = target, shares(rng, 5, "weights", dtype), 0.25, priors(3), eps
     value, gradient = loss.ours(prediction, *rest)
     assert IN_PLACE[name](prediction, *rest) == value
     assert (prediction == gradient).all()
@@ -191,7 +195,7 @@ def test_losses_are_held_as_in_scikit_learn(name, weight, dtype, rng):
     else:
         theirs, p, target = LOSS_FUNCTIONS["binary_log_loss"], expit(logits), indicators
     expected = theirs(indicators, p, w)
-    value, _ = loss.ours(loss.predict(logits), target, share, 0.0, eps)
+    value, _ = loss.ours(loss.predict(logits), target, share, 0.0, priors(3), eps)
     assert_within(4, value, expected, expected, dtype)
 
 
@@ -203,8 +207,8 @@ def test_losses_are_held_as_the_oracles(name, smoothing, dtype, rng):
     loss, eps = LOSSES[name], float(np.finfo(dtype).eps)
     prediction, share = loss.predict(LOGITS.astype(dtype)), np.full(5, 0.25, dtype)
     target = LABELS if name == "softmax" else network_oracle.one_hot(LABELS, 3).astype(dtype)
-    value, gradient = loss.ours(prediction, target, share, smoothing, eps)
-    expected, slope = loss.oracle(prediction, target, share, smoothing, eps)
+    value, gradient = loss.ours(prediction, target, share, smoothing, priors(3), eps)
+    expected, slope = loss.oracle(prediction, target, share, smoothing, priors(3), eps)
     assert_within(4, value, expected, expected, dtype)
     assert_within(1, gradient, slope, 0.25, dtype)
 
@@ -214,7 +218,7 @@ def test_predictions_that_are_right_and_certain_have_no_gradient(name, dtype):
     loss, eps = LOSSES[name], float(np.finfo(dtype).eps)
     prediction = loss.predict(np.array([[1000, -1000, -1000]], dtype))
     target = np.array([0]) if name == "softmax" else np.array([[1, 0, 0]], dtype)
-    value, gradient = loss.ours(prediction, target, np.ones(1, dtype), 0.0, eps)
+    value, gradient = loss.ours(prediction, target, np.ones(1, dtype), 0.0, priors(3), eps)
     assert 0 < value <= 3.01 * eps
     assert (gradient == 0).all()
 
@@ -229,5 +233,5 @@ def test_losses_of_regression_are_scikit_learns(name, theirs, weight, dtype, rng
     expected = LOSS_FUNCTIONS[theirs](target, prediction, w)
     # scikit-learn averages squared errors over outputs, we sum all losses.
     expected *= 8 if name == "squared" else 1
-    value, _ = loss.ours(prediction, target, share, 0.0, 0.0)
+    value, _ = loss.ours(prediction, target, share, 0.0, priors(8), 0.0)
     assert_within(8, value, expected, expected, dtype)

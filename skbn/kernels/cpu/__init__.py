@@ -7,6 +7,7 @@ from .layers import (
     dropout,
     gather_rows,
     logistic_backward,
+    smooth_clip,
     tanh_backward,
 )
 from .losses import (
@@ -64,6 +65,7 @@ __all__ = [
     "sgd_step",
     "shift_to_max",
     "shift_to_mean",
+    "smooth_clip",
     "softmax_cross_entropy",
     "squared_error",
     "tanh_backward",

@@ -22,6 +22,14 @@ def gather_rows(x, index, mean_scale, out):
 
 
 @jit
+def smooth_clip(x, bound, out):
+    """out (n, d) = x, smoothly clipped to ±bound, which is of the dtype of x."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] = formulas.smooth_clip(x[i, j], bound)
+
+
+@jit
 def add_bias(z, bias, floor, out):
     """out (n, c) = max(floor, z + bias)."""
     for i in range(z.shape[0]):

@@ -23,10 +23,10 @@ def shift_to_max(logits, out):
 
 
 @jit
-def softmax_cross_entropy(shifted, label, share, smoothing, eps, out):
+def softmax_cross_entropy(shifted, label, share, smoothing, prior, eps, out):
     """Cross entropy of softmax(shifted) and labels (n,); out is exp(shifted) before the call.
 
-    The label has the target 1 − smoothing + smoothing/k, every other class smoothing/k.
+    The target of class j is smoothing·prior[j], that of the label 1 − smoothing more.
     """
     n, k = out.shape
     lowest, highest = math.log(eps), math.log1p(-eps)
@@ -39,23 +39,23 @@ def softmax_cross_entropy(shifted, label, share, smoothing, eps, out):
         log_p = min(max(shifted[i, label[i]] - log_total, lowest), highest)
         loss -= share[i] * (1.0 - smoothing) * log_p
         for j in range(k):
-            out[i, j] = share[i] * (out[i, j] / total - smoothing / k)
+            out[i, j] = share[i] * (out[i, j] / total - smoothing * prior[j])
         out[i, label[i]] -= share[i] * (1.0 - smoothing)
         if smoothing > 0.0:
             for j in range(k):
                 log_p = min(max(shifted[i, j] - log_total, lowest), highest)
-                loss -= share[i] * smoothing / k * log_p
+                loss -= share[i] * smoothing * prior[j] * log_p
     return loss
 
 
 @jit
-def binary_cross_entropy(probability, target, share, smoothing, eps, out):
-    """Cross entropy of probabilities and targets (n, k) of 0 and 1, each smoothed towards 1/2."""
+def binary_cross_entropy(probability, target, share, smoothing, prior, eps, out):
+    """Cross entropy of probabilities and targets (n, k), smoothed from 0 and 1 towards prior (k,)."""
     n, k = out.shape
     loss = 0.0
     for i in range(n):
         for j in range(k):
-            t = target[i, j] * (1.0 - smoothing) + 0.5 * smoothing
+            t = target[i, j] * (1.0 - smoothing) + smoothing * prior[j]
             p = min(max(probability[i, j], eps), 1.0 - eps)
             if t > 0.0:
                 loss -= share[i] * t * math.log(p)

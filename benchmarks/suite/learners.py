@@ -1,0 +1,75 @@
+"""Who learns from a table: estimators as a user finds them, and skbn's with one choice undone.
+
+Each entry makes an unfitted estimator of (is_regression, seed), or raises NotImplementedError
+where its library is not installed.
+"""
+
+import math
+
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
+
+from .contenders import require
+from .torch_mlp import TorchBatchNormMLP
+
+REFERENCE = "scikit-learn"
+
+
+def scikit_learn(is_regression, seed, **parameters):
+    estimator = MLPRegressor if is_regression else MLPClassifier
+    return make_pipeline(StandardScaler(), estimator(random_state=seed, **parameters))
+
+
+def gradient_boosting(is_regression, seed):
+    boosting = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
+    return boosting(random_state=seed)
+
+
+def realmlp(is_regression, seed):
+    """RealMLP-TD-S (Holzmüller et al., arXiv:2407.04491) by its authors, on one split."""
+    pytabkit = require("pytabkit")
+    kind = "Regressor" if is_regression else "Classifier"
+    estimator = getattr(pytabkit, f"RealMLP_TD_S_{kind}")
+    return estimator(device="cpu", random_state=seed, n_cv=1, verbosity=0)
+
+
+def skbn(is_regression, seed, **parameters):
+    """The defaults, but for the parameters that the estimator has."""
+    estimator = BatchNormMLPRegressor if is_regression else BatchNormMLPClassifier
+    names = estimator().get_params()
+    known = {name: value for name, value in parameters.items() if name in names}
+    return estimator(random_state=seed, **known)
+
+
+# What is undone, one choice at a time; a regressor is given what it has parameters for.
+SCIKIT_LEARN_SCHEDULE = {"learning_rate": "constant", "learning_rate_init": 1e-3}
+ABLATIONS = {
+    "batch_norm=False": {"batch_norm": False},
+    "batch_norm=False, learning rate / 4": {"batch_norm": False, "learning_rate_init": 0.0015},
+    "dropout=0": {"dropout": 0.0},
+    "weight_decay=0": {"weight_decay": 0.0},
+    "label_smoothing=0": {"label_smoothing": 0.0},
+    "beta_2=0.999": {"beta_2": 0.999},
+    "learning_rate='constant'": {"learning_rate": "constant"},
+    "hidden_layer_sizes=(256, 256)": {"hidden_layer_sizes": (256, 256)},
+    "hidden_layer_sizes=(100,)": {"hidden_layer_sizes": (100,)},
+    "batch_size='auto'": {"batch_size": "auto"},
+    "max_iter=15": {"max_iter": 15},
+    "max_iter=60": {"max_iter": 60},
+    "smooth_clip=3": {"smooth_clip": 3.0},
+    "early_stopping=True": {"early_stopping": True, "n_iter_no_change": math.inf},
+    "normalize_targets=False": {"normalize_targets": False},
+}
+RATES = (0.25, 0.5, 2.0, 4.0, 8.0)
+
+LEARNERS = {
+    REFERENCE: scikit_learn,
+    "HistGradientBoosting": gradient_boosting,
+    "torch": TorchBatchNormMLP,
+    "RealMLP-TD-S": realmlp,
+    "skbn": skbn,
+}

@@ -1,0 +1,83 @@
+"""What learners make of tables: measured, and kept in a file."""
+
+import json
+import sys
+import warnings
+from statistics import fmean, geometric_mean
+from time import perf_counter
+
+import numpy as np
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss, r2_score
+
+from .learners import skbn
+
+MEASURES = ("error", "log-loss", "fit")
+
+
+def warm_up():
+    """Compile, or load what was compiled, before anything is timed."""
+    for load, is_regression in ((load_digits, False), (load_diabetes, True)):
+        skbn(is_regression, 0, max_iter=1).fit(*load(return_X_y=True))
+
+
+def measured(make, split, seed):
+    """Error (1 − accuracy or 1 − R²), log-loss, and seconds of fit."""
+    model = make(split.is_regression, seed)
+    started = perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # scikit-learn's 200 epochs are over
+        model.fit(split.X, split.y)
+    seconds = perf_counter() - started
+    predicted = model.predict(split.X_test)
+    if split.is_regression:
+        return {"error": 1.0 - r2_score(split.y_test, predicted), "fit": seconds}
+    probabilities = model.predict_proba(split.X_test).astype(np.float64)
+    return {
+        "error": float(np.mean(predicted != split.y_test)),
+        "log-loss": log_loss(split.y_test, probabilities, labels=np.unique(split.y)),
+        "fit": seconds,
+    }
+
+
+class Results:
+    """What was measured, by learner, table and seed, kept in a file where there is one."""
+
+    def __init__(self, path):
+        self.path = path
+        self.rows = {}
+        if path is not None and path.exists():
+            for line in path.read_text().splitlines():
+                self.add(**json.loads(line))
+
+    def add(self, learner, table, seed, **row):
+        self.rows[learner, table, seed] = row
+
+    def measure(self, learner, make, table, split, seed):
+        if (learner, table, seed) in self.rows:
+            return
+        row = {"is_regression": split.is_regression, **measured(make, split, seed)}
+        self.add(learner, table, seed, **row)
+        known = {"learner": learner, "table": table, "seed": seed, **row}
+        print(json.dumps(known), file=sys.stderr, flush=True)
+        if self.path is not None:
+            with self.path.open("a") as file:
+                file.write(json.dumps(known) + "\n")
+
+    def ratios(self, learner, reference, measure):
+        """For each table, the learner's measure over the reference's, geometric mean of seeds."""
+        ratios = {}
+        for (name, table, seed), row in self.rows.items():
+            other = self.rows.get((reference, table, seed))
+            if name == learner and other is not None and measure in row:
+                ratios.setdefault(table, []).append(row[measure] / other[measure])
+        return {table: geometric_mean(values) for table, values in ratios.items()}
+
+    def mean_error(self, learner, table):
+        """The error over all seeds."""
+        return fmean(
+            row["error"]
+            for (name, other, _), row in self.rows.items()
+            if (name, other) == (learner, table)
+        )
