@@ -51,6 +51,7 @@ def makers(options):
 
 def measure_all(options, results):
     models = makers(options)
+    warm_up(models)
     for table_name, table in load_tables(options):
         for seed in range(options.seeds):
             split = tables.split(table, options.max_train, seed)
@@ -94,7 +95,6 @@ def print_errors(results, names, reference):
 
 def main():
     options = arguments()
-    warm_up()
     results = Results(options.out)
     names = measure_all(options, results)
     reference = "skbn" if options.ablations else REFERENCE

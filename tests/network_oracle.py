@@ -108,7 +108,7 @@ def softmax_cross_entropy(logits, label, share, smoothing, prior, eps):
 
 
 def binary_cross_entropy(p, target, share, smoothing, prior, eps):
-    """Of the probability p of 1, t smoothed towards the prior (k,); the gradient is by the logits."""
+    """Of the probability p of 1, t smoothed towards prior (k,); the gradient is by the logits."""
     p, s = exact(p), exact(smoothing)
     t = (1 - s) * exact(target) + s * exact(prior)
     held = np.clip(p, exact(eps), 1 - exact(eps))

@@ -24,4 +24,7 @@ def test_scikit_learns_checks_of_the_networks(estimator, check):
     # Two fits must agree to 1e-7 there, and the rounding of float32 is 1.2e-7.
     if "sample_weight_equivalence" in str(check):
         estimator.set_params(dtype="float64")
+    # Which units a step leaves out depends on the number of the row.
+    if "weight" in str(check):
+        estimator.set_params(dropout=0.0)
     check(estimator)

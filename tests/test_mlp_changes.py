@@ -27,8 +27,8 @@ def regressor(**params):
 
 
 def test_averages_of_gradients_do_not_outlive_a_fit_by_lbfgs():
-    model = classifier().fit(*IRIS)
-    model.set_params(solver="lbfgs", hidden_layer_sizes=(32,)).fit(*IRIS)
+    model = classifier(batch_size=150).fit(*IRIS)
+    model.set_params(solver="lbfgs", dropout=0.0, hidden_layer_sizes=(32,)).fit(*IRIS)
     assert not hasattr(model, "_optimizer")
     model.set_params(solver="adam").partial_fit(*IRIS)
     assert model._optimizer.t == 1

@@ -148,7 +148,8 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         if self.solver == "lbfgs" and (self.dropout or self.virtual_batch_size):
             raise ValueError(
                 "solver='lbfgs' needs the same loss at every call: dropout must be 0 and "
-                f"virtual_batch_size None, got {self.dropout} and {self.virtual_batch_size}."
+                f"virtual_batch_size None, got {self.dropout} and {self.virtual_batch_size}. "
+                "Pass dropout=0."
             )
 
     def _validate_weights(self, sample_weight, X):

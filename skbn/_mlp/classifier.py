@@ -45,12 +45,12 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
 
     learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
         Schedule of the learning rate. "cosine" falls from ``learning_rate_init`` to 0 over
-        ``max_iter`` epochs, step by step, and only ``early_stopping`` ends it before: the last
-        steps, which are small, are where the error falls. "invscaling" and "adaptive" are scikit-learn's, and
-        like there of no effect with "adam". ``partial_fit`` has no end to plan for, and takes
-        "cosine" for "constant".
+        ``max_iter`` epochs, step by step; the last steps, which are small, are where the error
+        falls, so that only ``early_stopping`` ends it before. "invscaling" and "adaptive" are
+        scikit-learn's, and like there of no effect with "adam". ``partial_fit`` has no end to
+        plan for, and takes "cosine" for "constant".
 
-    learning_rate_init : float, default=0.005
+    learning_rate_init : float, default=0.006
         Learning rate at the start, as high as batch normalization bears well. Not used by "lbfgs".
 
     power_t : float, default=0.5
@@ -126,7 +126,7 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
         arXiv:2407.04491): 3 where single values far away spoil predictions. Needs dense X, and
         has no place in ``to_sklearn``, for it is not affine.
 
-    weight_decay : float, default=1.2
+    weight_decay : float, default=1.5
         Times the learning rate, by which share "adamw" shrinks weights at each step; γ, β and
         biases stay. Weights that do not grow keep the steps large (van Laarhoven 2017,
         arXiv:1706.05350).
@@ -137,7 +137,7 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes in the loss; the batch statistics do not see them.
 
-    label_smoothing : float in [0, 1), default=0.05
+    label_smoothing : float in [0, 1), default=0.02
         Share of each target that goes to all classes, to each in proportion to its rows (Pereyra
         et al., arXiv:1701.06548), so that rare classes stay rare. Against overconfidence.
 
@@ -233,7 +233,7 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
         alpha=0.0,
         batch_size="scaled",
         learning_rate="cosine",
-        learning_rate_init=0.005,
+        learning_rate_init=0.006,
         power_t=0.5,
         max_iter="scaled",
         shuffle=True,
@@ -256,10 +256,10 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
         virtual_batch_size=None,
         normalize_inputs=True,
         smooth_clip=None,
-        weight_decay=1.2,
+        weight_decay=1.5,
         dropout=0.1,
         class_weight=None,
-        label_smoothing=0.05,
+        label_smoothing=0.02,
         dtype="float32",
         device="cpu",
     ):

@@ -48,12 +48,12 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
 
     learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
         Schedule of the learning rate. "cosine" falls from ``learning_rate_init`` to 0 over
-        ``max_iter`` epochs, step by step, and only ``early_stopping`` ends it before: the last
-        steps, which are small, are where the error falls. "invscaling" and "adaptive" are scikit-learn's, and
-        like there of no effect with "adam". ``partial_fit`` has no end to plan for, and takes
-        "cosine" for "constant".
+        ``max_iter`` epochs, step by step; the last steps, which are small, are where the error
+        falls, so that only ``early_stopping`` ends it before. "invscaling" and "adaptive" are
+        scikit-learn's, and like there of no effect with "adam". ``partial_fit`` has no end to
+        plan for, and takes "cosine" for "constant".
 
-    learning_rate_init : float, default=0.005
+    learning_rate_init : float, default=0.006
         Learning rate at the start, as high as batch normalization bears well. Not used by "lbfgs".
 
     power_t : float, default=0.5
@@ -239,7 +239,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         alpha=0.0,
         batch_size="scaled",
         learning_rate="cosine",
-        learning_rate_init=0.005,
+        learning_rate_init=0.006,
         power_t=0.5,
         max_iter="scaled",
         shuffle=True,

@@ -50,7 +50,7 @@ def softmax_cross_entropy(shifted, label, share, smoothing, prior, eps, out):
 
 @jit
 def binary_cross_entropy(probability, target, share, smoothing, prior, eps, out):
-    """Cross entropy of probabilities and targets (n, k), smoothed from 0 and 1 towards prior (k,)."""
+    """Cross entropy of probabilities and targets (n, k) of 0 and 1, smoothed towards prior (k,)."""
     n, k = out.shape
     loss = 0.0
     for i in range(n):

@@ -1,0 +1,255 @@
+"""What the defaults rest on: sizes that follow the rows, the cosine, clipping, smoothing, decay."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.special import expit
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.utils import get_tags
+
+from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
+from skbn._mlp import fitting
+from skbn._mlp.scaling import scaled_batch_size, scaled_max_iter
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+IRIS = load_iris(return_X_y=True)
+DIABETES = load_diabetes(return_X_y=True)
+CANCER = load_breast_cancer(return_X_y=True)
+MODELS = {
+    "classifier": (BatchNormMLPClassifier, IRIS),
+    "regressor": (BatchNormMLPRegressor, DIABETES),
+}
+
+
+@pytest.fixture(params=MODELS)
+def case(request):
+    """An estimator class, X and y."""
+    make, data = MODELS[request.param]
+    return make, *data
+
+
+def answer(model, X):
+    return getattr(model, "predict_proba", model.predict)(X)
+
+
+# Sizes that follow the rows -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size", "max_iter"),
+    [
+        (1, 1, 45),
+        (64, 64, 45),
+        (65, 64, 45),
+        (4000, 100, 45),
+        (10_000, 250, 45),
+        (40_000, 256, 22),
+        (90_000, 256, 15),
+        (10**7, 256, 15),
+    ],
+)
+def test_batches_and_epochs_follow_the_rows(n_rows, batch_size, max_iter):
+    assert scaled_batch_size(n_rows) == batch_size
+    assert scaled_max_iter(n_rows) == max_iter
+
+
+def test_more_rows_are_more_steps_but_for_whole_epochs():
+    rows = np.unique(np.geomspace(1, 1e7, 500).astype(int))
+    steps = np.array([scaled_max_iter(n) * n / scaled_batch_size(n) for n in rows])
+    assert (steps[1:] > 0.95 * steps[:-1]).all()
+
+
+def test_defaults_are_those_of_the_rows(case, monkeypatch):
+    make, X, y = case
+    bounds = []
+
+    class Spy(fitting.EpochLoop):
+        def run(self):
+            bounds.extend(self.data.bounds)
+            super().run()
+
+    monkeypatch.setattr(fitting, "EpochLoop", Spy)
+    model = make(hidden_layer_sizes=8, random_state=0).fit(X, y)
+    assert model.n_iter_ == scaled_max_iter(len(X))
+    assert len(bounds) == len(X) // scaled_batch_size(len(X))
+
+
+def test_lbfgs_takes_scikit_learns_number_of_iterations(case, monkeypatch):
+    make, X, y = case
+    given = []
+    minimize = fitting.LBFGSLoop._minimize
+    monkeypatch.setattr(
+        fitting.LBFGSLoop, "_minimize", lambda self: given.append(self.max_iter) or minimize(self)
+    )
+    make(hidden_layer_sizes=2, solver="lbfgs", dropout=0.0, random_state=0).fit(X, y)
+    assert given == [200]
+
+
+def test_to_sklearn_has_parameters_that_scikit_learn_takes(case):
+    make, X, y = case
+    stock = make(hidden_layer_sizes=8, random_state=0).fit(X, y).to_sklearn()
+    stock.set_params(max_iter=2).fit(X, y)
+    assert stock.batch_size == "auto"
+
+
+# The cosine -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tol", [0.0, 10.0])
+def test_a_cosine_is_not_ended_by_the_loss(case, tol):
+    make, X, y = case
+    model = make(hidden_layer_sizes=4, tol=tol, n_iter_no_change=1, random_state=0).fit(X, y)
+    assert model.n_iter_ == 45
+    assert model._optimizer.schedule.rate < 0.01 * model.learning_rate_init
+
+
+def test_early_stopping_ends_a_cosine_and_restores_the_best_epoch(case):
+    make, X, y = case
+    settings = {"hidden_layer_sizes": 4, "learning_rate_init": 0.02, "random_state": 0}
+    held_out = {"X_val": X[::3], "y_val": y[::3]}
+    model = make(**settings, early_stopping=True, n_iter_no_change=3, tol=0.001)
+    model.fit(X, y, **held_out)
+    assert model.n_iter_ < 45
+    best = int(np.argmax(model.validation_scores_)) + 1
+    assert best < model.n_iter_
+
+    weights = []
+    spy = make(**settings)
+    follow = fitting.EpochLoop._follow
+
+    def followed(loop):
+        follow(loop)
+        weights.append([w.copy() for w in loop.network.weights])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting.EpochLoop, "_follow", followed)
+        spy.fit(X, y, **held_out)
+    for coef, expected in zip(model.coefs_, weights[best - 1], strict=True):
+        np.testing.assert_array_equal(coef, expected)
+
+
+# Clipping -------------------------------------------------------------------------------------
+
+
+def forward(model, X):
+    """The logits of a fitted model with one hidden layer, by hand, in float64."""
+    z = (X - model.input_norm_.mean_) / model.input_norm_.scale_
+    z /= np.sqrt(1 + (z / model.smooth_clip) ** 2)
+    hidden = np.maximum(model.batch_norms_[0].transform(z @ model.coefs_[0]), 0)
+    return hidden @ model.coefs_[1] + model.intercepts_[1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bound", [0.7, 3.0])
+def test_inputs_are_clipped_in_training_and_in_prediction(bound, dtype):
+    X, y = CANCER
+    X = X.copy()
+    X[::50, 3] = 1e7
+    model = BatchNormMLPClassifier(8, smooth_clip=bound, dtype=dtype, random_state=0).fit(X, y)
+    expected = expit(forward(model, X))
+    rtol = {"float32": 2e-5, "float64": 1e-12}[dtype]
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1:], expected, rtol=rtol, atol=rtol)
+    statistics = model.batch_norms_[0]
+    z = (X - model.input_norm_.mean_) / model.input_norm_.scale_
+    z = z / np.sqrt(1 + (z / bound) ** 2) @ model.coefs_[0]
+    np.testing.assert_allclose(statistics.mean_, z.mean(axis=0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(statistics.var_, z.var(axis=0), rtol=1e-4)
+
+
+def test_clipped_predictions_stay_in_reach_of_values_far_away(case):
+    make, X, y = case
+    model = make(hidden_layer_sizes=8, smooth_clip=3.0, random_state=0).fit(X, y)
+    far, farther = (np.where(np.arange(X.shape[1]) == 2, v, X) for v in (1e9, 1e30))
+    np.testing.assert_allclose(answer(model, far), answer(model, farther), rtol=1e-4)
+
+
+def test_recalibration_and_streams_clip_too():
+    X, y = IRIS
+    settings = {"hidden_layer_sizes": 8, "smooth_clip": 1.0, "random_state": 0}
+    model = BatchNormMLPClassifier(**settings).fit(X, y)
+    before = answer(model, X)
+    np.testing.assert_allclose(answer(model.recalibrate(X), X), before, rtol=1e-5)
+    stream = BatchNormMLPClassifier(**settings).partial_fit(X, y, classes=[0, 1, 2])
+    np.testing.assert_allclose(
+        stream.predict_proba(X), softmax(forward(stream, X)), rtol=1e-4, atol=1e-5
+    )
+
+
+def softmax(logits):
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return p / p.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("call", ["fit", "partial_fit", "X_val", "predict", "recalibrate"])
+def test_sparse_rows_cannot_be_clipped(case, call):
+    make, X, y = case
+    model = make(hidden_layer_sizes=8, max_iter=1, smooth_clip=3.0, random_state=0).fit(X, y)
+    before, rows = answer(model, X), sparse.csr_array(X)
+    calls = {
+        "fit": lambda: model.fit(rows, y),
+        "partial_fit": lambda: model.partial_fit(rows, y),
+        "X_val": lambda: model.fit(X, y, X_val=rows, y_val=y),
+        "predict": lambda: model.predict(rows),
+        "recalibrate": lambda: model.recalibrate(rows),
+    }
+    with pytest.raises(ValueError, match=r"smooth_clip=3\.0 needs dense X"):
+        calls[call]()
+    np.testing.assert_array_equal(answer(model, X), before)
+    assert not get_tags(model).input_tags.sparse
+    assert get_tags(make()).input_tags.sparse
+
+
+def test_what_scikit_learn_cannot_clip_is_not_exported(case):
+    make, X, y = case
+    model = make(hidden_layer_sizes=8, max_iter=1, smooth_clip=3.0).fit(X, y)
+    with pytest.raises(ValueError, match=r"smooth_clip must be None, got 3\.0"):
+        model.to_sklearn()
+
+
+# Smoothing towards the shares of the classes --------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rare_classes_stay_rare_under_label_smoothing(weighted, rng):
+    X, y = rng.normal(size=(2000, 2)), np.arange(2000) % 100 == 0
+    weight = np.where(y, 3.0, 1.0) if weighted else None
+    model = BatchNormMLPClassifier(8, label_smoothing=0.3, max_iter=30, random_state=0)
+    p = model.fit(X, y, sample_weight=weight).predict_proba(X)[:, 1]
+    assert abs(p.mean() - np.average(y, weights=weight)) < 0.01
+
+
+def test_smoothing_is_towards_the_weighted_share_of_each_label():
+    _, y = IRIS
+    model = BatchNormMLPClassifier()
+    model._learn_outputs(y, None, True, False)
+    prior = model._prior(y[:100], np.repeat([1.0, 3.0], 50))
+    np.testing.assert_allclose(prior, [0.25, 0.75, 0.0])
+    labels = np.array([[1, 0], [1, 1], [0, 0.0]])
+    np.testing.assert_allclose(model._prior(labels, np.array([2.0, 1.0, 1.0])), [0.75, 0.25])
+
+
+# Weight decay ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_only_adamw_decays_weights(case, solver):
+    make, X, y = case
+    settings = {"hidden_layer_sizes": 4, "max_iter": 2, "dropout": 0.0, "random_state": 0}
+    with_decay, without = (
+        make(solver=solver, weight_decay=decay, **settings).fit(X, y) for decay in (5.0, 0.0)
+    )
+    np.testing.assert_array_equal(answer(with_decay, X), answer(without, X))
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw", "lbfgs"])
+def test_alpha_penalizes_weights_whatever_the_solver(case, solver):
+    make, X, y = case
+    settings = {"hidden_layer_sizes": 4, "max_iter": 3, "dropout": 0.0, "random_state": 0}
+    sizes = [
+        sum(
+            np.abs(coef).sum() for coef in make(solver=solver, alpha=a, **settings).fit(X, y).coefs_
+        )
+        for a in (0.0, 100.0)
+    ]
+    assert sizes[1] < sizes[0]
