@@ -45,26 +45,37 @@ def skbn(is_regression, seed, **parameters):
     return estimator(random_state=seed, **known)
 
 
-# What is undone, one choice at a time; a regressor is given what it has parameters for.
-SCIKIT_LEARN_SCHEDULE = {"learning_rate": "constant", "learning_rate_init": 1e-3}
+# The defaults with one choice changed; a regressor is given what it has parameters for.
 ABLATIONS = {
     "batch_norm=False": {"batch_norm": False},
-    "batch_norm=False, learning rate / 4": {"batch_norm": False, "learning_rate_init": 0.0015},
-    "dropout=0": {"dropout": 0.0},
-    "weight_decay=0": {"weight_decay": 0.0},
-    "label_smoothing=0": {"label_smoothing": 0.0},
-    "beta_2=0.999": {"beta_2": 0.999},
+    "batch_norm=False, learning_rate_init=0.0015": {
+        "batch_norm": False,
+        "learning_rate_init": 0.0015,
+    },
     "learning_rate='constant'": {"learning_rate": "constant"},
+    "beta_2=0.999": {"beta_2": 0.999},
+    "weight_decay=0": {"weight_decay": 0.0},
+    "dropout=0": {"dropout": 0.0},
+    "dropout=0.2": {"dropout": 0.2},
+    "label_smoothing=0": {"label_smoothing": 0.0},
+    "label_smoothing=0.1": {"label_smoothing": 0.1},
+    "normalize_targets=False": {"normalize_targets": False},
     "hidden_layer_sizes=(256, 256)": {"hidden_layer_sizes": (256, 256)},
     "hidden_layer_sizes=(100,)": {"hidden_layer_sizes": (100,)},
     "batch_size='auto'": {"batch_size": "auto"},
-    "max_iter=15": {"max_iter": 15},
-    "max_iter=60": {"max_iter": 60},
-    "smooth_clip=3": {"smooth_clip": 3.0},
+    "max_iter=25": {"max_iter": 25},
+    "max_iter=100": {"max_iter": 100},
     "early_stopping=True": {"early_stopping": True, "n_iter_no_change": math.inf},
-    "normalize_targets=False": {"normalize_targets": False},
+    "smooth_clip=3": {"smooth_clip": 3.0},
+    "learning_rate_init=0.0015": {"learning_rate_init": 0.0015},
+    "learning_rate_init=0.024": {"learning_rate_init": 0.024},
+    "learning_rate_init=0.1": {"learning_rate_init": 0.1},
+    "batch_norm=False, learning_rate_init=0.024": {
+        "batch_norm": False,
+        "learning_rate_init": 0.024,
+    },
+    "batch_norm=False, learning_rate_init=0.1": {"batch_norm": False, "learning_rate_init": 0.1},
 }
-RATES = (0.25, 0.5, 2.0, 4.0, 8.0)
 
 LEARNERS = {
     REFERENCE: scikit_learn,

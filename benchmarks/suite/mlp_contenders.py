@@ -81,7 +81,8 @@ class Skbn(Estimator):
         return BatchNormMLPClassifier
 
     def parameters(self, epochs):
-        return super().parameters(epochs) | {"dropout": 0.0, "batch_norm_momentum": 0.1}
+        ours = {"dropout": 0.0, "label_smoothing": 0.0, "batch_norm_momentum": 0.1}
+        return super().parameters(epochs) | ours
 
 
 class SkbnFloat32(Skbn):

@@ -10,5 +10,5 @@ def scaled_batch_size(n_rows):
 
 
 def scaled_max_iter(n_rows):
-    """45 epochs up to 10,000 rows, fewer by the square root above, 15 from 90,000 on."""
-    return round(45 * min(max((10_000 / n_rows) ** 0.5, 1 / 3), 1.0))
+    """50 epochs up to 10,000 rows, fewer by the square root above, 15 from 111,000 on."""
+    return round(50 * min(max((10_000 / n_rows) ** 0.5, 0.3), 1.0))
