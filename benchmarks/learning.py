@@ -74,8 +74,9 @@ def print_summary(results, names, reference):
     for name in names:
         error, loss, fit = (results.ratios(name, reference, measure) for measure in MEASURES)
         worst = max(error, key=error.get)
+        failed = results.n_failed(name)
         print_row(
-            name,
+            f"{name} ({failed} fits diverged)" if failed else name,
             mean_ratio(error, others),
             mean_ratio(error, regressions),
             mean_ratio(loss, others),

@@ -612,6 +612,12 @@ def quietly(call, *arguments):
         return call(*arguments)
 
 
+def plain(error):
+    """What ours says, without its own name and its own word for sizes that follow the rows."""
+    said = str(error).replace("BatchNormMLP", "MLP").replace("{'auto', 'scaled'}", "{'auto'}")
+    return said.replace("a str among {'scaled'} or ", "")
+
+
 def assert_refused_alike(call, ours, theirs):
     X, y = PROBLEMS["binary"][1]
     with pytest.raises((TypeError, ValueError, AttributeError)) as expected:
@@ -619,7 +625,7 @@ def assert_refused_alike(call, ours, theirs):
     with pytest.raises(expected.type) as error:
         quietly(call, ours, X, y)
     assert type(error.value).__name__ == expected.type.__name__
-    assert str(error.value) == str(expected.value).replace("MLP", "BatchNormMLP")
+    assert plain(error.value) == str(expected.value)
 
 
 def fitted(kind):
@@ -639,7 +645,7 @@ def test_bad_settings_raise_the_same_in_fit_and_also_in_partial_fit(kind, settin
         theirs.fit(X, y)
     with pytest.raises(expected.type, match="must be") as error:
         ours.set_params(**settings).partial_fit(X, y)
-    assert str(error.value) == str(expected.value).replace("MLP", "BatchNormMLP")
+    assert plain(error.value) == str(expected.value)
 
 
 @pytest.mark.parametrize(
@@ -691,7 +697,7 @@ def test_what_needs_a_fit_says_so(kind, method):
         getattr(theirs, method)(*arguments)
     with pytest.raises(NotFittedError) as error:
         getattr(ours, method)(*arguments)
-    assert str(error.value) == str(expected.value).replace("MLP", "BatchNormMLP")
+    assert plain(error.value) == str(expected.value)
 
 
 # The same face --------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def measured(make, split, seed):
     predicted = model.predict(split.X_test)
     if split.is_regression:
         return {"error": 1.0 - r2_score(split.y_test, predicted), "fit": seconds}
-    probabilities = model.predict_proba(split.X_test).astype(np.float64)
+    probabilities = model.predict_proba(split.X_test)
     return {
         "error": float(np.mean(predicted != split.y_test)),
         "log-loss": log_loss(split.y_test, probabilities, labels=np.unique(split.y)),
@@ -57,7 +57,11 @@ class Results:
     def measure(self, learner, make, table, split, seed):
         if (learner, table, seed) in self.rows:
             return
-        row = {"is_regression": split.is_regression, **measured(make, split, seed)}
+        row = {"is_regression": split.is_regression}
+        try:
+            row |= measured(make, split, seed)
+        except ValueError as error:  # training that diverges is a result too
+            row |= {"failed": str(error)}
         self.add(learner, table, seed, **row)
         known = {"learner": learner, "table": table, "seed": seed, **row}
         print(json.dumps(known), file=sys.stderr, flush=True)
@@ -70,7 +74,7 @@ class Results:
         ratios = {}
         for (name, table, seed), row in self.rows.items():
             other = self.rows.get((reference, table, seed))
-            if name == learner and other is not None and measure in row:
+            if name == learner and measure in row and measure in (other or {}):
                 ratios.setdefault(table, []).append(row[measure] / other[measure])
         return {table: geometric_mean(values) for table, values in ratios.items()}
 
@@ -81,3 +85,6 @@ class Results:
             for (name, other, _), row in self.rows.items()
             if (name, other) == (learner, table)
         )
+
+    def n_failed(self, learner):
+        return sum("failed" in row for (name, *_), row in self.rows.items() if name == learner)
