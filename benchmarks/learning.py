@@ -34,9 +34,8 @@ def load_tables(options):
     if options.data is None:
         names = options.tables or list(tables.OPENML)
         return ((name, tables.from_openml(name)) for name in names)
-    paths = sorted(options.data.glob("*.npz"))
-    wanted = [path for path in paths if options.tables is None or path.stem in options.tables]
-    return ((path.stem, tables.from_file(path)) for path in wanted)
+    names = options.tables or sorted(path.stem for path in options.data.glob("*.npz"))
+    return ((name, tables.from_file(options.data / f"{name}.npz")) for name in names)
 
 
 def makers(options):
@@ -44,9 +43,12 @@ def makers(options):
     wanted = {name: LEARNERS[name] for name in options.learners}
     if options.ablations:
         wanted |= {name: partial(skbn, **changed) for name, changed in ABLATIONS.items()}
-    return {
-        name: make for name, make in wanted.items() if is_installed(lambda make=make: make(True, 0))
-    }
+    return {name: make for name, make in wanted.items() if is_usable(make)}
+
+
+def is_usable(make):
+    """Whether its library is installed, and it has the parameters for classes or for values."""
+    return any(is_installed(lambda task=task: make(task, 0)) for task in (False, True))
 
 
 def measure_all(options, results):
@@ -96,9 +98,11 @@ def print_errors(results, names, reference):
 
 def main():
     options = arguments()
-    results = Results(options.out)
+    results = Results(options.out, options.max_train)
     names = measure_all(options, results)
     reference = "skbn" if options.ablations else REFERENCE
+    if reference not in names:
+        raise SystemExit(f"--learners must have {reference!r}, to which the others are compared")
     others = [name for name in names if name != reference]
     print_summary(results, others, reference)
     print()

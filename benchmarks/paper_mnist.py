@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 from sklearn.datasets import fetch_openml
+from suite.side_by_side import print_footer, print_header, print_row
 
 from skbn import BatchNormMLPClassifier
 
@@ -75,10 +76,9 @@ def looks(n_steps):
     return np.diff(np.append(bounds[bounds < n_steps], n_steps))
 
 
-def train(batch_norm, learning_rate, data, n_steps):
-    """The Curve of one model."""
-    X, y, X_test, y_test = data
-    model = BatchNormMLPClassifier(
+def unfitted(batch_norm, learning_rate):
+    """The paper's network, all of its settings said."""
+    return BatchNormMLPClassifier(
         (100, 100, 100),
         activation="logistic",
         solver="sgd",
@@ -91,8 +91,15 @@ def train(batch_norm, learning_rate, data, n_steps):
         batch_norm=batch_norm,
         normalize_inputs=False,
         dropout=0.0,
+        label_smoothing=0.0,
         random_state=0,
     )
+
+
+def train(batch_norm, learning_rate, data, n_steps):
+    """The Curve of one model."""
+    X, y, X_test, y_test = data
+    model = unfitted(batch_norm, learning_rate)
     order = batches(np.random.default_rng(0), len(X), n_steps)
     curve, start, started = Curve([], [], [], 0.0), 0, perf_counter()
     for n_batches in looks(n_steps):
@@ -112,13 +119,13 @@ def label(batch_norm, factor):
 
 def print_table(curves):
     target = max(curves[label(False, 1)].accuracy)
-    print(f"| | best test accuracy | at the end | steps to {target:.4f} | seconds |")
-    print("|---|---:|---:|---:|---:|")
+    print_header("model", "best test accuracy", "at the end", f"steps to {target:.4f}", "seconds")
     for name, curve in curves.items():
         reached = curve.steps_to(target)
         steps = "never" if reached is None else f"{reached:,}"
         best, last = max(curve.accuracy), curve.accuracy[-1]
-        print(f"| {name} | {best:.4f} | {last:.4f} | {steps} | {curve.seconds:.0f} |", flush=True)
+        print_row(name, f"{best:.4f}", f"{last:.4f}", steps, f"{curve.seconds:.0f}")
+    print_footer()
 
 
 def draw(curves, path):

@@ -66,7 +66,7 @@ class CrossEntropy(Loss):
 
     def __init__(self, device, dtype, label_smoothing, prior):
         super().__init__(device)
-        self.smoothing = label_smoothing, np.asarray(prior, dtype=np.float64)
+        self.smoothed = label_smoothing, np.asarray(prior, dtype=np.float64)
         self.eps = float(np.finfo(dtype).eps)
 
 
@@ -77,7 +77,7 @@ class SoftmaxCrossEntropy(CrossEntropy):
         kernels = self.device.kernels
         kernels.shift_to_max(logits, logits)
         self.device.xp.exp(logits, out=delta)
-        return kernels.softmax_cross_entropy(logits, label, share, *self.smoothing, self.eps, delta)
+        return kernels.softmax_cross_entropy(logits, label, share, *self.smoothed, self.eps, delta)
 
 
 class BinaryCrossEntropy(CrossEntropy):
@@ -86,7 +86,7 @@ class BinaryCrossEntropy(CrossEntropy):
     def __call__(self, logits, target, share, delta):
         expit(logits, out=delta)
         return self.device.kernels.binary_cross_entropy(
-            delta, target, share, *self.smoothing, self.eps, delta
+            delta, target, share, *self.smoothed, self.eps, delta
         )
 
 

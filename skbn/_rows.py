@@ -69,10 +69,11 @@ class DenseRows:
         if self.norm is None:
             return rows.astype(self.dtype, copy=False)
         mean, scale = self.norm.mean_scale
-        rows = ((rows - mean) * scale).astype(self.dtype, copy=False)
-        if self.norm.clips:
-            rows /= np.hypot(1, rows / self.dtype.type(self.norm.bound))
-        return rows
+        if not self.norm.clips:
+            return ((rows - mean) * scale).astype(self.dtype, copy=False)
+        with np.errstate(over="ignore"):
+            t = np.clip((rows - mean) * scale / self.norm.bound, -1e9, 1e9)
+        return (self.norm.bound * (t / np.sqrt(1 + t * t))).astype(self.dtype, copy=False)
 
     def dot(self, rows, weight, out):
         """out (m, h) = the rows times the weight (d, h)."""

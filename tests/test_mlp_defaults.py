@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 from scipy.special import expit
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
+from sklearn.neural_network import MLPClassifier
 from sklearn.utils import get_tags
 
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
 from skbn._mlp import fitting
-from skbn._mlp.scaling import scaled_batch_size, scaled_max_iter
+from skbn._mlp.sizes import scaled_batch_size, scaled_max_iter
+from skbn._optimizers import InverseTime
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -82,7 +84,7 @@ def test_lbfgs_takes_scikit_learns_number_of_iterations(case, monkeypatch):
     monkeypatch.setattr(
         fitting.LBFGSLoop, "_minimize", lambda self: given.append(self.max_iter) or minimize(self)
     )
-    make(hidden_layer_sizes=2, solver="lbfgs", dropout=0.0, random_state=0).fit(X, y)
+    make(hidden_layer_sizes=2, solver="lbfgs", random_state=0).fit(X, y)
     assert given == [200]
 
 
@@ -104,13 +106,13 @@ def test_a_cosine_is_not_ended_by_the_loss(case, tol):
     assert model._optimizer.schedule.rate < 0.01 * model.learning_rate_init
 
 
-def test_early_stopping_ends_a_cosine_and_restores_the_best_epoch(case):
+def test_early_stopping_restores_the_best_epoch_of_a_whole_cosine(case):
     make, X, y = case
     settings = {"hidden_layer_sizes": 4, "learning_rate_init": 0.02, "random_state": 0}
     held_out = {"X_val": X[::3], "y_val": y[::3]}
     model = make(**settings, early_stopping=True, n_iter_no_change=3, tol=0.001)
     model.fit(X, y, **held_out)
-    assert model.n_iter_ < 50
+    assert model.n_iter_ == 50
     best = int(np.argmax(model.validation_scores_)) + 1
     assert best < model.n_iter_
 
@@ -200,9 +202,32 @@ def test_sparse_rows_cannot_be_clipped(case, call):
     assert get_tags(make()).input_tags.sparse
 
 
+def test_values_beyond_every_float_are_clipped(case):
+    make, X, y = case
+    X, far = X.copy(), np.where(np.arange(X.shape[1]) == 2, 1e300, X)
+    model = make(hidden_layer_sizes=8, smooth_clip=3.0, random_state=0).fit(X, y)
+    assert np.isfinite(answer(model, far)).all()
+    X[0, 0] = 1e39
+    model.set_params(normalize_inputs=False).fit(X, y)
+    assert np.isfinite(answer(model, X)).all()
+
+
+def test_the_bound_is_that_of_the_fit(case):
+    make, X, y = case
+    model = make(hidden_layer_sizes=8, max_iter=1, smooth_clip=3.0, random_state=0).fit(X, y)
+    before = answer(model, X)
+    model.set_params(smooth_clip=None, warm_start=True)
+    np.testing.assert_array_equal(answer(model, X), before)
+    for train in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="smooth_clip of the previous call to fit"):
+            train(X, y)
+    np.testing.assert_array_equal(answer(model, X), before)
+
+
 def test_what_scikit_learn_cannot_clip_is_not_exported(case):
     make, X, y = case
     model = make(hidden_layer_sizes=8, max_iter=1, smooth_clip=3.0).fit(X, y)
+    model.set_params(smooth_clip=None)
     with pytest.raises(ValueError, match=r"smooth_clip must be None, got 3\.0"):
         model.to_sklearn()
 
@@ -219,14 +244,74 @@ def test_rare_classes_stay_rare_under_label_smoothing(weighted, rng):
     assert abs(p.mean() - np.average(y, weights=weight)) < 0.01
 
 
-def test_smoothing_is_towards_the_weighted_share_of_each_label():
-    _, y = IRIS
-    model = BatchNormMLPClassifier()
-    model._learn_outputs(y, None, True, False)
-    prior = model._prior(y[:100], np.repeat([1.0, 3.0], 50))
-    np.testing.assert_allclose(prior, [0.25, 0.75, 0.0])
-    labels = np.array([[1, 0], [1, 1], [0, 0.0]])
-    np.testing.assert_allclose(model._prior(labels, np.array([2.0, 1.0, 1.0])), [0.75, 0.25])
+def test_smoothing_in_a_stream_is_towards_the_shares_of_all_that_was_seen():
+    X, y = IRIS
+    settings = {"hidden_layer_sizes": 8, "label_smoothing": 0.5, "random_state": 0}
+    whole = BatchNormMLPClassifier(**settings, class_weight={0: 1, 1: 3, 2: 1}).fit(X, y)
+    stream = BatchNormMLPClassifier(**settings, class_weight={0: 1, 1: 3, 2: 1})
+    for label in range(3):
+        stream.partial_fit(X[y == label], y[y == label], classes=[0, 1, 2])
+    for model in (whole, stream):
+        np.testing.assert_allclose(model._label_totals.prior(), [0.2, 0.6, 0.2])
+
+
+def test_smoothing_of_several_labels_is_towards_the_share_of_each(rng):
+    X = rng.normal(size=(400, 3))
+    Y = np.column_stack([np.arange(400) % 10 == 0, np.arange(400) % 2 == 0]).astype(int)
+    model = BatchNormMLPClassifier(8, label_smoothing=0.9, max_iter=30, random_state=0).fit(X, Y)
+    np.testing.assert_allclose(model.predict_proba(X).mean(axis=0), [0.1, 0.5], atol=0.03)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rows_of_classes_without_weight_teach_nothing(n_classes):
+    X, y = IRIS[0][: 50 * n_classes], IRIS[1][: 50 * n_classes]
+    settings = {"hidden_layer_sizes": 8, "random_state": 0, "class_weight": {0: 0, 1: 1, 2: 1}}
+    model = BatchNormMLPClassifier(**settings)
+    model.partial_fit(X, y, classes=range(n_classes))
+    before = [coef.copy() for coef in model.coefs_]
+    weight = (y == 0).astype(float)
+    model.partial_fit(X, y, sample_weight=weight)
+    for coef, expected in zip(model.coefs_, before, strict=True):
+        np.testing.assert_array_equal(coef, expected)
+    assert np.isfinite(model.fit(X, y, sample_weight=weight).predict_proba(X)).all()
+
+
+# Streams --------------------------------------------------------------------------------------
+
+
+def test_single_rows_after_a_fit_do_not_undo_it():
+    X, y = load_digits(return_X_y=True)
+    model = BatchNormMLPClassifier(random_state=0).fit(X[:1000], y[:1000])
+    before = model.score(X[1200:], y[1200:])
+    for i in range(1000, 1040):
+        model.partial_fit(X[i : i + 1], y[i : i + 1])
+    assert model.score(X[1200:], y[1200:]) > before - 0.04
+
+
+def test_the_rate_of_a_stream_falls_to_a_twentieth():
+    schedule, rates = InverseTime(0.6), []
+    for t in (0, 100, 300, 1900, 10**6):
+        schedule.begin_step(t)
+        rates.append(schedule.rate)
+    np.testing.assert_allclose(rates, [0.6, 0.3, 0.15, 0.03, 0.03])
+
+
+def test_what_was_exported_can_be_trained_on():
+    X, y = load_digits(return_X_y=True)
+    stock = BatchNormMLPClassifier(random_state=0).fit(X[:1000], y[:1000]).to_sklearn()
+    before = stock.score(X[1000:], y[1000:])
+    theirs = MLPClassifier().get_params()
+    for name in ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha", "max_iter"):
+        assert getattr(stock, name) == theirs[name]
+    assert stock.partial_fit(X[:1000], y[:1000]).score(X[1000:], y[1000:]) > before - 0.03
+
+
+def test_a_cosine_leaves_no_patience_used_up():
+    X, y = IRIS
+    model = BatchNormMLPClassifier(4, tol=10.0, warm_start=True, random_state=0).fit(X, y)
+    assert model._no_improvement_count <= model.n_iter_no_change
+    model.set_params(learning_rate="constant", max_iter=30, tol=0.0, n_iter_no_change=25)
+    assert model.fit(X, y).n_iter_ > 20
 
 
 # Weight decay ---------------------------------------------------------------------------------
@@ -240,6 +325,12 @@ def test_only_adamw_decays_weights(case, solver):
         make(solver=solver, weight_decay=decay, **settings).fit(X, y) for decay in (5.0, 0.0)
     )
     np.testing.assert_array_equal(answer(with_decay, X), answer(without, X))
+
+
+def test_decay_that_would_turn_weights_is_refused(case):
+    make, X, y = case
+    with pytest.raises(ValueError, match=r"learning_rate_init times weight_decay .* 1\.0 and 2"):
+        make(learning_rate_init=1.0, weight_decay=2).fit(X, y)
 
 
 @pytest.mark.parametrize("solver", ["sgd", "adam", "adamw", "lbfgs"])

@@ -124,7 +124,7 @@ WAYS = [
     {"dropout": 0.4},
     {"virtual_batch_size": 8, "solver": "adamw"},
     {"solver": "sgd", "normalize_inputs": False, "learning_rate_init": 0.01},
-    {"solver": "lbfgs", "dropout": 0.0},
+    {"solver": "lbfgs"},
     {"shuffle": False, "batch_size": 1},
 ]
 

@@ -547,7 +547,7 @@ WAYS = [
     {"dropout": 0.3},
     {"virtual_batch_size": 16},
     {"solver": "adamw"},
-    {"solver": "lbfgs", "dropout": 0.0},
+    {"solver": "lbfgs"},
 ]
 
 

@@ -326,7 +326,7 @@ def test_steps_on_threads_give_the_same_bits(name, dtype, monkeypatch):
 def test_a_cosine_falls_from_the_first_rate_to_nothing():
     schedule, rates = _optimizers.Cosine(0.4, 8), []
     for _ in range(10):
-        schedule.begin_step()
+        schedule.begin_step(len(rates))
         rates.append(schedule.rate)
     np.testing.assert_allclose(rates[:9], 0.4 * np.cos(np.pi * np.arange(9) / 16) ** 2, atol=1e-16)
     assert rates[0] == 0.4

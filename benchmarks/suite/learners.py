@@ -4,8 +4,6 @@ Each entry makes an unfitted estimator of (is_regression, seed), or raises NotIm
 where its library is not installed.
 """
 
-import math
-
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -13,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
 
+from . import N_THREADS
 from .contenders import require
 from .torch_mlp import TorchBatchNormMLP
 
@@ -34,18 +33,18 @@ def realmlp(is_regression, seed):
     pytabkit = require("pytabkit")
     kind = "Regressor" if is_regression else "Classifier"
     estimator = getattr(pytabkit, f"RealMLP_TD_S_{kind}")
-    return estimator(device="cpu", random_state=seed, n_cv=1, verbosity=0)
+    return estimator(device="cpu", random_state=seed, n_cv=1, n_threads=N_THREADS, verbosity=0)
 
 
-def skbn(is_regression, seed, **parameters):
-    """The defaults, but for the parameters that the estimator has."""
+def skbn(is_regression, seed, **changed):
+    """The defaults, but for what is changed; not where the estimator has no such parameter."""
     estimator = BatchNormMLPRegressor if is_regression else BatchNormMLPClassifier
-    names = estimator().get_params()
-    known = {name: value for name, value in parameters.items() if name in names}
-    return estimator(random_state=seed, **known)
+    if not changed.keys() <= estimator().get_params().keys():
+        raise NotImplementedError
+    return estimator(random_state=seed, **changed)
 
 
-# The defaults with one choice changed; a regressor is given what it has parameters for.
+# The defaults with one choice changed.
 ABLATIONS = {
     "batch_norm=False": {"batch_norm": False},
     "batch_norm=False, learning_rate_init=0.0015": {
@@ -65,7 +64,7 @@ ABLATIONS = {
     "batch_size='auto'": {"batch_size": "auto"},
     "max_iter=25": {"max_iter": 25},
     "max_iter=100": {"max_iter": 100},
-    "early_stopping=True": {"early_stopping": True, "n_iter_no_change": math.inf},
+    "early_stopping=True": {"early_stopping": True},
     "smooth_clip=3": {"smooth_clip": 3.0},
     "learning_rate_init=0.0015": {"learning_rate_init": 0.0015},
     "learning_rate_init=0.024": {"learning_rate_init": 0.024},

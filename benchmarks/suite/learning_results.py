@@ -3,23 +3,32 @@
 import json
 import sys
 import warnings
+from contextlib import suppress
 from statistics import fmean, geometric_mean
 from time import perf_counter
 
 import numpy as np
-from sklearn.datasets import load_diabetes, load_digits
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, r2_score
 
 MEASURES = ("error", "log-loss", "fit")
 
+# Ratios need numbers above 0: half a wrong row of 20,000.
+FLOOR = 2.5e-5
+
 
 def warm_up(models):
     """Compile and import what a first fit does, before anything is timed."""
-    for load, is_regression in ((load_digits, False), (load_diabetes, True)):
+    for load, is_regression in (
+        (load_digits, False),
+        (load_breast_cancer, False),
+        (load_diabetes, True),
+    ):
         X, y = (array[:300] for array in load(return_X_y=True))
         for make in models.values():
-            make(is_regression, 0).fit(X.astype(np.float32), y)
+            with suppress(NotImplementedError):
+                make(is_regression, 0).fit(X.astype(np.float32), y)
 
 
 def measured(make, split, seed):
@@ -44,12 +53,15 @@ def measured(make, split, seed):
 class Results:
     """What was measured, by learner, table and seed, kept in a file where there is one."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, max_train):
+        self.path, self.max_train = path, max_train
         self.rows = {}
         if path is not None and path.exists():
             for line in path.read_text().splitlines():
-                self.add(**json.loads(line))
+                row = json.loads(line)
+                if row.pop("max_train") != max_train:
+                    raise ValueError(f"{path} holds results of another --max-train: {line}")
+                self.add(**row)
 
     def add(self, learner, table, seed, **row):
         self.rows[learner, table, seed] = row
@@ -60,10 +72,13 @@ class Results:
         row = {"is_regression": split.is_regression}
         try:
             row |= measured(make, split, seed)
+        except NotImplementedError:
+            return
         except ValueError as error:  # training that diverges is a result too
             row |= {"failed": str(error)}
         self.add(learner, table, seed, **row)
-        known = {"learner": learner, "table": table, "seed": seed, **row}
+        known = {"learner": learner, "table": table, "seed": seed, "max_train": self.max_train}
+        known |= row
         print(json.dumps(known), file=sys.stderr, flush=True)
         if self.path is not None:
             with self.path.open("a") as file:
@@ -75,7 +90,8 @@ class Results:
         for (name, table, seed), row in self.rows.items():
             other = self.rows.get((reference, table, seed))
             if name == learner and measure in row and measure in (other or {}):
-                ratios.setdefault(table, []).append(row[measure] / other[measure])
+                ratio = max(row[measure], FLOOR) / max(other[measure], FLOOR)
+                ratios.setdefault(table, []).append(ratio)
         return {table: geometric_mean(values) for table, values in ratios.items()}
 
     def mean_error(self, learner, table):
@@ -83,7 +99,7 @@ class Results:
         return fmean(
             row["error"]
             for (name, other, _), row in self.rows.items()
-            if (name, other) == (learner, table)
+            if (name, other) == (learner, table) and "error" in row
         )
 
     def n_failed(self, learner):

@@ -130,6 +130,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         dtype = self._compute_dtype(X, is_first)
         targets = model._encode(y, dtype)
         loss_weight = model._loss_weight(y, weight, is_incremental)
+        model._learn_prior(targets, loss_weight, is_incremental)
         model._learn_inputs(X, weight, is_first, is_incremental)
         held_out = model._validate_held_out(*held_out, dtype)
         return Fitting(model, is_first, is_incremental, X, targets, weight, loss_weight, held_out)
@@ -145,11 +146,15 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         """Raise where parameters, each as described, do not go together."""
         if is_incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        if self.solver == "lbfgs" and (self.dropout or self.virtual_batch_size):
+        if self.solver == "lbfgs" and self.virtual_batch_size:
             raise ValueError(
-                "solver='lbfgs' needs the same loss at every call: dropout must be 0 and "
-                f"virtual_batch_size None, got {self.dropout} and {self.virtual_batch_size}. "
-                "Pass dropout=0."
+                "solver='lbfgs' takes all rows as one batch: virtual_batch_size must be None, got "
+                f"{self.virtual_batch_size}."
+            )
+        if self.solver == "adamw" and self.learning_rate_init * self.weight_decay >= 1:
+            raise ValueError(
+                "learning_rate_init times weight_decay must be below 1, or weights change sign at "
+                f"a step, got {self.learning_rate_init} and {self.weight_decay}."
             )
 
     def _validate_weights(self, sample_weight, X):
@@ -176,15 +181,15 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
             reset=reset,
             **self._y_checks,
         )
-        self._refuse_clipping_sparse(X)
+        self._refuse_clipping_sparse(X, self.smooth_clip)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
 
-    def _refuse_clipping_sparse(self, X):
-        if self.smooth_clip is not None and sparse.issparse(X):
+    def _refuse_clipping_sparse(self, X, smooth_clip):
+        if smooth_clip is not None and sparse.issparse(X):
             raise ValueError(
-                f"smooth_clip={self.smooth_clip} needs dense X, for what is normalized and clipped "
+                f"smooth_clip={smooth_clip} needs dense X, for what is normalized and clipped "
                 "has no zeros; got a sparse matrix. Pass smooth_clip=None or X.toarray()."
             )
 
@@ -196,7 +201,12 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
                 "Training can only go on with the normalize_inputs of the previous call to fit, "
                 f"got {self.normalize_inputs}."
             )
-        self.input_norm_ = None
+        if not is_first and self.smooth_clip != self.smooth_clip_:
+            raise ValueError(
+                "Training can only go on with the smooth_clip of the previous call to fit, "
+                f"{self.smooth_clip_}, got {self.smooth_clip}."
+            )
+        self.input_norm_, self.smooth_clip_ = None, self.smooth_clip
         if self.normalize_inputs:
             moments = RunningMoments.of(X, weight)
             if known is not None and is_incremental:
@@ -261,7 +271,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         X = _validation.validate_data(
             self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
         )
-        self._refuse_clipping_sparse(X)
+        self._refuse_clipping_sparse(X, self.smooth_clip_)
         return X
 
     def _inference(self):

@@ -7,29 +7,29 @@ import numpy as np
 from .._training.history import ATTRIBUTES
 from .state import folded_layers, folded_targets
 
-# What scikit-learn's estimators do not know, and what comes nearest for going on to train.
-NEAREST = {
-    "solver": {"adamw": "adam"},
-    "learning_rate": {"cosine": "constant"},
-    "batch_size": {"scaled": "auto"},
-    "max_iter": {"scaled": 200},
-}
+# Without batch normalization, decay and a cosine the rates are too high to train on with.
+OF_TRAINING = ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha")
 COPIED = ("classes_", "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_")
 COPIED += ("out_activation_", "_label_binarizer", "_random_state", *ATTRIBUTES.values())
 
 
+def stock_parameters(estimator, known):
+    """Those of scikit-learn's that the estimator has, and ``known`` ones for what is only ours."""
+    own = estimator.get_params(deep=False)
+    is_ours = own["solver"] == "adamw" or own["learning_rate"] == "cosine"
+    replaced = {*(OF_TRAINING if is_ours else ())}
+    replaced |= {name for name in ("batch_size", "max_iter") if own[name] == "scaled"}
+    return {name: value if name in replaced else own[name] for name, value in known.items()}
+
+
 def to_stock(estimator, stock_class):
     """A fitted ``stock_class`` whose predictions are those of the estimator."""
-    if estimator.smooth_clip is not None:
+    if estimator.smooth_clip_ is not None:
         raise ValueError(
             f"{stock_class.__name__} cannot clip its inputs: smooth_clip must be None, got "
-            f"{estimator.smooth_clip}. Clip them in a step before it, or fit without."
+            f"{estimator.smooth_clip_}. Clip them in a step before it, or fit without."
         )
-    known = stock_class().get_params()
-    parameters = {k: v for k, v in estimator.get_params(deep=False).items() if k in known}
-    for name, nearest in NEAREST.items():
-        parameters[name] = nearest.get(parameters[name], parameters[name])
-    stock = stock_class(**parameters)
+    stock = stock_class(**stock_parameters(estimator, stock_class().get_params()))
     *layers, last = folded_layers(estimator, np.float64, folds_inputs=True)
     layers.append(folded_targets(last, getattr(estimator, "target_norm_", None)))
     fitted = vars(estimator)

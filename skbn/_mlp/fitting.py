@@ -20,7 +20,7 @@ from .._training import (
     set_population_moments,
 )
 from .._validation import levels_below_caller
-from .scaling import LBFGS_MAX_ITER, scaled_batch_size, scaled_max_iter
+from .sizes import LBFGS_MAX_ITER, scaled_batch_size, scaled_max_iter
 from .solvers import optimizer_of
 from .state import (
     check_rows_to_normalize_by,
@@ -60,7 +60,7 @@ class Fitting:
         self.stops_early = model.early_stopping and self.uses_batches
         self.device = device_of(model.device)
         self.network = self._network(X, is_first)
-        self.loss = model._loss(self.device, self.network.dtype, targets, loss_weight)
+        self.loss = model._loss(self.device, self.network.dtype)
         self.input_norm = input_norm_of(model)
         index, held_out = self._split(X, targets, held_out)
         self._refuse_single_row(index)
@@ -88,13 +88,13 @@ class Fitting:
             batch_norm=model.batch_norm,
             epsilon=model.batch_norm_epsilon,
             momentum=model.batch_norm_momentum if self.uses_batches else 1.0,
-            dropout=model.dropout,
+            dropout=model.dropout if self.uses_batches else 0.0,
         )
         if is_first:
             network.initialize(model._random_state, 2.0 if model.activation == "logistic" else 6.0)
         else:
             load(network, model)
-        if model.dropout:
+        if network.has_dropout:
             network.seed = int(model._random_state.randint(2**31 - 1))
         return network
 
@@ -174,13 +174,12 @@ class Fitting:
 
     def run(self, tasks):
         """Train; ``tasks`` are the EpochTasks."""
-        common = self.model, self.history, self.validate, tasks
+        common = self.network, self.loss, self.data, self.model, self.history, self.validate, tasks
         if not self.uses_batches:
-            loop = LBFGSLoop(self.network, self.loss, self.data, *common, self.max_iter)
+            loop = LBFGSLoop(*common, max_iter=self.max_iter)
         else:
             self.optimizer = self._optimizer()
-            common = *common, self.optimizer, self.max_iter
-            loop = EpochLoop(self.network, self.loss, self.data, *common)
+            loop = EpochLoop(*common, optimizer=self.optimizer, max_iter=self.max_iter)
         if self.is_incremental:
             loop.run_epoch()
             tasks.end()

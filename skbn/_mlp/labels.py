@@ -1,5 +1,7 @@
 """Between labels, of two or more classes or several at once, and what a network knows of them."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.special import log_expit
 from sklearn.preprocessing import LabelBinarizer
@@ -8,6 +10,29 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from .. import _validation
 from .._losses import BinaryCrossEntropy, SoftmaxCrossEntropy, log_softmax
+
+
+class LabelTotals(NamedTuple):
+    """The weight of the rows of each label (n_outputs,), and of all rows."""
+
+    of_label: np.ndarray
+    of_all: float
+
+    @classmethod
+    def of(cls, targets, weight, n_outputs):
+        weight = np.ones(len(targets)) if weight is None else weight
+        if targets.ndim > 1:
+            return cls(weight @ targets, weight.sum())
+        return cls(np.bincount(targets, weight, minlength=n_outputs), weight.sum())
+
+    def __add__(self, other):
+        return LabelTotals(self.of_label + other.of_label, self.of_all + other.of_all)
+
+    def prior(self):
+        """The share of each label; where nothing has weight, evenly spread."""
+        if self.of_all == 0.0:
+            return np.full(len(self.of_label), 1.0 / max(len(self.of_label), 2))
+        return self.of_label / self.of_all
 
 
 class LearnsLabels:
@@ -90,17 +115,16 @@ class LearnsLabels:
         """What scikit-learn stratifies the split by: the labels of two classes alone."""
         return self.classes_[targets[:, 0].astype(int)] if targets.shape[1:] == (1,) else None
 
-    def _loss(self, device, dtype, targets, weight):
+    def _loss(self, device, dtype):
         losses = {"softmax": SoftmaxCrossEntropy, "logistic": BinaryCrossEntropy}
-        prior = self._prior(targets, weight)
-        return losses[self.out_activation_](device, dtype, self.label_smoothing, prior)
+        loss = losses[self.out_activation_]
+        return loss(device, dtype, self.label_smoothing, self._label_totals.prior())
 
-    def _prior(self, targets, weight):
-        """The share of the rows (n_outputs_,) that each class, or label, has."""
-        if targets.ndim > 1:
-            return np.average(targets, axis=0, weights=weight)
-        totals = np.bincount(targets, weight, minlength=self.n_outputs_)
-        return totals / totals.sum()
+    def _learn_prior(self, targets, weight, is_incremental):
+        """Learn the share of the rows that each label has, in a stream of all that were seen."""
+        known = getattr(self, "_label_totals", None) if is_incremental else None
+        totals = LabelTotals.of(targets, weight, self.n_outputs_)
+        self._label_totals = totals if known is None else known + totals
 
     def _score_of_logits(self, targets, logits, sample_weight):
         """Accuracy, of all labels of a row together where there are several."""

@@ -1,6 +1,16 @@
 """From the parameters of an estimator to its optimizer and schedule."""
 
-from .._optimizers import SGD, Adam, AdamW, Adaptive, Constant, Cosine, InverseScaling, NesterovSGD
+from .._optimizers import (
+    SGD,
+    Adam,
+    AdamW,
+    Adaptive,
+    Constant,
+    Cosine,
+    InverseScaling,
+    InverseTime,
+    NesterovSGD,
+)
 
 
 def schedule_of(settings, n_steps):
@@ -10,8 +20,8 @@ def schedule_of(settings, n_steps):
     known end, and a cosine none to go to.
     """
     rate, name = settings.learning_rate_init, settings.learning_rate
-    if name == "cosine" and n_steps is not None:
-        return Cosine(rate, n_steps)
+    if name == "cosine":
+        return InverseTime(rate) if n_steps is None else Cosine(rate, n_steps)
     if name == "invscaling" and settings.solver != "adam":
         return InverseScaling(rate, settings.power_t)
     if name == "adaptive" and settings.solver != "adam":

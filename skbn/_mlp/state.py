@@ -27,7 +27,7 @@ def hidden_units(estimator):
 def is_fitted_name(name):
     """Whether ``fit`` sets an attribute of this name."""
     is_public = name.endswith("_") and not name.startswith("_")
-    return is_public or name in ("_label_binarizer", "_random_state")
+    return is_public or name in ("_label_binarizer", "_label_totals", "_random_state")
 
 
 def check_rows_to_normalize_by(rows):
@@ -99,7 +99,7 @@ def check_architecture(network, estimator):
 def input_norm_of(estimator):
     """How an estimator whose ``input_norm_`` is known takes rows of X."""
     norm = InputNorm.unchanged(estimator.n_features_in_)
-    normalizer, bound = estimator.input_norm_, estimator.smooth_clip
+    normalizer, bound = estimator.input_norm_, estimator.smooth_clip_
     if normalizer is not None:
         norm = InputNorm(np.stack([normalizer.mean_, 1.0 / normalizer.scale_]))
     return norm if bound is None else norm._replace(bound=bound)
@@ -158,5 +158,5 @@ def inference_key(estimator):
         if norm is not None
         for value in (norm.mean_, norm.scale_, norm.gamma_, norm.beta_)
     ]
-    parameters = [estimator.activation, estimator.smooth_clip]
+    parameters = [estimator.activation, estimator.smooth_clip_]
     return [*parameters, *estimator.coefs_, *estimator.intercepts_, *arrays]

@@ -75,7 +75,10 @@ class LearnsValues:
     def _strata(self, targets):
         """Regression has none."""
 
-    def _loss(self, device, _dtype, _targets, _weight):
+    def _learn_prior(self, _targets, _weight, _is_incremental):
+        """Values have none."""
+
+    def _loss(self, device, _dtype):
         if self.loss == "poisson":
             return PoissonDeviance(device)
         return SquaredError(device, self.n_outputs_)

@@ -192,7 +192,8 @@ class EpochLoop:
         settings, schedule = self.settings, self.optimizer.schedule
         if self.history.no_improvement_count <= settings.n_iter_no_change:
             return False
-        if schedule.ends_by_plan and not settings.early_stopping:
+        if schedule.ends_by_plan:
+            self.history.no_improvement_count = 0
             return False
         what = "Validation score" if settings.early_stopping else "Training loss"
         action, is_stopping = schedule.slow_down()

@@ -20,9 +20,11 @@ def normalize(x, mean, scale, offset):
 def smooth_clip(x, bound):
     """x/√(1 + (x/bound)²), near x at zero and ±bound far away (Holzmüller et al. 2024).
 
-    By hypot, for the square overflows float32 from 1e20 on, and would leave 0.
+    Farther than 1e9 bounds it is ±bound, before the square overflows.
     """
-    return x / math.hypot(np.float32(1.0), x / bound)
+    t, far = x / bound, np.float32(1e9)
+    t = far if t > far else (-far if t < -far else t)
+    return bound * (t / math.sqrt(np.float32(1.0) + t * t))
 
 
 @jit
