@@ -290,6 +290,7 @@ def test_validation_data_end_training_only_where_early_stopping_is_asked_for(cas
     }[case.make]
     model = case.make(
         early_stopping=early_stopping,
+        learning_rate="constant",
         batch_size=len(X),
         learning_rate_init=0.01,
         max_iter=80,

@@ -35,7 +35,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
 
     solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adamw"
         "adamw" is Adam with decoupled ``weight_decay``. "lbfgs" takes all rows as one batch, and
-        neither dropout nor ``virtual_batch_size``.
+        neither ``dropout``, which is then of no effect, nor ``virtual_batch_size``.
 
     alpha : float, default=0.0
         Strength of the L2 penalty of the weights, divided by the rows of the batch as in
@@ -50,9 +50,9 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
         Schedule of the learning rate. "cosine" falls from ``learning_rate_init`` to 0 over
         ``max_iter`` epochs, step by step; the last steps, which are small, are where the error
-        falls, so that only ``early_stopping`` ends it before. "invscaling" and "adaptive" are
+        falls, so that nothing ends it before. "invscaling" and "adaptive" are
         scikit-learn's, and like there of no effect with "adam". ``partial_fit`` has no end to
-        plan for, and takes "cosine" for "constant".
+        plan for: there the rate falls as 1/(1 + t/100) with the steps t, to a twentieth.
 
     learning_rate_init : float, default=0.006
         Learning rate at the start, as high as batch normalization bears well. Not used by "lbfgs".
@@ -62,8 +62,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
 
     max_iter : int or "scaled", default="scaled"
         Largest number of epochs, or of iterations of "lbfgs". "scaled" is 50 up to 10,000
-        rows, fewer by the square root above, and 15 from 111,000 on, so that the time of a fit
-        grows slower than the rows; with "lbfgs" it is 200.
+        rows, fewer by the square root above, and 15 from 111,000 on; with "lbfgs" it is 200.
 
     shuffle : bool, default=True
         Whether rows are shuffled before each epoch.
@@ -74,13 +73,13 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
 
     tol : float, default=1e-4
         Training ends when the loss, or with ``early_stopping`` the score, has not improved by
-        this for more than ``n_iter_no_change`` epochs.
+        this for more than ``n_iter_no_change`` epochs; but for the "cosine", which goes on.
 
     verbose : bool or int, default=False
         Whether to print a line an epoch.
 
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the fitted weights.
+        Whether ``fit`` goes on from the fitted weights; the schedule begins anew.
 
     momentum : float, default=0.9
         Momentum of "sgd".
@@ -89,8 +88,8 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         Whether that is Nesterov's.
 
     early_stopping : bool, default=False
-        Whether to hold out rows, stop when their score stays, and restore the best epoch. Of no
-        effect with "lbfgs". On average a tenth of the rows is worth more than the best epoch.
+        Whether to hold out rows, stop when their score stays (the "cosine" goes on), and restore
+        the best epoch. Of no effect with "lbfgs". On average a tenth of the rows is worth more.
 
     validation_fraction : float, default=0.1
         Share of the rows to hold out where ``fit`` is given no ``X_val``.
@@ -126,9 +125,9 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         text: it blows up rare words.
 
     smooth_clip : float or None, default=None
-        Bound c of normalized inputs, which become x/√(1 + (x/c)²) (Holzmüller et al.,
-        arXiv:2407.04491): 3 where single values far away spoil predictions. Needs dense X, and
-        has no place in ``to_sklearn``, for it is not affine.
+        Bound c of the inputs, after they are normalized, which become x/√(1 + (x/c)²)
+        (Holzmüller et al., arXiv:2407.04491): 3 where single values far away spoil predictions.
+        Needs dense X, and has no place in ``to_sklearn``, for it is not affine.
 
     weight_decay : float, default=0.1
         Times the learning rate, by which share "adamw" shrinks weights at each step; γ, β and
@@ -161,6 +160,8 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         is exactly the normalization of that layer at inference.
     input_norm_ : BatchNormalizer or None
         The standardization of X.
+    smooth_clip_ : float or None
+        The bound of inputs that the model was fitted with.
     target_norm_ : BatchNormalizer or None
         The standardization of y.
     loss_ : float
@@ -198,7 +199,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     Notes
     -----
     ``sample_weight`` enters the loss and all statistics alike: an integer weight is as good as
-    repeating the row. A single row is never normalized by its own statistics. Prediction runs on
+    repeating the row, given the same batches. A single row is never normalized by its own statistics. Prediction runs on
     the folded network in NumPy, whatever the number of rows. Ctrl-C ends ``fit`` with the last
     whole epoch, or the best so far. A call that is refused leaves the fitted attributes as they
     were.
@@ -344,7 +345,8 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
 
         Every normalization is folded into its weights, which are float64. It needs no skbn, and
         can be converted by what knows scikit-learn. Where it is trained further it goes on
-        without batch normalization, "adamw" as "adam" and "cosine" as "constant".
+        without batch normalization, and where the solver was "adamw" or the schedule "cosine"
+        by scikit-learn's own settings.
 
         Returns
         -------
