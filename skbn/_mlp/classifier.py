@@ -200,8 +200,9 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
     Notes
     -----
     ``sample_weight`` enters the loss and all statistics alike: an integer weight is as good as
-    repeating the row, given the same batches and no dropout. Prediction compiles nothing. Ctrl-C ends ``fit`` with the last whole epoch,
-    or the best so far. A call that is refused leaves the fitted attributes as they were.
+    repeating the row, given the same batches and no dropout. Prediction compiles nothing. Ctrl-C
+    ends ``fit`` with the last whole epoch, or the best so far. A call that is refused leaves the
+    fitted attributes as they were.
 
     References
     ----------

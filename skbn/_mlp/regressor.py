@@ -199,10 +199,10 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     Notes
     -----
     ``sample_weight`` enters the loss and all statistics alike: an integer weight is as good as
-    repeating the row, given the same batches. A single row is never normalized by its own statistics. Prediction runs on
-    the folded network in NumPy, whatever the number of rows. Ctrl-C ends ``fit`` with the last
-    whole epoch, or the best so far. A call that is refused leaves the fitted attributes as they
-    were.
+    repeating the row, given the same batches. A single row is never normalized by its own
+    statistics. Prediction runs on the folded network in NumPy, whatever the number of rows.
+    Ctrl-C ends ``fit`` with the last whole epoch, or the best so far. A call that is refused
+    leaves the fitted attributes as they were.
 
     With several outputs the gradient is that of the sum of their squared errors, as in
     scikit-learn, and the loss reported is their mean.
