@@ -31,6 +31,9 @@ class Constant:
     def end_epoch(self, n_rows_seen):
         """Called after every epoch."""
 
+    def skip_start(self):
+        """Called where training goes on without its optimizer: begin as in the midst of it."""
+
     def slow_down(self):
         """React to training that no longer improves: what to say, and whether it should end."""
         return "Stopping.", True
@@ -81,8 +84,14 @@ class InverseTime(Constant):
     fit: 40 of load_digits took 0.98 of accuracy to 0.35, so 0.95 to 0.93.
     """
 
+    n_skipped = 0
+
     def begin_step(self, t):
+        t += self.n_skipped
         self.rate = self.initial * max(1.0 / (1.0 + t / 100.0), 0.05)
+
+    def skip_start(self):
+        self.n_skipped = 2000
 
 
 class Optimizer:
@@ -111,14 +120,17 @@ class Optimizer:
     def resume(self, known):
         """Go on from the averages of another optimizer of the same kind and size.
 
-        Its schedule is kept too, unless another one was asked for.
+        Its schedule is kept too, unless another one was asked for. Tells whether it could.
         """
+        if known is None:
+            return False
         ours, theirs = ([(s.shape, s.dtype) for s in o.states] for o in (self, known))
         if type(known) is not type(self) or ours != theirs:
-            return
+            return False
         self.t, self.states = known.t, [state.copy() for state in known.states]
         if known.schedule.plan() == self.schedule.plan():
             self.schedule = copy(known.schedule)
+        return True
 
     def step(self, network):
         """Move the parameters of the network along its gradients."""

@@ -288,6 +288,18 @@ def test_single_rows_after_a_fit_do_not_undo_it():
     assert model.score(X[1200:], y[1200:]) > before - 0.04
 
 
+@pytest.mark.parametrize(
+    "before", [{"solver": "lbfgs", "max_iter": 20}, {"solver": "sgd"}], ids=str
+)
+def test_a_stream_with_another_optimizer_does_not_undo_a_fit(before):
+    X, y = load_breast_cancer(return_X_y=True)
+    model = BatchNormMLPClassifier(random_state=0, **before).fit(X, y)
+    score = model.score(X, y)
+    model.set_params(solver="adamw").partial_fit(X[:50], y[:50])
+    assert model._optimizer.schedule.rate < 0.1 * model.learning_rate_init
+    assert model.score(X, y) > score - 0.03
+
+
 def test_the_rate_of_a_stream_falls_to_a_twentieth():
     schedule, rates = InverseTime(0.6), []
     for t in (0, 100, 300, 1900, 10**6):

@@ -54,7 +54,7 @@ class Fitting:
     """
 
     def __init__(self, model, is_first, is_incremental, X, targets, weight, loss_weight, held_out):
-        self.model, self.is_incremental = model, is_incremental
+        self.model, self.is_first, self.is_incremental = model, is_first, is_incremental
         self.weight = weight
         self.uses_batches = model.solver != "lbfgs"
         self.stops_early = model.early_stopping and self.uses_batches
@@ -204,8 +204,10 @@ class Fitting:
         """A new optimizer, in ``partial_fit`` one that goes on from that of the previous call."""
         n_steps = None if self.is_incremental else self.max_iter * len(self.data.bounds)
         optimizer = optimizer_of(self.model, self.network.params, n_steps)
-        if self.is_incremental and hasattr(self.model, "_optimizer"):
-            optimizer.resume(self.model._optimizer)
+        if self.is_incremental and not self.is_first:
+            known = getattr(self.model, "_optimizer", None)
+            if not optimizer.resume(known):
+                optimizer.schedule.skip_start()
         return optimizer
 
     def attributes(self):
