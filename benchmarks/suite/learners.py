@@ -18,9 +18,9 @@ from .torch_mlp import TorchBatchNormMLP
 REFERENCE = "scikit-learn"
 
 
-def scikit_learn(is_regression, seed, **parameters):
+def scikit_learn(is_regression, seed):
     estimator = MLPRegressor if is_regression else MLPClassifier
-    return make_pipeline(StandardScaler(), estimator(random_state=seed, **parameters))
+    return make_pipeline(StandardScaler(), estimator(random_state=seed))
 
 
 def gradient_boosting(is_regression, seed):

@@ -10,7 +10,7 @@ from sklearn.datasets import fetch_openml
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
-# Names and versions on OpenML of tables that no library bundles.
+# Names and versions on OpenML of the tables that are taken by default.
 OPENML = {
     "adult": 2,
     "bank-marketing": 1,
@@ -66,7 +66,7 @@ def from_file(path):
 
 def from_openml(name):
     """A Table of OpenML's, cached by scikit-learn in its data home."""
-    X, y = fetch_openml(name, version=OPENML[name], return_X_y=True, as_frame=True)
+    X, y = fetch_openml(name, version=OPENML.get(name, "active"), return_X_y=True, as_frame=True)
     is_number = [pd.api.types.is_numeric_dtype(dtype) for dtype in X.dtypes]
     categorical = [j for j, numeric in enumerate(is_number) if not numeric]
     codes = {X.columns[j]: X.iloc[:, j].astype("category").cat.codes for j in categorical}
