@@ -9,8 +9,8 @@ class Rectifier:
     The floor is 0 for "relu" and −infinity for "identity".
     """
 
-    def __init__(self, floor):
-        self.floor = floor
+    def __init__(self, floor, device):
+        self.floor, self.device = floor, device
 
     def apply(self, y):
         """Nothing is left to do."""
@@ -21,7 +21,7 @@ class Rectifier:
     def infer(self, y):
         """Activate y in place, where no kernel did."""
         if self.floor == 0.0:
-            np.maximum(y, 0.0, out=y)
+            self.device.xp.maximum(y, 0.0, out=y)
 
 
 class Logistic:
@@ -64,8 +64,8 @@ class Tanh:
 def activation_of(name, device):
     """The activation that the parameter ``activation`` of an estimator names."""
     return {
-        "identity": lambda: Rectifier(-np.inf),
-        "relu": lambda: Rectifier(0.0),
+        "identity": lambda: Rectifier(-np.inf, device),
+        "relu": lambda: Rectifier(0.0, device),
         "logistic": lambda: Logistic(device),
         "tanh": lambda: Tanh(device),
     }[name]()

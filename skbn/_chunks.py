@@ -1,4 +1,4 @@
-"""Splits a matrix into blocks of a fixed size and hands them to kernels, on threads.
+"""Passes over rows in host memory: hands blocks of a fixed size to kernels, on threads.
 
 Blocks depend on the shape and the memory order of the matrix alone, so that results are the
 same, bit for bit, whatever the number of threads.
@@ -27,6 +27,15 @@ MIN_COLUMN_ROWS = 1 << 12
 # Columns of a block are read once, its table of statistics is written once: a block of few rows
 # would write more than it reads.
 MIN_BLOCK_ROWS = 64
+
+# Flat arrays are split from this many values on; below, the threads of the pool cost more than
+# they save.
+MIN_THREADED_VALUES = 1 << 19
+VALUES_PER_BLOCK = 1 << 17
+
+# Rows that inference takes at a time, in values. 784 features and three layers of 100: 27.4 ms
+# with twice as many, 28.5 so, 31.9 with a quarter of it.
+INFERENCE_VALUES = 1 << 19
 
 # Tables of this many columns are kept at a time, 8 MB.
 MAX_TABLE_COLUMNS = 200_000
@@ -136,8 +145,32 @@ def _submit(work, times):
     return helpers
 
 
+def column_moments(X, weight):
+    """The moments table (5, c) of the rows of X (n, c), of weight (n,) or None; NaN is skipped."""
+    table = np.zeros((5, X.shape[1]))
+    for group in block_groups(X):
+        tables = np.empty((len(group), 5, X[group[0]].shape[1]))
+        weights = [None if weight is None else weight[rows] for rows, _ in group]
+        group_blocks = (X[block] for block in group)
+        for_each(_fill_table, zip(group_blocks, weights, tables, strict=True))
+        for (_, columns), block_table in zip(group, tables, strict=True):
+            # Contiguous also where the block is one column: another layout is compiled anew.
+            merged = np.ascontiguousarray(table[:, columns])
+            cpu.merge_moments(merged, block_table)
+            table[:, columns] = merged
+    return table
+
+
+def _fill_table(block, weight, table):
+    block = kernel_input(block)
+    if weight is None:
+        cpu.column_moments(block, table)
+    else:
+        cpu.weighted_column_moments(block, kernel_input(weight), table)
+
+
 def normalize(X, mean, scale, offset, out):
-    """out (n, c) = scale·(X − mean) + offset by column, on threads; X may be out itself.
+    """out (n, c) = scale·(X − mean) + offset by column; X may be out itself.
 
     Returns
     -------
@@ -149,15 +182,16 @@ def normalize(X, mean, scale, offset, out):
     def normalize_block(rows, columns):
         block, target = kernel_input(X[rows, columns]), out[rows, columns]
         vectors = mean[columns], scale[columns], offset[columns]
+        infinite.append(count := np.zeros(1, np.int64))
         if _takes_output(target, block):
-            infinite.append(cpu.normalize(block, *vectors, target))
+            cpu.normalize(block, *vectors, count, target)
         else:
             scratch = np.empty_like(block)
-            infinite.append(cpu.normalize(block, *vectors, scratch))
+            cpu.normalize(block, *vectors, count, scratch)
             target[...] = scratch
 
     for_each(normalize_block, blocks(X))
-    return sum(infinite)
+    return int(sum(infinite)[0])
 
 
 def _takes_output(target, block):
@@ -176,3 +210,13 @@ def _takes_output(target, block):
 def scale_stored(X, scale, out):
     """out = X with each column scaled, both CSR of the same structure; counts the infinite."""
     return cpu.scale_stored(kernel_input(X.data), X.indices, scale, out.data)
+
+
+def in_blocks(kernel, constants, *arrays):
+    """Call the kernel on the flat arrays (n,), in blocks on threads where they are large."""
+    n = arrays[0].size
+    if n < MIN_THREADED_VALUES:
+        kernel(constants, *arrays)
+        return
+    parts = [slice(i, i + VALUES_PER_BLOCK) for i in range(0, n, VALUES_PER_BLOCK)]
+    for_each(kernel, [(constants, *(array[part] for array in arrays)) for part in parts])

@@ -1,31 +1,28 @@
-"""Inference on the folded network, in NumPy alone: it compiles nothing and needs no device."""
+"""Inference on the folded network: in NumPy alone it compiles nothing and needs no device."""
 
-import numpy as np
-
+from ._device import CPU
 from ._losses import OUTPUT_ACTIVATIONS
 from ._rows import rows_of
 
-# Rows are taken so many values at a time, and never fewer than MIN_ROWS. 784 features and three
-# layers of 100: 27.4 ms with twice as many, 28.5 so, 31.9 with a quarter of it.
-CHUNK_ELEMENTS = 1 << 19
+# Rows are never taken fewer than this at a time.
 MIN_ROWS = 64
 
 
-def chunks(n_rows, n_columns):
+def parts(n_rows, n_columns, device):
     """Bounds (start, stop) of the rows that are computed at a time."""
-    step = max(MIN_ROWS, CHUNK_ELEMENTS // n_columns)
+    step = max(MIN_ROWS, device.chunks.INFERENCE_VALUES // n_columns)
     return [(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 
 def dense(rows, inputs, layers, activation):
     """Activations (m, c) of the last of the layers, of the inputs that the source of rows gave."""
-    out, dot = inputs, rows.dot
+    out, dot, xp = inputs, rows.dot, rows.device.xp
     for weight, bias in layers:
-        below, out = out, np.empty((inputs.shape[0], weight.shape[1]), weight.dtype)
+        below, out = out, xp.empty((inputs.shape[0], weight.shape[1]), weight.dtype)
         dot(below, weight, out=out)
         out += bias
         activation.infer(out)
-        dot = np.dot
+        dot = rows.device.dot
     return out
 
 
@@ -40,27 +37,32 @@ class FoldedNetwork:
     out_activation : {"identity", "logistic", "softmax", "exp"}
     input_norm : InputNorm or None
         How rows are taken; as they are with None.
+    device : Device
+        That of the rows.
     """
 
-    def __init__(self, layers, activation, out_activation, input_norm):
-        *self.hidden, self.output = layers
+    def __init__(self, layers, activation, out_activation, input_norm, device=CPU):
+        *self.hidden, self.output = [tuple(map(device.to_device, layer)) for layer in layers]
         self.activation = activation
         self.activate = OUTPUT_ACTIVATIONS[out_activation]
         self.input_norm = input_norm
-        self.dtype = self.output[0].dtype
+        self.dtype = layers[-1][0].dtype
         self.width = max(weight.shape[1] for weight, _ in layers)
 
-    def logits(self, X):
-        """Outputs (n, n_outputs) before their activation, of rows X (n, d), dense or CSR."""
-        rows = rows_of(X, self.input_norm, self.dtype)
+    def logits_of(self, rows):
+        """Outputs (n, n_outputs) before their activation, of a source of rows; on its device."""
         weight, bias = self.output
-        dot = np.dot if self.hidden else rows.dot
-        out = np.empty((X.shape[0], weight.shape[1]), self.dtype)
-        for start, stop in chunks(X.shape[0], max(rows.width, self.width)):
+        dot = rows.device.dot if self.hidden else rows.dot
+        out = rows.device.xp.empty((rows.n_rows, weight.shape[1]), self.dtype)
+        for start, stop in parts(rows.n_rows, max(rows.width, self.width), rows.device):
             inputs = rows.slice(start, stop)
             dot(dense(rows, inputs, self.hidden, self.activation), weight, out=out[start:stop])
         out += bias
         return out
+
+    def logits(self, X):
+        """Outputs (n, n_outputs) before their activation, of rows X (n, d), dense or CSR."""
+        return self.logits_of(rows_of(X, self.input_norm, self.dtype))
 
     def __call__(self, X):
         """Outputs (n, n_outputs) of rows X (n, d), dense or CSR."""

@@ -38,8 +38,8 @@ class Loss:
     """A loss of one batch.
 
     Called with logits (n, k), which it may overwrite, targets and the shares w/Σw (n,) of the
-    rows, it returns the loss, summed over outputs, and writes its gradient with respect to the
-    logits into delta (n, k).
+    rows, it writes the loss, summed over outputs, into loss (1,), and its gradient with respect
+    to the logits into delta (n, k).
     """
 
     # The loss that is reported is this many times the one that is descended.
@@ -66,28 +66,28 @@ class CrossEntropy(Loss):
 
     def __init__(self, device, dtype, label_smoothing, prior):
         super().__init__(device)
-        self.smoothed = label_smoothing, np.asarray(prior, dtype=np.float64)
+        prior = device.to_device(np.asarray(prior, dtype=np.float64))
+        self.smoothed = label_smoothing, prior
         self.eps = float(np.finfo(dtype).eps)
 
 
 class SoftmaxCrossEntropy(CrossEntropy):
     """For one label of several classes; targets are labels (n,)."""
 
-    def __call__(self, logits, label, share, delta):
+    def __call__(self, logits, label, share, loss, delta):
         kernels = self.device.kernels
         kernels.shift_to_max(logits, logits)
         self.device.xp.exp(logits, out=delta)
-        return kernels.softmax_cross_entropy(logits, label, share, *self.smoothed, self.eps, delta)
+        smoothed = *self.smoothed, self.eps
+        kernels.softmax_cross_entropy(logits, label, share, *smoothed, loss, delta)
 
 
 class BinaryCrossEntropy(CrossEntropy):
     """For two classes, and for several labels at once; targets (n, k) are 0 or 1."""
 
-    def __call__(self, logits, target, share, delta):
-        expit(logits, out=delta)
-        return self.device.kernels.binary_cross_entropy(
-            delta, target, share, *self.smoothed, self.eps, delta
-        )
+    def __call__(self, logits, target, share, loss, delta):
+        smoothed = *self.smoothed, self.eps
+        self.device.kernels.binary_cross_entropy(logits, target, share, *smoothed, loss, delta)
 
 
 class SquaredError(Loss):
@@ -100,13 +100,13 @@ class SquaredError(Loss):
         super().__init__(device)
         self.reported_share = 1.0 / n_outputs
 
-    def __call__(self, logits, target, share, delta):
-        return self.device.kernels.squared_error(logits, target, share, delta)
+    def __call__(self, logits, target, share, loss, delta):
+        self.device.kernels.squared_error(logits, target, share, loss, delta)
 
 
 class PoissonDeviance(Loss):
     """Half the Poisson deviance, with the exponential as output activation; targets (n, k)."""
 
-    def __call__(self, logits, target, share, delta):
+    def __call__(self, logits, target, share, loss, delta):
         self.device.xp.exp(logits, out=delta)
-        return self.device.kernels.poisson_deviance(delta, target, share, delta)
+        self.device.kernels.poisson_deviance(delta, target, share, loss, delta)

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from . import _chunks
+from ._device import CPU
 from .kernels import cpu
 
 
@@ -48,15 +49,17 @@ class RunningMoments:
         return cls(table, is_weighted=np.asarray(count).dtype.kind == "f")
 
     @classmethod
-    def of(cls, X, sample_weight=None):
+    def of(cls, X, sample_weight=None, device=CPU):
         """Of the rows of X (n, c), dense or CSR or CSC; NaN is skipped.
 
         Parameters
         ----------
         X : ndarray or sparse array of shape (n, c), real
+            Dense also in the memory of the device; sparse rows are summed by the host.
         sample_weight : ndarray of shape (n,), float64, or None
+        device : Device
         """
-        table_of = _sparse_table if sparse.issparse(X) else _dense_table
+        table_of = _sparse_table if sparse.issparse(X) else device.chunks.column_moments
         moments = cls(table_of(X, sample_weight), is_weighted=sample_weight is not None)
         if moments.is_finite():
             return moments
@@ -125,30 +128,6 @@ class RunningMoments:
                 unbiased = variance * (count / (count - ddof))
                 variance = np.where((count > 0) & (count <= ddof), 0.0, unbiased)
         return variance
-
-
-def _dense_table(X, sample_weight):
-    """The moments table of all blocks of X, merged in their order."""
-    table = np.zeros((5, X.shape[1]))
-    for group in _chunks.block_groups(X):
-        tables = np.empty((len(group), 5, X[group[0]].shape[1]))
-        weights = [None if sample_weight is None else sample_weight[rows] for rows, _ in group]
-        blocks = (X[block] for block in group)
-        _chunks.for_each(_fill_table, zip(blocks, weights, tables, strict=True))
-        for (_, columns), block_table in zip(group, tables, strict=True):
-            # Contiguous also where the block is one column: another layout is compiled anew.
-            merged = np.ascontiguousarray(table[:, columns])
-            cpu.merge_moments(merged, block_table)
-            table[:, columns] = merged
-    return table
-
-
-def _fill_table(block, weight, table):
-    block = _chunks.kernel_input(block)
-    if weight is None:
-        cpu.column_moments(block, table)
-    else:
-        cpu.weighted_column_moments(block, _chunks.kernel_input(weight), table)
 
 
 def _sparse_table(X, sample_weight):

@@ -38,7 +38,7 @@ class BiasedLayer:
     def __init__(self, offset, grad_offset, floor, device):
         self.offset, self.grad_offset = offset, grad_offset
         self.floor = offset.dtype.type(floor)
-        self.kernels = device.kernels
+        self.kernels, self.to_host = device.kernels, device.to_host
 
     def initialize(self, bias):
         self.offset[...] = bias
@@ -50,7 +50,8 @@ class BiasedLayer:
         self.kernels.bias_backward(own.out, self.floor, self.grad_offset, own.delta)
 
     def fold(self, weight):
-        return weight, self.offset
+        """The dense layer for the weight, in host memory."""
+        return weight, self.to_host(self.offset)
 
 
 class NormalizedLayer:
@@ -68,8 +69,8 @@ class NormalizedLayer:
         self.offset, self.grad_offset = offset, grad_offset
         self.epsilon = epsilon
         self.constants = np.array([epsilon, momentum, floor], offset.dtype)
-        self.running = np.zeros((5, offset.shape[1]))
-        self.kernels = device.kernels
+        self.running = device.xp.zeros((5, offset.shape[1]))
+        self.kernels, self.to_host = device.kernels, device.to_host
 
     def initialize(self, _bias):
         self.offset[0], self.offset[1] = 1.0, 0.0
@@ -99,9 +100,9 @@ class NormalizedLayer:
         )
 
     def fold(self, weight):
-        """The dense layer for the weight and the normalization by running statistics."""
-        moments = RunningMoments(self.running)
-        gamma, beta = self.offset.astype(np.float64)
+        """The dense layer for the weight and the normalization by running statistics, likewise."""
+        moments = RunningMoments(self.to_host(self.running))
+        gamma, beta = self.to_host(self.offset).astype(np.float64)
         scale = gamma / np.sqrt(moments.variance(ddof=0) + self.epsilon)
         layer = fold(weight, 0.0, scale, beta - scale * moments.mean)
         return tuple(array.astype(weight.dtype) for array in layer)
@@ -128,10 +129,10 @@ class Buffers:
         self.dropped_T = dropped.T
 
     @classmethod
-    def empty(cls, n, n_units, n_ghosts, dtype, has_dropout):
-        z, out, delta = (np.empty((n, n_units), dtype) for _ in range(3))
-        dropped = np.empty_like(out) if has_dropout else out
-        return cls(z, out, dropped, delta, np.empty((n_ghosts, 3, n_units), dtype))
+    def empty(cls, xp, n, n_units, n_ghosts, dtype, has_dropout):
+        z, out, delta = (xp.empty((n, n_units), dtype) for _ in range(3))
+        dropped = xp.empty_like(out) if has_dropout else out
+        return cls(z, out, dropped, delta, xp.empty((n_ghosts, 3, n_units), dtype))
 
     def of(self, n, n_ghosts):
         """The same buffers for the first n rows."""
@@ -157,22 +158,24 @@ class Batch:
     layers : list of Buffers
     """
 
-    def __init__(self, n, buffer, bounds, layers, dtype):
+    def __init__(self, xp, buffer, bounds, layers):
         self.buffer, self.bounds, self.layers = buffer, bounds, layers
         self.inputs = buffer
-        self.weight = np.ones(n, dtype)
-        self.share = np.full(n, 1.0 / n, dtype)
+        n, dtype = buffer.shape[0], buffer.dtype
+        self.weight = xp.ones(n, dtype)
+        self.share = xp.full(n, 1.0 / n, dtype)
 
 
 class Workspace:
     """The buffers of the largest batch, allocated once a fit."""
 
     def __init__(self, network, n, virtual_batch_size=None, is_dense=True):
-        self.dtype, self.virtual_batch_size = network.dtype, virtual_batch_size
+        self.device, self.virtual_batch_size = network.device, virtual_batch_size
         n_features, *n_units = network.layer_units
-        n_ghosts, has_dropout = len(self._bounds(n)) - 1, network.has_dropout
-        self.buffer = np.empty((n, n_features if is_dense else 0), self.dtype)
-        self.layers = [Buffers.empty(n, c, n_ghosts, self.dtype, has_dropout) for c in n_units]
+        n_ghosts, xp = len(self._bounds(n)) - 1, self.device.xp
+        of_layer = {"dtype": network.dtype, "has_dropout": network.has_dropout}
+        self.buffer = xp.empty((n, n_features if is_dense else 0), network.dtype)
+        self.layers = [Buffers.empty(xp, n, c, n_ghosts, **of_layer) for c in n_units]
         self.batches = {}
 
     def _bounds(self, n):
@@ -184,7 +187,8 @@ class Workspace:
         if n not in self.batches:
             bounds = self._bounds(n)
             layers = [buffers.of(n, len(bounds) - 1) for buffers in self.layers]
-            self.batches[n] = Batch(n, self.buffer[:n], bounds, layers, self.dtype)
+            bounds = self.device.xp.asarray(bounds)
+            self.batches[n] = Batch(self.device.xp, self.buffer[:n], bounds, layers)
         return self.batches[n]
 
 
@@ -232,7 +236,8 @@ class Network:
             (2, c) if batch_norm else (c,) for c in layer_units[1:-1]
         ]
         shapes.append((layer_units[-1],))
-        self.params, self.grads = (np.zeros(sum(map(prod, shapes)), dtype) for _ in range(2))
+        n_params = sum(map(prod, shapes))
+        self.params, self.grads = (device.xp.zeros(n_params, dtype) for _ in range(2))
         params, grads = views(self.params, shapes), views(self.grads, shapes)
         n_layers = len(layer_units) - 1
         self.weights, self.grad_weights = params[:n_layers], grads[:n_layers]
@@ -282,14 +287,14 @@ class Network:
         key = self.seed + self.step * len(self.hidden) + i
         self.device.kernels.dropout(x, self.dropout, np.uint32(key & 0xFFFFFFFF), out)
 
-    def add_penalty(self, factor):
-        """Add the gradient of the penalty factor/2·Σ weights², and return the penalty.
+    def add_penalty(self, factor, penalty):
+        """Add the gradient of the penalty factor/2·Σ weights², which goes into penalty (1,).
 
         γ, β and biases have none.
         """
         weights, grads = self.penalized
         self.device.kernels.add_scaled(weights, self.dtype.type(factor), grads)
-        return 0.5 * factor * float(self.device.dot(weights, weights))
+        penalty[...] = 0.5 * factor * self.device.xp.dot(weights, weights)
 
     def initialize(self, random_state, factor):
         """Draw weights and biases uniformly (Glorot & Bengio 2010); γ = 1, β = 0.
@@ -299,14 +304,18 @@ class Network:
         """
         for weight, layer in zip(self.weights, [*self.hidden, self.output], strict=True):
             bound = np.sqrt(factor / sum(weight.shape))
-            weight[...] = random_state.uniform(-bound, bound, weight.shape)
-            bias = random_state.uniform(-bound, bound, weight.shape[1])
-            layer.initialize(bias)
+            draws = random_state.uniform(-bound, bound, weight.shape)
+            weight[...] = self.device.to_device(draws)
+            draws = random_state.uniform(-bound, bound, weight.shape[1])
+            layer.initialize(self.device.to_device(draws))
 
     def fold(self):
-        """The layers as (weight, bias), each normalization folded into the layer before it."""
-        layers = [*self.hidden, self.output]
-        return [layer.fold(weight) for weight, layer in zip(self.weights, layers, strict=True)]
+        """The layers as (weight, bias), each normalization folded into the layer before it.
+
+        In host memory.
+        """
+        weights, layers = map(self.device.to_host, self.weights), [*self.hidden, self.output]
+        return [layer.fold(weight) for weight, layer in zip(weights, layers, strict=True)]
 
     def state(self):
         """A copy of all that training changes."""

@@ -5,12 +5,6 @@ from math import cos, pi, sqrt
 
 import numpy as np
 
-from ._chunks import for_each
-
-# Below, the threads of the pool cost more than they save.
-MIN_THREADED_PARAMS = 1 << 19
-PARAMS_PER_BLOCK = 1 << 17
-
 
 class Constant:
     """A learning rate that stays."""
@@ -101,8 +95,8 @@ class Optimizer:
 
     Parameters
     ----------
-    params : ndarray of shape (n,)
-        Only the size and the dtype are taken.
+    network : Network
+        Only the size, the dtype and the device of its parameters are taken.
     schedule : Constant
         Of the learning rate.
     constants : list of float
@@ -111,14 +105,21 @@ class Optimizer:
         Buffers like params that the kernel writes.
     """
 
-    def __init__(self, params, schedule, constants, n_states):
+    def __init__(self, network, schedule, constants, n_states):
         self.schedule = schedule
         self.t = 0
-        self.constants = np.array([schedule.rate, *constants], params.dtype)
-        self.states = [np.zeros_like(params) for _ in range(n_states)]
+        self.constants = np.array([schedule.rate, *constants], network.dtype)
+        zeros_like = network.device.xp.zeros_like
+        self.states = [zeros_like(network.params) for _ in range(n_states)]
 
-    def resume(self, known):
-        """Go on from the averages of another optimizer of the same kind and size.
+    def on_host(self, device):
+        """The same, with its averages in host memory."""
+        other = copy(self)
+        other.states = [device.to_host(state) for state in self.states]
+        return other
+
+    def resume(self, known, device):
+        """Go on from the averages of another optimizer of the same kind and size, on the host.
 
         Its schedule is kept too, unless another one was asked for. Tells whether it could.
         """
@@ -127,7 +128,7 @@ class Optimizer:
         ours, theirs = ([(s.shape, s.dtype) for s in o.states] for o in (self, known))
         if type(known) is not type(self) or ours != theirs:
             return False
-        self.t, self.states = known.t, [state.copy() for state in known.states]
+        self.t, self.states = known.t, [device.xp.array(state) for state in known.states]
         if known.schedule.plan() == self.schedule.plan():
             self.schedule = copy(known.schedule)
         return True
@@ -139,7 +140,8 @@ class Optimizer:
         self.decay(network)
         self.constants[0] = self.rate()
         kernel = self.kernel(network.device.kernels)
-        for_each_block(kernel, self.constants, network.grads, *self.states, network.params)
+        arrays = network.grads, *self.states, network.params
+        network.device.chunks.in_blocks(kernel, self.constants, *arrays)
 
     def decay(self, network):
         """Shrink the weights before a step: not at all."""
@@ -152,8 +154,8 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent with momentum."""
 
-    def __init__(self, params, schedule, momentum):
-        super().__init__(params, schedule, [momentum], n_states=1)
+    def __init__(self, network, schedule, momentum):
+        super().__init__(network, schedule, [momentum], n_states=1)
 
     def kernel(self, kernels):
         return kernels.sgd_step
@@ -169,9 +171,9 @@ class NesterovSGD(SGD):
 class Adam(Optimizer):
     """Adam (Kingma & Ba 2015, arXiv:1412.6980)."""
 
-    def __init__(self, params, schedule, beta_1, beta_2, epsilon):
+    def __init__(self, network, schedule, beta_1, beta_2, epsilon):
         constants = [beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2, epsilon]
-        super().__init__(params, schedule, constants, n_states=2)
+        super().__init__(network, schedule, constants, n_states=2)
         self.beta_1, self.beta_2 = beta_1, beta_2
 
     def kernel(self, kernels):
@@ -189,21 +191,11 @@ class AdamW(Adam):
     Weights decay, γ, β and biases do not.
     """
 
-    def __init__(self, params, schedule, beta_1, beta_2, epsilon, weight_decay):
-        super().__init__(params, schedule, beta_1, beta_2, epsilon)
+    def __init__(self, network, schedule, beta_1, beta_2, epsilon, weight_decay):
+        super().__init__(network, schedule, beta_1, beta_2, epsilon)
         self.weight_decay = weight_decay
 
     def decay(self, network):
         """Shrink the weights before a step."""
         weights, _ = network.penalized
         weights *= 1.0 - self.schedule.rate * self.weight_decay
-
-
-def for_each_block(kernel, constants, *arrays):
-    """Call the kernel on the flat arrays (n,), in blocks on threads where they are large."""
-    n = arrays[0].size
-    if n < MIN_THREADED_PARAMS:
-        kernel(constants, *arrays)
-        return
-    blocks = [slice(i, i + PARAMS_PER_BLOCK) for i in range(0, n, PARAMS_PER_BLOCK)]
-    for_each(kernel, [(constants, *(array[block] for array in arrays)) for block in blocks])

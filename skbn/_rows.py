@@ -50,15 +50,15 @@ class DenseRows:
     is_dense = True
 
     def __init__(self, X, norm, dtype, device):
-        self.width = X.shape[1]
-        self.X = X.view()
-        self.X.flags.writeable = False
+        self.n_rows, self.width = X.shape
+        self.X = device.to_device(X)
         self.norm = norm
+        self.mean_scale = None if norm is None else device.to_device(norm.mean_scale)
         self.dtype, self.device = dtype, device
 
     def take(self, index, buffer):
         """The rows at the index (m,), in the buffer (m, d)."""
-        self.device.kernels.gather_rows(self.X, index, self.norm.mean_scale, buffer)
+        self.device.kernels.gather_rows(self.X, index, self.mean_scale, buffer)
         if self.norm.clips:
             self.device.kernels.smooth_clip(buffer, buffer.dtype.type(self.norm.bound), buffer)
         return buffer
@@ -68,12 +68,13 @@ class DenseRows:
         rows = self.X[start:stop]
         if self.norm is None:
             return rows.astype(self.dtype, copy=False)
-        mean, scale = self.norm.mean_scale
+        mean, scale = self.mean_scale
         if not self.norm.clips:
             return ((rows - mean) * scale).astype(self.dtype, copy=False)
+        xp = self.device.xp
         with np.errstate(over="ignore"):
-            t = np.clip((rows - mean) * scale / self.norm.bound, -1e9, 1e9)
-        return (self.norm.bound * (t / np.sqrt(1 + t * t))).astype(self.dtype, copy=False)
+            t = xp.clip((rows - mean) * scale / self.norm.bound, -1e9, 1e9)
+        return (self.norm.bound * (t / xp.sqrt(1 + t * t))).astype(self.dtype, copy=False)
 
     def dot(self, rows, weight, out):
         """out (m, h) = the rows times the weight (d, h)."""
@@ -84,8 +85,38 @@ class DenseRows:
         self.device.dot(rows.T, delta, out=out)
 
 
+class DensifiedRows(DenseRows):
+    """Rows of a CSR matrix X (n, d) on a device that is faster at dense products.
+
+    The device holds what is stored, and the rows of a batch with their zeros.
+
+    Parameters
+    ----------
+    X : sparse matrix of shape (n, d), CSR
+    norm : InputNorm or None
+        One that does not clip; rows are taken as they are with None.
+    """
+
+    def __init__(self, X, norm, dtype, device):
+        self.n_rows, self.width = X.shape
+        self.stored = [device.to_device(array) for array in (X.data, X.indices, X.indptr)]
+        norm = norm or InputNorm.unchanged(self.width)
+        self.mean_scale = device.to_device(norm.mean_scale)
+        self.dtype, self.device = dtype, device
+
+    def take(self, index, buffer):
+        """The rows at the index (m,), in the buffer (m, d)."""
+        self.device.kernels.gather_sparse_rows(*self.stored, index, self.mean_scale, buffer)
+        return buffer
+
+    def slice(self, start, stop):
+        """The rows from start to stop."""
+        xp, stop = self.device.xp, min(stop, self.n_rows)
+        return self.take(xp.arange(start, stop), xp.empty((stop - start, self.width), self.dtype))
+
+
 class SparseRows:
-    """Rows of a CSR matrix X (n, d), normalized without losing their zeros.
+    """Rows of a CSR matrix X (n, d) in host memory, normalized without losing their zeros.
 
     (x − μ)/σ·W is computed as (x/σ)W − (μ/σ)W, so that sparse and dense give the same model.
 
@@ -98,9 +129,9 @@ class SparseRows:
 
     is_dense = False
 
-    def __init__(self, X, norm, dtype):
-        self.X = X
-        self.width = 1  # most of a row is not stored
+    def __init__(self, X, norm, dtype, device):
+        self.X, self.device = X, device
+        self.n_rows, self.width = X.shape[0], 1  # most of a row is not stored
         self.mean_scale = (norm or InputNorm.unchanged(X.shape[1])).mean_scale
         shift = np.prod(self.mean_scale, axis=0)
         # The difference of two large products keeps no digits of float32.
@@ -132,6 +163,6 @@ class SparseRows:
 
 def rows_of(X, norm, dtype, device=CPU):
     """The rows of X, dense or CSR, as a network of the dtype takes them."""
-    if sparse.issparse(X):
-        return SparseRows(X, norm, dtype)
-    return DenseRows(X, norm, dtype, device)
+    if not sparse.issparse(X):
+        return DenseRows(X, norm, dtype, device)
+    return (DensifiedRows if device.densifies else SparseRows)(X, norm, dtype, device)

@@ -14,6 +14,8 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call as check_part
 from sklearn.utils.optimize import _check_optimize_result as check_optimize_result
 from sklearn.utils.validation import FLOAT_DTYPES, _check_sample_weight, validate_data
 
+from . import _device
+
 __all__ = [
     "Interval",
     "Options",
@@ -64,6 +66,22 @@ def identity(estimator):
     return {name: value for name, value in vars(estimator).items() if name in IDENTITY}
 
 
+def _outline(X):
+    """X, or of an X on the GPU what can be told without reading it: an array of one zero."""
+    return np.broadcast_to(np.zeros((), X.dtype), X.shape) if _device.is_on_gpu(X) else X
+
+
+def _validated(validate, X):
+    """What ``validate`` makes of X; on the GPU it sees shape and dtype, and X stays as it is."""
+    outline = _outline(X)
+    valid = validate(outline)
+    return valid if outline is X else X
+
+
+def _taken_as_it_is(estimator, X, **checks):
+    return _validated(lambda X: validate_data(estimator, X, **_checks(X), **checks), X)
+
+
 def validate_first(estimator, X, accept_sparse):
     """X validated for a first fit, and the identity of its features.
 
@@ -72,7 +90,7 @@ def validate_first(estimator, X, accept_sparse):
     if is_plain(X):
         return X, {"n_features_in_": X.shape[1]}
     seen = copy(estimator)
-    X = validate_data(seen, X, accept_sparse=accept_sparse, **_checks(X))
+    X = _taken_as_it_is(seen, X, accept_sparse=accept_sparse)
     return X, identity(seen)
 
 
@@ -80,12 +98,21 @@ def validate_next(estimator, X, accept_sparse):
     """X validated against the features of an earlier fit."""
     if is_plain(X) and identity(estimator) == {"n_features_in_": X.shape[1]}:
         return X
-    return validate_data(estimator, X, reset=False, accept_sparse=accept_sparse, **_checks(X))
+    return _taken_as_it_is(estimator, X, reset=False, accept_sparse=accept_sparse)
 
 
 def validate_writeable(estimator, X):
     """X validated against the features of an earlier fit, itself where it can be written into."""
-    return validate_data(estimator, X, reset=False, **_WRITEABLE_CHECKS)
+    X = _validated(lambda X: validate_data(estimator, X, reset=False, **_WRITEABLE_CHECKS), X)
+    return _writeable(estimator, X)
+
+
+def _writeable(estimator, X):
+    """X on the GPU where it takes results, else a copy: what scikit-learn's validation gives."""
+    if _device.is_on_gpu(X):
+        refuse_infinity(estimator, X)
+        X = X if X.dtype.kind == "f" else X.astype(np.float64)
+    return X
 
 
 def check_width(estimator, X, n_features):
@@ -99,13 +126,15 @@ def check_width(estimator, X, n_features):
 
 def validate_normalized(estimator, X):
     """X validated as what ``transform`` gave, which need not have the names of the features."""
-    checks = {"accept_sparse": "csr", **_checks(X)}
-    return check_array(X, estimator=estimator, input_name="X", **checks)
+    named = {"accept_sparse": "csr", "estimator": estimator, "input_name": "X"}
+    return _validated(lambda X: check_array(X, **named, **_checks(X)), X)
 
 
 def validate_normalized_writeable(estimator, X):
     """X validated as what ``transform`` gave, itself where it can be written into."""
-    return check_array(X, estimator=estimator, input_name="X", **_WRITEABLE_CHECKS)
+    named = {"estimator": estimator, "input_name": "X"}
+    X = _validated(lambda X: check_array(X, **named, **_WRITEABLE_CHECKS), X)
+    return _writeable(estimator, X)
 
 
 def output_like(X):
@@ -113,7 +142,8 @@ def output_like(X):
     if sparse.issparse(X):
         return X.copy()
     dtype = X.dtype.newbyteorder("=") if X.dtype.kind == "f" else np.float64
-    return np.empty_like(X, dtype=dtype)
+    xp = _device.device_of("cuda").xp if _device.is_on_gpu(X) else np
+    return xp.empty_like(X, dtype=dtype)
 
 
 def output_config(estimator):
@@ -164,7 +194,8 @@ def validate_weights(sample_weight, X):
     """Weights (n,) of the rows of X, float64, or None."""
     if sample_weight is None:
         return None
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weights, X = _device.on_host(sample_weight), _outline(X)
+    weights = _check_sample_weight(weights, X, dtype=np.float64, ensure_non_negative=True)
     with np.errstate(over="ignore"):
         if weights.sum() == np.inf:
             raise ValueError("sample_weight sums to infinity, expected a finite sum.")
@@ -174,6 +205,10 @@ def validate_weights(sample_weight, X):
 def refuse_infinity(estimator, X):
     """Raise if X has infinity; NaN is missing, and a sum of finite values may overflow."""
     name = type(estimator).__name__
+    if _device.is_on_gpu(X):
+        if (abs(X) == np.inf).any():
+            raise ValueError(f"Input X contains infinity or a value too large for {X.dtype!r}.")
+        return
     values = X.data if sparse.issparse(X) else X
     assert_all_finite(values, allow_nan=True, estimator_name=name, input_name="X")
 

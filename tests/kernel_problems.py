@@ -1,14 +1,61 @@
-"""What the tests of the kernels of networks share: weights, tolerances and a batch."""
+"""What the tests of kernels share: the devices, weights, tolerances and a batch."""
 
+import inspect
 from dataclasses import dataclass
+from functools import cache
 
 import network_oracle
+import numba
 import numpy as np
 import pytest
 
 from skbn.kernels import cpu
 
 SHAPES = [(2, 1), (5, 3), (33, 8), (130, 40)]
+
+
+class CudaKernels:
+    """The launchers, for arrays of NumPy: uploads them, and downloads what can be written to."""
+
+    def __init__(self):
+        from skbn.kernels import cuda
+
+        self.launchers = cuda
+
+    def __getattr__(self, name):
+        launcher = getattr(self.launchers, name)
+        return self.on_host(launcher) if callable(launcher) else launcher
+
+    def on_host(self, launcher):
+        import cupy
+
+        def call(*arguments):
+            names = inspect.signature(launcher).parameters
+            # One array that is given twice is one array on the device.
+            uploads = {
+                id(argument): (argument, cupy.asarray(np.ascontiguousarray(argument)))
+                for name, argument in zip(names, arguments, strict=True)
+                if isinstance(argument, np.ndarray) and name != "constants"
+            }
+            launcher(*(uploads.get(id(argument), (0, argument))[1] for argument in arguments))
+            for host, device in uploads.values():
+                if host.flags.writeable:
+                    host[...] = device.get()
+
+        return call
+
+
+@cache
+def kernels_of(device):
+    """The kernels of a device, which take arrays of NumPy."""
+    return cpu if device == "cpu" else CudaKernels()
+
+
+on_cuda = (
+    pytest.mark.cuda,
+    pytest.mark.skipif(numba.config.DISABLE_JIT, reason="the interpreter knows no CUDA"),
+)
+DEVICES = ["cpu", pytest.param("cuda", marks=on_cuda)]
 
 # Exact in float32: the interpreter computes with these in the dtype of the arrays.
 EPSILON, MOMENTUM = 2.0**-10, 0.25
@@ -52,6 +99,7 @@ class Batch:
     constants: np.ndarray
     gamma_beta: np.ndarray
     seen: list
+    kernels: object = cpu
 
     def __post_init__(self):
         self.inputs = self.z, self.weight, self.bounds, self.constants, self.gamma_beta
@@ -65,7 +113,7 @@ class Batch:
         self.statistics = np.empty((len(bounds) - 1, 3, z.shape[1]), z.dtype)
         out = np.empty_like(z)
         inputs = z, weight, bounds, constants, gamma_beta
-        cpu.batch_norm_forward(*inputs, self.running, self.statistics, out)
+        self.kernels.batch_norm_forward(*inputs, self.running, self.statistics, out)
         return out
 
     def forward(self):
@@ -74,11 +122,11 @@ class Batch:
     def backward(self, delta):
         """∂ℓ/∂z and ∂ℓ/∂(γ, β) from ∂ℓ/∂out."""
         dz, grads = delta.copy(), np.full_like(self.gamma_beta, np.nan)
-        cpu.batch_norm_backward(*self.inputs, self.statistics, grads, dz)
+        self.kernels.batch_norm_backward(*self.inputs, self.statistics, grads, dz)
         return dz, grads
 
 
-def batch(rng, shape, dtype, weight="no weights", n_ghosts=1, floor=-np.inf, offset=1.0):
+def batch(kernels, rng, shape, dtype, weight="no weights", n_ghosts=1, floor=-np.inf, offset=1.0):
     n, c = shape
     return Batch(
         normal(rng, shape, dtype, 2.0, offset),
@@ -87,4 +135,5 @@ def batch(rng, shape, dtype, weight="no weights", n_ghosts=1, floor=-np.inf, off
         np.array([EPSILON, MOMENTUM, floor], dtype),
         normal(rng, (2, c), dtype),
         [(normal(rng, (7, c), dtype, 2.0, offset), dyadic(rng, 7).astype(dtype))],
+        kernels,
     )

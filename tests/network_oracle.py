@@ -107,12 +107,12 @@ def softmax_cross_entropy(logits, label, share, smoothing, prior, eps):
     return weighted(share, -t_log(t, held)), exact(share)[:, None] * (p - t)
 
 
-def binary_cross_entropy(p, target, share, smoothing, prior, eps):
-    """Of the probability p of 1, t smoothed towards prior (k,); the gradient is by the logits."""
-    p, s = exact(p), exact(smoothing)
+def binary_cross_entropy(logits, target, share, smoothing, prior, eps):
+    """−Σ share Σ t·log p + (1 − t)·log(1 − p), t smoothed towards prior (k,), and its gradient."""
+    p, rest, s = logistic(logits), logistic(-logits), exact(smoothing)
     t = (1 - s) * exact(target) + s * exact(prior)
-    held = np.clip(p, exact(eps), 1 - exact(eps))
-    losses = -t_log(t, held) - t_log(1 - t, 1 - held)
+    held, held_rest = (np.clip(q, exact(eps), 1 - exact(eps)) for q in (p, rest))
+    losses = -t_log(t, held) - t_log(1 - t, held_rest)
     return weighted(share, losses), exact(share)[:, None] * (p - t)
 
 

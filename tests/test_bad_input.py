@@ -59,7 +59,7 @@ REFUSED = {
     ),
     "refit of another width": (lambda n: n.fit([["a"]]), "could not convert string"),
     "sparse": (lambda n: n.partial_fit(sparse.csr_array(ONES)), "Cannot center sparse"),
-    "device": (lambda n: n.set_params(device="cuda").partial_fit(ONES), "device='cuda'"),
+    "device": (lambda n: n.set_params(device="gpu").partial_fit(ONES), "The 'device' parameter"),
     "zero gamma": (
         lambda n: n.set_params(gamma=[1, 0, 0]).fit(FRAME).inverse_transform(ONES),
         "inverse_transform needs gamma other than 0, got 0 for: y, z",
@@ -221,13 +221,6 @@ def test_writing_in_place_checks_before_it_writes(method, value):
     with pytest.raises(ValueError, match="X contains infinity"):
         getattr(normalizer, method)(X)
     np.testing.assert_array_equal(X, before)
-
-
-def test_a_device_that_is_missing_is_refused_wherever_it_would_compute():
-    normalizer = BatchNormalizer().fit(ONES).set_params(device="cuda")
-    for method in ("fit", "partial_fit", "transform", "inverse_transform", "normalize_batch"):
-        with pytest.raises(RuntimeError, match="device='cuda' is not available"):
-            getattr(normalizer, method)(ONES)
 
 
 def test_a_warning_that_is_an_error_leaves_the_state_as_it_was():

@@ -8,8 +8,10 @@ from conftest import ROOT
 LAYERS = [
     {"compile"},
     {"formulas", "layout"},
-    {"cpu"},
-    {"_blas", "_chunks", "_device"},
+    {"cpu", "cuda"},
+    {"_blas", "_chunks"},
+    {"_streams"},
+    {"_device"},
     {"_moments", "_activations", "_rows"},
     {"_network", "_losses", "_optimizers"},
     {"_inference"},
@@ -18,7 +20,7 @@ LAYERS = [
     {"_normalizer", "_show_versions"},
     {"_mlp"},
 ]
-WITHOUT_SKLEARN = set.union(*LAYERS[:7])
+WITHOUT_SKLEARN = set.union(*LAYERS[:9])
 FILES = sorted(
     p for p in ROOT.glob("skbn/**/*.py") if p.parent.name != "skbn" or p.name != "__init__.py"
 )

@@ -9,10 +9,17 @@ import numba
 import numpy as np
 import oracle
 import pytest
+from kernel_problems import DEVICES, kernels_of
 from scipy import sparse
 
 from skbn.kernels import compile as compilation
 from skbn.kernels import cpu, formulas
+
+
+@pytest.fixture(params=DEVICES)
+def kernels(request):
+    return kernels_of(request.param)
+
 
 SHAPES = [(1, 1), (1, 5), (7, 3), (64, 3), (131, 8), (300, 130)]
 
@@ -40,35 +47,37 @@ def assert_moments(table, X, weight=None, rtol=1e-13):
     assert (table[1:, ~seen] == 0).all()
 
 
-def test_column_moments_are_the_oracles(X):
+def test_column_moments_are_the_oracles(kernels, X):
     table = np.empty((5, X.shape[1]))
-    cpu.column_moments(X, table)
+    kernels.column_moments(X, table)
     assert_moments(table, X)
 
 
-def test_column_moments_skip_nan(X, rng):
+def test_column_moments_skip_nan(kernels, X, rng):
     X = with_nan(X, rng)
     table = np.empty((5, X.shape[1]))
-    cpu.column_moments(X, table)
+    kernels.column_moments(X, table)
     assert_moments(table, X)
 
 
-def test_weighted_column_moments_are_the_oracles(X, rng):
+def test_weighted_column_moments_are_the_oracles(kernels, X, rng):
     X, weight = with_nan(X, rng), rng.random(len(X))
     table = np.empty((5, X.shape[1]))
-    cpu.weighted_column_moments(X, weight, table)
+    kernels.weighted_column_moments(X, weight, table)
     assert_moments(table, X, weight)
 
 
 @pytest.mark.parametrize("value", [0.1, 1 / 3, -7.3, 1e-30, 1e10 / 3, 3e38])
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-def test_a_constant_column_has_its_value_for_mean_and_no_variance(value, weighted, dtype, rng):
+def test_a_constant_column_has_its_value_for_mean_and_no_variance(
+    kernels, value, weighted, dtype, rng
+):
     X = np.full((1000, 3), value, dtype=dtype)
     table = np.empty((5, 3))
     if weighted:
-        cpu.weighted_column_moments(X, rng.random(1000), table)
+        kernels.weighted_column_moments(X, rng.random(1000), table)
     else:
-        cpu.column_moments(X, table)
+        kernels.column_moments(X, table)
     assert (table[cpu.MEAN] == X[0]).all()
     assert (table[cpu.M2] == 0).all()
 
@@ -76,13 +85,13 @@ def test_a_constant_column_has_its_value_for_mean_and_no_variance(value, weighte
 # Squares do overflow, and sums before they are taken anew, of which the interpreter warns.
 @pytest.mark.filterwarnings("ignore:(overflow|invalid value) encountered:RuntimeWarning")
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-def test_values_near_the_largest_float_do_not_overflow(weighted, rng):
+def test_values_near_the_largest_float_do_not_overflow(kernels, weighted, rng):
     X = 1.7e308 * (1 - 1e-15 * rng.random((1000, 2)))
     table = np.empty((5, 2))
     if weighted:
-        cpu.weighted_column_moments(X, np.ones(1000), table)
+        kernels.weighted_column_moments(X, np.ones(1000), table)
     else:
-        cpu.column_moments(X, table)
+        kernels.column_moments(X, table)
     assert oracle.relative_error(table[cpu.MEAN], oracle.moments(X)[1]) <= 1e-15
     assert (table[cpu.M2] == np.inf).all()
 
@@ -114,7 +123,7 @@ def test_a_far_group_of_little_weight_leaves_the_mean_its_digits(light, rng):
 
 @pytest.mark.parametrize("missing", ["weight 0", "NaN"])
 @pytest.mark.parametrize("n", [10, 1000, 20_000])
-def test_rows_that_do_not_count_tell_no_reference(missing, n, dtype, rng):
+def test_rows_that_do_not_count_tell_no_reference(kernels, missing, n, dtype, rng):
     X, weight = (rng.normal(size=(n, 2)) + 3).astype(dtype), rng.random(n)
     first = n // 30 + 2
     weight[:first] = 0.0
@@ -123,16 +132,16 @@ def test_rows_that_do_not_count_tell_no_reference(missing, n, dtype, rng):
         X[1:first] = np.nan
         weight[1:] = 1.0
     table = np.empty((5, 2))
-    cpu.weighted_column_moments(X, weight, table)
+    kernels.weighted_column_moments(X, weight, table)
     assert_moments(table, X, weight)
 
 
-def test_rows_of_fading_weight_keep_their_digits(rng):
+def test_rows_of_fading_weight_keep_their_digits(kernels, rng):
     X = rng.normal(size=(3000, 1)) + np.linspace(1e9, 0, 3000)[:, None]
     X[:1500] = 1e9
     weight = np.exp(np.linspace(-60, 0, 3000))
     table = np.empty((5, 1))
-    cpu.weighted_column_moments(X, weight, table)
+    kernels.weighted_column_moments(X, weight, table)
     assert_moments(table, X, weight)
 
 
@@ -182,22 +191,24 @@ def test_stored_sums_are_those_of_the_stored_values(to_format, rng):
     np.testing.assert_allclose(sums, [n_stored, stored.sum(axis=0), *expected])
 
 
-def test_normalize_is_the_formula_column_by_column(X, rng):
+def test_normalize_is_the_formula_column_by_column(kernels, X, rng):
     mean, scale, offset = rng.normal(size=(3, X.shape[1]))
-    out = np.empty_like(X)
-    assert cpu.normalize(X, mean, scale, offset, out) == 0
+    out, infinite = np.empty_like(X), np.full(1, 7)
+    kernels.normalize(X, mean, scale, offset, infinite, out)
+    assert infinite == 7
     expected = (X.astype(np.longdouble) - mean) * scale + offset
     np.testing.assert_allclose(out, expected.astype(X.dtype), rtol=4 * np.finfo(X.dtype).eps)
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
 @pytest.mark.parametrize("row", [0, 130])
-def test_normalize_counts_infinite_values_and_keeps_nan(value, row, dtype):
+def test_normalize_counts_infinite_values_and_keeps_nan(kernels, value, row, dtype):
     X = np.zeros((131, 3), dtype)
     X[row, 1] = value
     X[5, 2] = np.nan
-    out = np.empty_like(X)
-    assert cpu.normalize(X, np.zeros(3), np.ones(3), np.zeros(3), out) == 1
+    out, infinite = np.empty_like(X), np.full(1, 7)
+    kernels.normalize(X, np.zeros(3), np.ones(3), np.zeros(3), infinite, out)
+    assert infinite == 8
     assert np.isnan(out[5, 2])
 
 

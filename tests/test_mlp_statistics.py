@@ -267,7 +267,7 @@ def test_recalibrate_refuses_what_it_cannot_do_and_changes_nothing():
 
 # The same bits --------------------------------------------------------------------------------
 
-# With more parameters than MIN_THREADED_PARAMS.
+# With more parameters than MIN_THREADED_VALUES.
 DIGEST = """
     import hashlib, warnings
     import numpy as np

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.datasets import load_iris
 
-from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor, _inference, _optimizers
+from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor, _chunks, _inference, _optimizers
 from skbn._device import CPU
 from skbn._inference import FoldedNetwork
 from skbn._losses import BinaryCrossEntropy, PoissonDeviance, SoftmaxCrossEntropy, SquaredError
@@ -74,8 +74,9 @@ class Problem:
 
     def __call__(self):
         logits, batch = self.network.forward(self.rows, self.batch), self.batch
-        loss = self.loss(logits, self.targets, batch.share, batch.layers[-1].delta)
-        return loss + self.penalty()
+        loss = np.empty(1)
+        self.loss(logits, self.targets, batch.share, loss, batch.layers[-1].delta)
+        return loss[0] + self.penalty()
 
     def penalty(self):
         return 0.5 * self.alpha * sum(np.sum(w**2) for w in self.network.weights)
@@ -84,7 +85,7 @@ class Problem:
         """Of the loss, with respect to all parameters and to the inputs."""
         self()
         self.network.backward(self.rows, self.batch)
-        self.network.add_penalty(self.alpha)
+        self.network.add_penalty(self.alpha, np.empty(1))
         return self.network.grads.copy(), self.batch.layers[0].delta @ self.network.weights[0].T
 
     def results(self):
@@ -138,7 +139,8 @@ def test_gradients_with_penalty_and_the_dropout_of_one_step(activation, norm):
     problem.network.seed, problem.network.step = 7, 2
     assert_gradients(problem)
     assert (problem.batch.layers[0].dropped == 0).any()
-    np.testing.assert_allclose(problem.network.add_penalty(0.3), problem.penalty(), rtol=1e-13)
+    problem.network.add_penalty(0.3, penalty := np.empty(1))
+    np.testing.assert_allclose(penalty, [problem.penalty()], rtol=1e-13)
 
 
 def test_gradients_of_a_row_that_is_normalized_by_running_statistics():
@@ -291,8 +293,8 @@ def stand_in(n, dtype=float):
     draw = np.random.default_rng(0)
     params, grads = (draw.normal(size=n).astype(dtype) for _ in range(2))
     k = n - n // 3
-    penalized = params[:k], grads[:k]
-    return SimpleNamespace(params=params, grads=grads, n_weights=k, penalized=penalized, device=CPU)
+    flat = {"params": params, "grads": grads, "penalized": (params[:k], grads[:k])}
+    return SimpleNamespace(**flat, n_weights=k, dtype=params.dtype, device=CPU)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -301,7 +303,7 @@ def test_steps_are_those_of_the_formulas(name, rng):
     network = stand_in(12)
     theta, (m, v) = network.params.copy(), np.zeros((2, 12))
     decay = constants.get("weight_decay", 0.0) * (np.arange(12) < network.n_weights)
-    optimizer = make(network.params, _optimizers.Constant(0.1), **constants)
+    optimizer = make(network, _optimizers.Constant(0.1), **constants)
     for t in range(1, 6):
         network.grads[:] = rng.normal(size=12)
         optimizer.step(network)
@@ -313,10 +315,10 @@ def test_steps_are_those_of_the_formulas(name, rng):
 def test_steps_on_threads_give_the_same_bits(name, dtype, monkeypatch):
     make, constants, _ = OPTIMIZERS[name]
     params = []
-    for threshold in (_optimizers.MIN_THREADED_PARAMS, 1 << 30):
-        monkeypatch.setattr(_optimizers, "MIN_THREADED_PARAMS", threshold)
+    for threshold in (_chunks.MIN_THREADED_VALUES, 1 << 30):
+        monkeypatch.setattr(_chunks, "MIN_THREADED_VALUES", threshold)
         network = stand_in((1 << 19) + 12345, dtype)
-        optimizer = make(network.params, _optimizers.Constant(0.1), **constants)
+        optimizer = make(network, _optimizers.Constant(0.1), **constants)
         for _ in range(3):
             optimizer.step(network)
         params.append(network.params)
@@ -374,9 +376,9 @@ def test_chunks_and_single_rows_give_what_the_whole_gives(activation, to_format,
     np.testing.assert_allclose(whole.sum(axis=1), 1, rtol=1e-14)
     alone = np.concatenate([network(given_rows[i : i + 1]) for i in range(N)])
     assert_close(alone, whole, 1e-14)
-    monkeypatch.setattr(_inference, "CHUNK_ELEMENTS", 7 * network.width)
+    monkeypatch.setattr(_chunks, "INFERENCE_VALUES", 7 * network.width)
     monkeypatch.setattr(_inference, "MIN_ROWS", 1)
-    assert len(_inference.chunks(N, network.width)) == 4
+    assert len(_inference.parts(N, network.width, CPU)) == 4
     assert_close(network(given_rows), whole, 1e-14)
 
 

@@ -1,15 +1,21 @@
 """The contenders, each behind the same few methods.
 
 ``load``
-    X as the contender takes it, without a copy; never timed.
+    X as the contender takes it: on the CPU without a copy, else on the GPU; never timed.
 ``fit``, ``partial_fit``
     Learn the statistics, of one array and of a stream; timed.
 ``learn``
     Make ready for ``transform``; never timed.
 ``transform``
     Normalize; timed.
+``fit_transform``
+    Learn the statistics of one array, and normalize it by them; timed.
 ``statistics``
     Mean and variance (ddof=0) learned, as NumPy arrays.
+``to_host``
+    What ``transform`` gave, as a NumPy array; never timed.
+``devices``
+    Those that it computes on, of which its maker is given one.
 
 A contender has no method for what its library has not; a floor has no statistics, since it
 computes nothing that could be right or wrong.
@@ -17,11 +23,13 @@ computes nothing that could be right or wrong.
 
 from importlib import import_module
 
+import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from skbn import BatchNormalizer
 
 from . import N_THREADS
+from .devices import DEVICES, OnDevice, require_gpu
 
 # oneDAL adds up float32 in float32. 33,000,000x3 in one batch takes 76 ms, and its mean is off by
 # 0.4 standard deviations; in batches of these rows 79 ms and 2e-5.
@@ -36,11 +44,23 @@ def require(module):
         raise NotImplementedError(f"{module} is not installed") from error
 
 
-class Contender:
+def torch_on(device):
+    """PyTorch with our number of threads, or NotImplementedError where it lacks the device."""
+    torch = require("torch")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise NotImplementedError("PyTorch finds no GPU")
+    torch.set_num_threads(N_THREADS)
+    return torch
+
+
+class Contender(OnDevice):
     """What all of them do alike."""
 
     def load(self, X):
-        return X
+        return X if self.device == "cpu" else require_gpu().to_device(X)
+
+    def to_host(self, Y):
+        return np.asarray(Y) if self.device == "cpu" else require_gpu().to_host(Y)
 
     def learn(self, X):
         self.fit(X)
@@ -49,14 +69,22 @@ class Contender:
 class Scaler(Contender):
     """An estimator with StandardScaler's methods, which takes missing values and weights."""
 
-    def __init__(self):
-        self.model = self.estimator()
+    def __init__(self, device="cpu"):
+        super().__init__(device)
+        self.model = self.new()
+
+    def new(self):
+        return self.estimator()
 
     def fit(self, X):
-        self.model = self.estimator().fit(X)
+        self.model = self.new().fit(X)
 
     def fit_weighted(self, X, sample_weight):
-        self.model = self.estimator().fit(X, sample_weight=sample_weight)
+        self.model = self.new().fit(X, sample_weight=sample_weight)
+
+    def fit_transform(self, X):
+        self.fit(X)
+        return self.transform(X)
 
     def partial_fit(self, X):
         self.model.partial_fit(X)
@@ -69,7 +97,12 @@ class Scaler(Contender):
 
 
 class Skbn(Scaler):
-    estimator = BatchNormalizer
+    devices = DEVICES
+
+    def new(self):
+        # asv also measures commits older than the parameter.
+        given = {} if self.device == "cpu" else {"device": self.device}
+        return BatchNormalizer(**given)
 
 
 class ScikitLearn(Scaler):
@@ -77,12 +110,17 @@ class ScikitLearn(Scaler):
 
 
 class UsesTorch(Contender):
-    def __init__(self):
-        self.torch = require("torch")
-        self.torch.set_num_threads(N_THREADS)
+    devices = DEVICES
+
+    def __init__(self, device="cpu"):
+        super().__init__(device)
+        self.torch = torch_on(device)
 
     def load(self, X):
-        return self.torch.from_numpy(X)
+        return self.torch.from_numpy(X).to(self.device)
+
+    def to_host(self, Y):
+        return Y.cpu().numpy()
 
 
 class Torch(UsesTorch):
@@ -92,17 +130,21 @@ class Torch(UsesTorch):
         self.var, self.mean = self.torch.var_mean(X, dim=0, correction=0)
 
     def learn(self, X):
+        like = {"dtype": X.dtype, "device": X.device}
+        self.layer = self.torch.nn.BatchNorm1d(X.shape[1], eps=0.0, affine=False, **like).eval()
+        self.fit_transform(X)
+
+    def fit_transform(self, X):
         self.fit(X)
-        self.layer = self.torch.nn.BatchNorm1d(X.shape[1], eps=0.0, affine=False, dtype=X.dtype)
         self.layer.running_mean.copy_(self.mean)
         self.layer.running_var.copy_(self.var)
-        self.layer.eval()
+        return self.transform(X)
 
     def transform(self, X):
         return self.layer(X)
 
     def statistics(self):
-        return self.mean.numpy(), self.var.numpy()
+        return self.to_host(self.mean), self.to_host(self.var)
 
 
 class OneDAL(Contender):
@@ -110,7 +152,8 @@ class OneDAL(Contender):
 
     module = "onedal.basic_statistics"
 
-    def __init__(self):
+    def __init__(self, device="cpu"):
+        super().__init__(device)
         self.estimator = require(self.module).IncrementalBasicStatistics
         # The threads of oneDAL are TBB's, which no environment variable sets.
         require("daal4py").daalinit(N_THREADS)
@@ -155,7 +198,9 @@ class PureRead(UsesTorch):
 
 
 class Copy(Contender):
-    """The floor of ``transform`` on one thread: NumPy's copy into fresh memory."""
+    """The floor of ``transform``: NumPy's copy into fresh memory, on one thread, or CuPy's."""
+
+    devices = DEVICES
 
     def learn(self, X):
         pass

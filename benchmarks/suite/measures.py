@@ -25,15 +25,15 @@ def _statistics_error(contender, problem):
 def _normalized_error(contender, Y, problem):
     if not hasattr(contender, "statistics"):
         return None
-    return problem.check_normalized(np.asarray(Y))
+    return problem.check_normalized(contender.to_host(Y))
 
 
-def fit(name, problem):
+def fit(name, problem, device="cpu"):
     """Learn the statistics of all rows."""
-    contender = CONTENDERS[name]()
+    contender = CONTENDERS[name](device)
     X = contender.load(problem.X)
     contender.fit(X)
-    return Measure(partial(contender.fit, X), _statistics_error(contender, problem))
+    return Measure(contender.timed(contender.fit, X), _statistics_error(contender, problem))
 
 
 def fit_weighted(name, problem):
@@ -45,26 +45,36 @@ def fit_weighted(name, problem):
     return Measure(partial(contender.fit_weighted, problem.X, weight), error)
 
 
-def partial_fit(name, problem):
+def partial_fit(name, problem, device="cpu"):
     """Learn the statistics of one more batch."""
-    contender = CONTENDERS[name]()
+    contender = CONTENDERS[name](device)
     batches = [contender.load(batch) for batch in np.split(problem.X, N_BATCHES)]
     for batch in batches:
         contender.partial_fit(batch)
     error = _statistics_error(contender, problem)
-    return Measure(partial(contender.partial_fit, batches[0]), error)
+    return Measure(contender.timed(contender.partial_fit, batches[0]), error)
 
 
-def transform(name, problem, n_rows=None):
+def transform(name, problem, device="cpu", n_rows=None):
     """Normalize the first rows (all by default) by the statistics of all."""
-    contender = CONTENDERS[name]()
+    contender = CONTENDERS[name](device)
     X = contender.load(problem.X)
     contender.learn(X)
     Y = contender.transform(X[:n_rows])
     error = _normalized_error(contender, Y, problem)
-    return Measure(partial(contender.transform, X[:n_rows]), error)
+    return Measure(contender.timed(contender.transform, X[:n_rows]), error)
 
 
-def transform_one_row(name, problem):
+def transform_one_row(name, problem, device="cpu"):
     """Normalize one row by the statistics of all."""
-    return transform(name, problem, n_rows=1)
+    return transform(name, problem, device, n_rows=1)
+
+
+def fit_transform(name, problem, device="cpu"):
+    """Learn the statistics of all rows, and normalize them."""
+    contender = CONTENDERS[name](device)
+    X = contender.load(problem.X)
+    contender.learn(X)
+    _statistics_error(contender, problem)
+    error = _normalized_error(contender, contender.fit_transform(X), problem)
+    return Measure(contender.timed(contender.fit_transform, X), error)

@@ -5,31 +5,37 @@ from functools import cache
 from pathlib import Path
 
 from . import fresh, mlp_measures
+from .devices import DEVICES
 from .mlp_contenders import CONTENDERS
-from .mlp_problems import MEMORY_SHAPE, N_MEMORY_ROWS, SHAPES, problem, shrunk
+from .mlp_problems import GPU_SHAPES, MEMORY_SHAPE, N_MEMORY_ROWS, SHAPES, problem, shrunk
 from .problems import ROWS_DIVISOR
 
 # A smoke test makes do with little: each of the combinations costs it a process.
 if ROWS_DIVISOR == 1:
-    SHAPE_NAMES, STEP_SHAPES, REPEAT = tuple(SHAPES), ("20-32-2", "100-512-512-512-10"), 3
+    SHAPE_NAMES, REPEAT = (*SHAPES, *GPU_SHAPES), 3
+    STEP_SHAPES = "20-32-2", "100-512-512-512-10", *GPU_SHAPES
 else:
-    SHAPE_NAMES, STEP_SHAPES, REPEAT = ("20-32-2", "10-64-64-4"), ("20-32-2",), 1
+    SHAPE_NAMES, REPEAT = ("20-32-2", "10-64-64-4"), 1
+    STEP_SHAPES = ("20-32-2",)
 
 
 @cache
-def fitted(name, shape):
+def fitted(name, device, shape):
     """Cached, because asv calls ``setup`` again before every sample."""
-    return mlp_measures.fitted(name, problem(shape))
+    if device == "cpu" and shape in GPU_SHAPES:
+        raise NotImplementedError("takes minutes on the CPU")
+    CONTENDERS[name](None, device)  # skips what is not there before it takes time
+    return mlp_measures.fitted(name, problem(shape), device)
 
 
 class _Shapes:
-    params = (tuple(CONTENDERS), SHAPE_NAMES)
-    param_names = ("contender", "shape")
+    params = (tuple(CONTENDERS), DEVICES, SHAPE_NAMES)
+    param_names = ("contender", "device", "shape")
     timeout = 600
 
-    def setup(self, contender, shape):
+    def setup(self, contender, device, shape):
+        self.contender = fitted(contender, device, shape)
         self.problem = problem(shape)
-        self.contender = fitted(contender, shape)
 
 
 class _Training(_Shapes):
@@ -40,10 +46,10 @@ class _Training(_Shapes):
 class MLPEpoch(_Training):
     """The fit by its epochs, and an epoch without what a fit does before and after."""
 
-    def track_fit_milliseconds_per_epoch(self, contender, _):
+    def track_fit_milliseconds_per_epoch(self, contender, *_):
         return 1e3 * self.epoch(contender).fit
 
-    def track_epoch_milliseconds(self, contender, _):
+    def track_epoch_milliseconds(self, contender, *_):
         return 1e3 * self.epoch(contender).alone
 
     track_fit_milliseconds_per_epoch.unit = track_epoch_milliseconds.unit = "ms"
@@ -52,14 +58,14 @@ class MLPEpoch(_Training):
 class MLPStep(_Training):
     """A step without its matrix products: of a small network, and as a share of a large one."""
 
-    params = (tuple(CONTENDERS), STEP_SHAPES)
+    params = (tuple(CONTENDERS), DEVICES, STEP_SHAPES)
 
-    def track_microseconds_outside_gemms(self, contender, _):
+    def track_microseconds_outside_gemms(self, contender, *_):
         return 1e6 * self.epoch(contender).outside_gemms / self.problem.shape.n_steps
 
     track_microseconds_outside_gemms.unit = "µs"
 
-    def track_share_outside_gemms(self, contender, _):
+    def track_share_outside_gemms(self, contender, *_):
         epoch = self.epoch(contender)
         return epoch.outside_gemms / epoch.alone
 
@@ -71,8 +77,8 @@ class MLPPredictProba(_Shapes):
     repeat = (3, 100, 5.0)
     warmup_time = 0.1
 
-    def setup(self, contender, shape):
-        super().setup(contender, shape)
+    def setup(self, contender, device, shape):
+        super().setup(contender, device, shape)
         self.call = mlp_measures.predict_proba(self.contender, self.problem)
 
     def time_predict_proba(self, *_):
@@ -84,8 +90,8 @@ class MLPPredictProbaOneRow(_Shapes):
     repeat = (100, 5000, 2.0)
     warmup_time = 0.1
 
-    def setup(self, contender, shape):
-        super().setup(contender, shape)
+    def setup(self, contender, device, shape):
+        super().setup(contender, device, shape)
         self.call = mlp_measures.predict_proba_one_row(self.contender, self.problem)
 
     def time_predict_proba_one_row(self, *_):

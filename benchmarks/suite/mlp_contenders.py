@@ -1,16 +1,20 @@
 """The contenders that train an MLP, each behind the same few methods.
 
 ``load``
-    Rows and labels as the contender takes them, without a copy; never timed.
+    Rows and labels as the contender takes them: of PyTorch on its device, else in host memory,
+    without a copy; never timed.
 ``fit``
     Build the model and train it for some epochs; timed.
 ``predict_proba``
     Probabilities of rows in a NumPy array, as a NumPy array; timed.
 ``rows_dtype``, ``dtype``
     Of the rows that it is given, and of what it computes.
+``devices``
+    Those that it computes on, of which its maker is given one.
 
 skbn and PyTorch normalize batches; scikit-learn has no layer for that and does less. All minimize
 cross-entropy by Adam with the same learning rate, L2 penalty, batches and shuffling of the rows.
+On the GPU float32 is float32: nobody is told to use TF32, which CuPy and PyTorch leave off.
 """
 
 import warnings
@@ -22,14 +26,16 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from . import N_THREADS
-from .contenders import require
+from .contenders import torch_on
+from .devices import DEVICES, OnDevice
 from .mlp_problems import ALPHA, LEARNING_RATE
 
 
-class Estimator:
+class Estimator(OnDevice):
     """An estimator with MLPClassifier's parameters, said in full because defaults may differ."""
 
-    def __init__(self, shape):
+    def __init__(self, shape, device="cpu"):
+        super().__init__(device)
         self.shape = shape
         self.estimator = self.find_estimator()
         # asv loads NumPy, and BLAS with it, before the suite can set the variables.
@@ -68,6 +74,7 @@ class Estimator:
 class Skbn(Estimator):
     """Computes in float32 whatever the rows are, and normalizes the input too."""
 
+    devices = DEVICES
     rows_dtype = "float64"
     dtype = "float32"
 
@@ -82,7 +89,9 @@ class Skbn(Estimator):
 
     def parameters(self, epochs):
         ours = {"dropout": 0.0, "label_smoothing": 0.0, "batch_norm_momentum": 0.1}
-        return super().parameters(epochs) | ours
+        # asv also measures commits without a GPU.
+        where = {} if self.device == "cpu" else {"device": self.device}
+        return super().parameters(epochs) | ours | where
 
 
 class SkbnFloat32(Skbn):
@@ -103,18 +112,22 @@ class ScikitLearnFloat32(ScikitLearn):
     rows_dtype = dtype = "float32"
 
 
-class Torch:
-    """PyTorch's eager mode, on tensors that share the memory of the arrays."""
+class Torch(OnDevice):
+    """PyTorch's eager mode; on the CPU tensors share the memory of the arrays."""
 
+    devices = DEVICES
     rows_dtype = dtype = "float32"
 
-    def __init__(self, shape):
+    def __init__(self, shape, device="cpu"):
+        super().__init__(device)
         self.shape = shape
-        self.torch = require("torch")
-        self.torch.set_num_threads(N_THREADS)
+        self.torch = torch_on(device)
+
+    def tensor(self, array):
+        return self.torch.from_numpy(array).to(self.device)
 
     def load(self, X, y):
-        return self.torch.from_numpy(X), self.torch.from_numpy(y)
+        return self.tensor(X), self.tensor(y)
 
     def network(self):
         nn = self.torch.nn
@@ -122,7 +135,7 @@ class Torch:
         layers = []
         for n_in, n_out in pairwise(units):
             layers += [nn.Linear(n_in, n_out, bias=False), nn.BatchNorm1d(n_out), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(units[-1], n_classes))
+        return nn.Sequential(*layers, nn.Linear(units[-1], n_classes)).to(self.device)
 
     def optimizer(self):
         # scikit-learn's alpha is for the sum over a batch, PyTorch's weight_decay for the mean.
@@ -135,7 +148,8 @@ class Torch:
         self.model = self.network().train()
         optimizer = self.optimizer()
         for _ in range(epochs):
-            for batch in self.torch.randperm(len(X)).split(self.shape.batch_size):
+            order = self.torch.randperm(len(X), device=self.device)
+            for batch in order.split(self.shape.batch_size):
                 self.step(X, y, batch, optimizer)
 
     def step(self, X, y, batch, optimizer):
@@ -148,7 +162,7 @@ class Torch:
     def predict_proba(self, X):
         self.model.eval()
         with self.torch.inference_mode():
-            return self.model(self.torch.from_numpy(X)).softmax(dim=1).numpy()
+            return self.model(self.tensor(X)).softmax(dim=1).cpu().numpy()
 
 
 CONTENDERS = {

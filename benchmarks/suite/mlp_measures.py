@@ -7,14 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .devices import array_module, finished, require_gpu
 from .mlp_contenders import CONTENDERS
 from .mlp_problems import LONG_FIT, N_PREDICTED_ROWS, SHORT_FIT
 from .side_by_side import REST_SECONDS_AFTER_BLAS, interleaved_samples
 
 
-def fitted(name, problem):
+def fitted(name, problem, device="cpu"):
     """The contender, trained by the long fit and found accurate."""
-    contender = CONTENDERS[name](problem.shape)
+    contender = CONTENDERS[name](problem.shape, device)
     X = problem.rows[contender.rows_dtype]
     contender.fit(*contender.load(X, problem.y), LONG_FIT)
     problem.check(contender.predict_proba(X))
@@ -36,11 +37,15 @@ def predict_proba_one_row(contender, problem):
 
 
 class Gemms:
-    """The matrix products of a training step by ``np.dot`` and nothing else, on arrays in cache."""
+    """The matrix products of a training step and nothing else, on arrays in cache.
 
-    def __init__(self, shape, dtype):
+    By ``np.dot``, on the GPU by cuBLAS.
+    """
+
+    def __init__(self, shape, dtype, device):
         rng = np.random.default_rng(0)
-        self.n_steps = shape.n_steps
+        self.device, self.n_steps = device, shape.n_steps
+        self.dot = np.dot if device == "cpu" else require_gpu().dot
         *units, n_classes = shape.units
         # scikit-learn and skbn have one output for two classes.
         units.append(n_classes if n_classes > 2 else 1)
@@ -48,11 +53,11 @@ class Gemms:
             self.layer(rng, shape.batch_size, n_in, n_out, dtype) for n_in, n_out in pairwise(units)
         ]
 
-    @staticmethod
-    def layer(rng, n_rows, n_in, n_out, dtype):
+    def layer(self, rng, n_rows, n_in, n_out, dtype):
         """Input, weights, output, and the gradients of weights and input."""
         shapes = (n_rows, n_in), (n_in, n_out), (n_rows, n_out), (n_in, n_out), (n_rows, n_in)
-        return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+        arrays = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
+        return list(map(array_module(self.device).asarray, arrays))
 
     def epoch(self):
         for _ in range(self.n_steps):
@@ -60,11 +65,11 @@ class Gemms:
 
     def step(self):
         for x, weights, z, _, _ in self.layers:
-            np.dot(x, weights, out=z)
+            self.dot(x, weights, out=z)
         for depth, (x, weights, z, grad_weights, grad_x) in enumerate(self.layers):
-            np.dot(x.T, z, out=grad_weights)
+            self.dot(x.T, z, out=grad_weights)
             if depth:
-                np.dot(z, weights.T, out=grad_x)
+                self.dot(z, weights.T, out=grad_x)
 
 
 class Epoch(NamedTuple):
@@ -79,19 +84,27 @@ class Epoch(NamedTuple):
         return self.alone - self.gemms
 
 
+def computing(contender):
+    """What the matrix products of a contender depend on."""
+    return contender.dtype, contender.device
+
+
 def epochs(contenders, problem, repeat):
     """The times of an epoch of each contender, all measured in turns."""
-    dtypes = {contender.dtype for contender in contenders.values()}
-    calls = {dtype: Gemms(problem.shape, dtype).epoch for dtype in dtypes}
+    calls = {}
+    for dtype, device in {computing(contender) for contender in contenders.values()}:
+        gemms = Gemms(problem.shape, dtype, device)
+        calls[dtype, device] = finished(gemms.epoch, device)
     for name, contender in contenders.items():
         X, y = contender.load(problem.rows[contender.rows_dtype], problem.y)
-        calls |= {(name, n): partial(contender.fit, X, y, n) for n in (LONG_FIT, SHORT_FIT)}
+        for n in (LONG_FIT, SHORT_FIT):
+            calls[name, n] = contender.timed(contender.fit, X, y, n)
     samples = interleaved_samples(calls, 1, repeat, REST_SECONDS_AFTER_BLAS)
-    return {n: epoch(samples, n, contender.dtype) for n, contender in contenders.items()}
+    return {n: epoch(samples, n, computing(contender)) for n, contender in contenders.items()}
 
 
-def epoch(samples, name, dtype):
+def epoch(samples, name, gemms):
     """The epoch alone is the difference of two fits that were timed one after the other."""
     long, short = samples[name, LONG_FIT], samples[name, SHORT_FIT]
     alone = median(np.subtract(long, short)) / (LONG_FIT - SHORT_FIT)
-    return Epoch(median(long) / LONG_FIT, alone, median(samples[dtype]))
+    return Epoch(median(long) / LONG_FIT, alone, median(samples[gemms]))

@@ -12,8 +12,10 @@ import numpy as np
 
 from . import fresh, measures, problems
 from .contenders import CONTENDERS, able_to
+from .devices import DEVICES, copy_bandwidth
 
-# Once in asv's fork server, instead of in each of the 100 processes that it forks.
+# Once in asv's fork server, instead of in each of the processes that it forks. None of them begins
+# to use CUDA by it, or those that are forked could not.
 for _library in ("torch", "onedal.basic_statistics", "daal4py"):
     with suppress(ImportError):
         import_module(_library)
@@ -23,43 +25,65 @@ MEMORY_MAP_SHAPE = problems.shrunk(problems.MEMORY_MAP_SHAPE)
 
 
 @cache
-def prepared(measure, contender, shape, dtype=np.float32):
+def prepared(measure, contender, device, shape, dtype=np.float32):
     """The call to time. Cached, because asv calls ``setup`` again before every sample."""
+    CONTENDERS[contender](device)  # skips what is not there before it takes time
     problem = problems.Problem(problems.normal_matrix(shape, dtype))
-    return measure(contender, problem).call
+    return measure(contender, problem, device).call
+
+
+def n_bytes(shape):
+    """Of a float32 matrix."""
+    return int(np.prod(shape)) * np.dtype(np.float32).itemsize
 
 
 class _Large:
     """Calls of up to a few seconds, warm already."""
 
-    param_names = ("contender", "shape")
+    param_names = ("contender", "device", "shape")
     number = 1
     repeat = (3, 20, 10.0)
     warmup_time = 0
     timeout = 300
 
 
-class Fit(_Large):
-    params = (able_to("fit"), SHAPES)
+class _Fit(_Large):
+    def setup(self, contender, device, shape):
+        self.call = prepared(measures.fit, contender, device, shape)
 
-    def setup(self, contender, shape):
-        self.call = prepared(measures.fit, contender, shape)
+    def bytes_per_second(self, shape):
+        seconds = median(timeit.repeat(self.call, number=1, repeat=5))
+        return n_bytes(shape) / seconds
+
+
+class Fit(_Fit):
+    params = (able_to("fit"), DEVICES, SHAPES)
 
     def time_fit(self, *_):
         self.call()
 
-    def track_gigabytes_per_second(self, _contender, shape):
-        seconds = median(timeit.repeat(self.call, number=1, repeat=5))
-        return np.prod(shape) * np.dtype(np.float32).itemsize / seconds / 1e9
+    def track_gigabytes_per_second(self, _contender, _device, shape):
+        return self.bytes_per_second(shape) / 1e9
 
     track_gigabytes_per_second.unit = "GB/s"
 
 
-class Transform(_Large):
-    params = (able_to("transform"), SHAPES)
+class FitOnGPU(_Fit):
+    """Bytes read a second, as a share of those that a copy on the GPU reads and writes then."""
 
-    def setup(self, contender, shape):
-        self.call = prepared(measures.transform, contender, shape)
+    params = (able_to("fit"), ("cuda",), SHAPES)
+
+    def track_share_of_copy_bandwidth(self, _contender, device, shape):
+        return self.bytes_per_second(shape) / copy_bandwidth(n_bytes(shape), device)
+
+    track_share_of_copy_bandwidth.unit = "of a copy's"
+
+
+class Transform(_Large):
+    params = (able_to("transform"), DEVICES, SHAPES)
+
+    def setup(self, contender, device, shape):
+        self.call = prepared(measures.transform, contender, device, shape)
 
     def time_transform(self, *_):
         self.call()
@@ -68,30 +92,31 @@ class Transform(_Large):
 class _Small:
     """Calls of microseconds, one a sample because asv calls ``setup`` before each."""
 
-    param_names = ("contender",)
+    param_names = ("contender", "device")
     number = 1
     repeat = (100, 5000, 2.0)
     warmup_time = 0.1
 
 
 class PartialFit(_Small):
-    params = (able_to("partial_fit"),)
+    params = (able_to("partial_fit"), DEVICES)
 
-    def setup(self, contender):
-        self.call = prepared(measures.partial_fit, contender, problems.STREAM_SHAPE, np.float64)
+    def setup(self, contender, device):
+        shape = problems.STREAM_SHAPE
+        self.call = prepared(measures.partial_fit, contender, device, shape, np.float64)
 
-    def time_partial_fit(self, _):
+    def time_partial_fit(self, *_):
         self.call()
 
 
 class TransformOneRow(_Small):
-    params = (able_to("transform"),)
+    params = (able_to("transform"), DEVICES)
 
-    def setup(self, contender):
-        measure = measures.transform_one_row
-        self.call = prepared(measure, contender, problems.STREAM_SHAPE, np.float64)
+    def setup(self, contender, device):
+        shape = problems.STREAM_SHAPE
+        self.call = prepared(measures.transform_one_row, contender, device, shape, np.float64)
 
-    def time_transform_one_row(self, _):
+    def time_transform_one_row(self, *_):
         self.call()
 
 

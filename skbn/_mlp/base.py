@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation
+from .._device import device_of, on_host
 from .._moments import RunningMoments
 from .._normalizer import fitted_normalizer
 from .._training import EpochTasks
@@ -106,6 +107,10 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight, held_out, is_incremental=False, **first_call):
         """Train a copy, then take over what it has become."""
         self._refuse_parameters(is_incremental)
+        with device_of(self.device).refusing_lack_of_memory():
+            return self._fit_on_device(X, y, sample_weight, held_out, is_incremental, first_call)
+
+    def _fit_on_device(self, X, y, sample_weight, held_out, is_incremental, first_call):
         fitting = self._prepared(X, y, sample_weight, held_out, is_incremental, first_call)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
@@ -118,7 +123,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
 
     def _prepared(self, X, y, sample_weight, held_out, is_incremental, first_call):
         """The Fitting of a copy to what the user gave, all of it validated."""
-        model = copy(self)
+        model, y = copy(self), on_host(y)
         is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
         if is_incremental:
             model._begin_stream(y, **first_call)
@@ -172,8 +177,8 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
     def _validate_X_y(self, X, y, reset):
         X, y = _validation.validate_data(
             self,
-            X,
-            y,
+            on_host(X),
+            on_host(y),
             accept_sparse="csr",
             multi_output=True,
             dtype=(np.float64, np.float32),
@@ -269,7 +274,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
                 if np.isfinite(X.sum()):
                     return X
         X = _validation.validate_data(
-            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
+            self, on_host(X), accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
         )
         self._refuse_clipping_sparse(X, self.smooth_clip_)
         return X

@@ -152,7 +152,9 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
         so that timestamps keep their digits.
 
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where to compute. There are no CUDA kernels yet: "cuda" is refused, "auto" is "cpu".
+        Where to train. "cuda" is the current GPU of CuPy (``pip install "skbn[cuda13]"`` or
+        ``[cuda12]``), "auto" takes the GPU where there is one. What is learned is in host memory,
+        and predictions are made there: they need no GPU.
 
     Attributes
     ----------

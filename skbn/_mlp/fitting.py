@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import gen_batches
 
-from .._device import device_of
+from .._device import CPU, device_of
 from .._inference import FoldedNetwork
 from .._network import MIN_BATCH_ROWS, Network, near_equal_bounds
 from .._rows import rows_of
@@ -75,7 +75,8 @@ class Fitting:
         rows = rows_of(X, self.input_norm, self.network.dtype, self.device)
         weight = self.weight
         scaled = None if weight is None else weight / weight.mean()  # float32 holds no 1e-50
-        return TrainingRows(rows, targets, scaled, loss_weight, index, self._bounds(len(index)))
+        targets, bounds = self.device.to_device(targets), self._bounds(len(index))
+        return TrainingRows(rows, targets, scaled, loss_weight, index, bounds)
 
     def _network(self, X, is_first):
         """A network of new weights, or one that goes on from the fitted attributes."""
@@ -164,11 +165,14 @@ class Fitting:
 
     def _validation(self, X, targets, weight):
         """What gives score and loss of a network on the rows held out."""
-        score = Validation(X, targets, weight, self.loss, self.model._score_of_logits)
-        activation, out_activation = self.network.activation, self.model.out_activation_
+        model, network = self.model, self.network
+        rows = rows_of(X, self.input_norm, network.dtype, self.device)
+        loss = model._loss(CPU, network.dtype)
+        score = Validation(rows, targets, weight, loss, model._score_of_logits)
+        of_all = network.activation, model.out_activation_, self.input_norm, self.device
 
         def validate(network):
-            return score(FoldedNetwork(network.fold(), activation, out_activation, self.input_norm))
+            return score(FoldedNetwork(network.fold(), *of_all))
 
         return validate
 
@@ -203,10 +207,10 @@ class Fitting:
     def _optimizer(self):
         """A new optimizer, in ``partial_fit`` one that goes on from that of the previous call."""
         n_steps = None if self.is_incremental else self.max_iter * len(self.data.bounds)
-        optimizer = optimizer_of(self.model, self.network.params, n_steps)
+        optimizer = optimizer_of(self.model, self.network, n_steps)
         if self.is_incremental and not self.is_first:
             known = getattr(self.model, "_optimizer", None)
-            if not optimizer.resume(known):
+            if not optimizer.resume(known, self.device):
                 optimizer.schedule.skip_start()
         return optimizer
 
@@ -219,4 +223,6 @@ class Fitting:
         )
         learned |= network_attributes(self.network, model, is_weighted)
         learned |= self.history.attributes()
-        return learned | ({"_optimizer": self.optimizer} if self.uses_batches else {})
+        if self.uses_batches:
+            learned["_optimizer"] = self.optimizer.on_host(self.device)
+        return learned

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from .._device import device_of
+from .._device import device_of_fitted
 from .._network import Network
 from .._rows import rows_of
 from .._training import set_population_moments
@@ -22,7 +22,7 @@ def fitted_network(estimator):
         fitted_units(estimator),
         activation=estimator.activation,
         dtype=estimator.coefs_[0].dtype,
-        device=device_of(estimator.device),
+        device=device_of_fitted(estimator.device),
         epsilon=estimator.batch_norms_[0].epsilon,
     )
     load(network, estimator)

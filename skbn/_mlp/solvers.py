@@ -29,13 +29,13 @@ def schedule_of(settings, n_steps):
     return Constant(rate)
 
 
-def optimizer_of(settings, params, n_steps):
+def optimizer_of(settings, network, n_steps):
     """The optimizer that the parameters of an estimator name."""
     schedule = schedule_of(settings, n_steps)
     if settings.solver == "sgd":
         method = NesterovSGD if settings.nesterovs_momentum else SGD
-        return method(params, schedule, settings.momentum)
+        return method(network, schedule, settings.momentum)
     moments = settings.beta_1, settings.beta_2, settings.epsilon
     if settings.solver == "adam":
-        return Adam(params, schedule, *moments)
-    return AdamW(params, schedule, *moments, weight_decay=settings.weight_decay)
+        return Adam(network, schedule, *moments)
+    return AdamW(network, schedule, *moments, weight_decay=settings.weight_decay)

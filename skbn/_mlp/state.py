@@ -48,23 +48,27 @@ def fitted_units(estimator):
 
 def network_attributes(network, estimator, is_weighted):
     """The fitted attributes that a network tells, as copies."""
-    coefs = [weight.copy() for weight in network.weights]
-    intercepts = [
-        np.zeros_like(layer.offset[0]) if network.normalized else layer.offset.copy()
-        for layer in network.hidden
-    ]
+
+    def copied(array):
+        return np.array(network.device.to_host(array))
+
+    zeros = [np.zeros(c, network.dtype) for c in network.layer_units[1:-1]]
+    biases = zeros if network.normalized else [copied(layer.offset) for layer in network.hidden]
     return {
-        "coefs_": coefs,
-        "intercepts_": [*intercepts, network.output.offset.copy()],
-        "batch_norms_": [_batch_norm(n, estimator, is_weighted) for n in network.normalized],
+        "coefs_": [copied(weight) for weight in network.weights],
+        "intercepts_": [*biases, copied(network.output.offset)],
+        "batch_norms_": [
+            _batch_norm(copied(layer.offset), copied(layer.running), estimator, is_weighted)
+            for layer in network.normalized
+        ],
     }
 
 
-def _batch_norm(layer, estimator, is_weighted):
+def _batch_norm(gamma_beta, running, estimator, is_weighted):
     """The BatchNormalizer whose ``transform`` is a layer's normalization at inference."""
-    gamma, beta = layer.offset.astype(np.float64)
+    gamma, beta = gamma_beta.astype(np.float64)
     return fitted_normalizer(
-        RunningMoments(layer.running.copy(), is_weighted=is_weighted),
+        RunningMoments(running, is_weighted=is_weighted),
         epsilon=estimator.batch_norm_epsilon,
         gamma=gamma,
         beta=beta,
@@ -74,14 +78,16 @@ def _batch_norm(layer, estimator, is_weighted):
 def load(network, estimator):
     """Set a network to the fitted attributes of an estimator."""
     check_architecture(network, estimator)
+    device = network.device
     for weight, coef in zip(network.weights, estimator.coefs_, strict=True):
-        weight[...] = coef
+        weight[...] = device.to_device(coef)
     layers = [*network.hidden, network.output]
     for layer, intercept in zip(layers, estimator.intercepts_, strict=True):
-        layer.initialize(intercept)
+        layer.initialize(device.to_device(intercept))
     for layer, normalizer in zip(network.normalized, estimator.batch_norms_, strict=True):
-        layer.offset[...] = normalizer.gamma_, normalizer.beta_
-        layer.running = normalizer._seen().table.copy()
+        gamma_beta = np.stack([normalizer.gamma_, normalizer.beta_])
+        layer.offset[...] = device.to_device(gamma_beta)
+        layer.running = device.xp.array(normalizer._seen().table)
 
 
 def check_architecture(network, estimator):

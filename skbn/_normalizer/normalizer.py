@@ -61,8 +61,13 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         array.
 
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where to compute: "cpu", or "auto", which takes the best there is. There are no
-        CUDA kernels yet: "cuda" is refused, and "auto" is "cpu".
+        Where to compute. "cuda" is the current GPU of CuPy, for which
+        ``pip install "skbn[cuda13]"`` (or ``[cuda12]``) installs what it needs; "auto" takes the
+        GPU where there is one, else the CPU. X in host memory goes through the GPU in chunks,
+        so that there may be more than it holds, and comes back. X on the GPU (of CuPy, PyTorch
+        or another library with ``__cuda_array_interface__`` or DLPack) stays there, and results
+        are arrays of CuPy. Sparse X is computed by the host. What is learned is in host memory
+        always: without a GPU all but ``fit`` and ``partial_fit`` fall back to the CPU.
 
     Attributes
     ----------
@@ -173,6 +178,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
             Of the dtype and memory order of X; see Notes of the class.
         """
         check_is_fitted(self)
+        X = self._adopted(X)
         if self.copy if copy is None else copy:
             X = _validation.validate_next(self, X, "csr")
             out = _validation.output_like(X)
@@ -201,6 +207,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
             If gamma is 0 for a feature: nothing is left of its values.
         """
         check_is_fitted(self)
+        X = self._adopted(X)
         if self.copy if copy is None else copy:
             X = _validation.validate_normalized(self, X)
             out = _validation.output_like(X)
@@ -267,10 +274,11 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
 
     def _apply(self, affine, X, out):
         """Write y = scale·(x − mean) + offset of X into out, and refuse infinity."""
-        _device.check_device(self.device)
         mean, scale, offset = affine
         if not sparse.issparse(X):
-            infinite = _chunks.normalize(X, mean, scale, offset, out)
+            device = _device.device_of_fitted(self.device)
+            with device.refusing_lack_of_memory():
+                infinite = device.chunks.normalize(X, mean, scale, offset, out)
         elif mean.any() or offset.any():
             raise ValueError(
                 f"Cannot shift sparse matrices: beta must be None or 0, got {self.beta!r}."

@@ -82,7 +82,7 @@ class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
 
     def _update(self, seen, X, y, sample_weight):
         """Add the batch X to the moments seen: compute, then commit."""
-        _device.check_device(self.device)
+        _device.device_of(self.device)  # which raises where there is none
         X, identity = self._validate_batch(X, None if seen is None else self._identity())
         gamma_and_beta = self._gamma_and_beta(X.shape[1])
         context = self._init_callback_context()
@@ -100,6 +100,7 @@ class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
     def _validate_batch(self, X, known):
         """X, and the identity of its features: the known one, or its own where that is None."""
         accept_sparse = ("csr", "csc")
+        X = self._adopted(X)
         if known is None:
             X, known = _validation.validate_first(self, X, accept_sparse)
         else:
@@ -107,6 +108,17 @@ class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
             _validation.check_width(self, X, known["n_features_in_"])
         self._refuse_centering(X, "center")
         return X, known
+
+    def _adopted(self, X):
+        """X, where it is on the GPU as an array of CuPy's."""
+        if not _device.is_on_gpu(X):
+            return X
+        if self.device == "cpu":
+            raise ValueError(
+                f"X is in the memory of a GPU: {type(self).__name__} takes it with device='cuda' "
+                "or 'auto', got device='cpu'."
+            )
+        return _device.adopted(X)
 
     def _refuse_centering(self, X, verb):
         if sparse.issparse(X) and self.with_mean:
@@ -153,7 +165,9 @@ class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
 
     def _moments_of(self, X, sample_weight):
         weights = _validation.validate_weights(sample_weight, X)
-        moments = RunningMoments.of(X, weights)
+        device = _device.device_of_fitted(self.device)
+        with device.refusing_lack_of_memory():
+            moments = RunningMoments.of(X, weights, device)
         if not moments.is_finite():
             _validation.refuse_infinity(self, X)
         return moments

@@ -23,7 +23,7 @@ class TrainingRows:
     ----------
     rows : DenseRows or SparseRows
     targets : ndarray of shape (n,) or (n, n_outputs)
-        As the loss takes them.
+        As the loss takes them, on the device of the rows.
     weight : ndarray of shape (n,) or None
         In the statistics of batch normalization, whatever their scale.
     loss_weight : ndarray of shape (n,), float64, or None
@@ -40,22 +40,78 @@ class TrainingRows:
     index: np.ndarray
     bounds: list
 
-    def weigh(self, batch, index):
-        """Set the weights of a batch of the rows at the index (m,); gives their sum in the loss."""
+    def __post_init__(self):
+        self.n_rows = [stop - start for start, stop in self.bounds]
+
+
+class Epoch:
+    """The training rows in the order of one epoch, on the device.
+
+    Attributes
+    ----------
+    index, targets : ndarray of shape (n,) or (n, n_outputs)
+    weight, share : ndarray of shape (n,) or None
+        In the statistics, and in the loss of their batch, where rows have weights.
+    totals : list of float
+        The sum of the weights in the loss, by batch.
+    """
+
+    def __init__(self, data, index, dtype):
+        self.data, self.device = data, data.rows.device
+        self.index = self.device.to_device(index)
+        self.targets = data.targets.take(self.index, axis=0)
+        self.weight = self.share = None
+        self.totals = data.n_rows
+        if data.weight is not None:
+            self.weight = self.device.to_device(data.weight[index].astype(dtype))
+        if data.loss_weight is not None:
+            self._share(data.loss_weight[index], dtype)
+
+    def _share(self, weight, dtype):
+        starts = [start for start, _ in self.data.bounds]
+        totals = np.add.reduceat(weight, starts)
+        of_row = np.repeat(totals, self.data.n_rows)
+        share = np.divide(weight, of_row, where=of_row > 0.0, out=np.zeros_like(weight))
+        self.share, self.totals = self.device.to_device(share.astype(dtype)), totals.tolist()
+
+    def fill(self, batch, start, stop):
+        """Give the batch the rows from start to stop and their weights; gives their targets."""
+        rows = self.data.rows
+        batch.inputs = rows.take(self.index[start:stop], batch.buffer)
         if self.weight is not None:
-            batch.weight[:] = self.weight[index]
-        if self.loss_weight is None:
-            return float(len(index))
-        weight = self.loss_weight[index]
-        total = float(weight.sum())
-        if total > 0.0:
-            np.divide(weight, total, out=batch.share, casting="same_kind")
-        return total
+            batch.weight = self.weight[start:stop]
+        if self.share is not None:
+            batch.share = self.share[start:stop]
+        return self.targets[start:stop]
+
+
+class LossRecord:
+    """The loss and the penalty of every batch of an epoch, read back once.
+
+    Attributes
+    ----------
+    slots : list of (ndarray of shape (1,), ndarray of shape (1,))
+        Where the loss and the penalty of each batch go, on the device.
+    """
+
+    def __init__(self, device, n_batches):
+        self.device = device
+        self.record = device.xp.zeros((2, n_batches))
+        losses, penalties = self.record[0], self.record[1]
+        self.slots = [(losses[i : i + 1], penalties[i : i + 1]) for i in range(n_batches)]
+
+    def clear(self):
+        """For batches that will write nothing."""
+        self.record.fill(0.0)
+
+    def read(self):
+        """The losses and the penalties (n_batches,)."""
+        return self.device.to_host(self.record)
 
 
 def refuse_non_finite(network, loss, epoch):
     """Raise where training has diverged."""
-    if not (np.isfinite(loss) and np.isfinite(network.params).all()):
+    if not (np.isfinite(loss) and network.device.xp.isfinite(network.params).all()):
         raise ValueError(
             "Solver produced non-finite parameter weights. The input data may contain large "
             f"values and need to be preprocessed. In epoch {epoch} the loss was {loss}: a smaller "
@@ -95,10 +151,11 @@ class EpochLoop:
 
     def __post_init__(self):
         self.alpha = self.settings.alpha
-        self.order = np.arange(len(self.data.index))
-        n_rows = max(stop - start for start, stop in self.data.bounds)
+        self.order = self.data.index
+        n_rows = max(self.data.n_rows)
         virtual_batch_size, is_dense = self.settings.virtual_batch_size, self.data.rows.is_dense
         self.workspace = Workspace(self.network, n_rows, virtual_batch_size, is_dense)
+        self.record = LossRecord(self.network.device, len(self.data.bounds))
         self.largest_product = n_rows * max(weight.size for weight in self.network.weights)
 
     def run(self):
@@ -142,11 +199,16 @@ class EpochLoop:
 
     def _mean_loss(self):
         """The loss of one epoch, averaged over its rows."""
-        index = self.data.index[self._shuffled()]
-        total = 0.0
-        for start, stop in self.data.bounds:
-            total += (stop - start) * self._step(index[start:stop])
-        return total / len(index)
+        epoch = Epoch(self.data, self._shuffled(), self.network.dtype)
+        self.record.clear()
+        for bounds, total, slot in zip(
+            self.data.bounds, epoch.totals, self.record.slots, strict=True
+        ):
+            if total > 0.0:  # rows without weight teach nothing
+                self._step(epoch, bounds, total, slot)
+        losses, penalties = self.record.read()
+        of_batch = losses * self.loss.reported_share + penalties
+        return float(of_batch @ self.data.n_rows) / len(self.order)
 
     def _shuffled(self):
         """A new order of the rows, as scikit-learn draws it."""
@@ -156,22 +218,18 @@ class EpochLoop:
             self.order = self.order[drawn]
         return self.order
 
-    def _step(self, index):
-        """Train on the rows at the index (m,), and give their loss with penalty."""
-        network, rows = self.network, self.data.rows
-        batch = self.workspace.batch(len(index))
-        batch.inputs = rows.take(index, batch.buffer)
-        total = self.data.weigh(batch, index)
-        if total == 0.0:  # rows without weight teach nothing
-            return 0.0
+    def _step(self, epoch, bounds, total, slot):
+        """Train on a batch whose weights in the loss sum to the total."""
+        network, rows, (loss, penalty) = self.network, self.data.rows, slot
+        batch = self.workspace.batch(bounds[1] - bounds[0])
+        targets = epoch.fill(batch, *bounds)
         network.step += 1
         logits = network.forward(rows, batch)
-        targets = self.data.targets.take(index, axis=0)
-        loss = self.loss(logits, targets, batch.share, batch.layers[-1].delta)
+        self.loss(logits, targets, batch.share, loss, batch.layers[-1].delta)
         network.backward(rows, batch)
-        penalty = network.add_penalty(self.alpha / total) if self.alpha else 0.0
+        if self.alpha:
+            network.add_penalty(self.alpha / total, penalty)
         self.optimizer.step(network)
-        return loss * self.loss.reported_share + penalty
 
     def _follow(self):
         """Validate, and compare with the best epoch so far."""

@@ -8,7 +8,7 @@ import scipy.optimize
 
 from .._network import Network, Workspace
 from .._validation import check_optimize_result, lbfgs_print_option, levels_below_caller
-from .epochs import TrainingRows, refuse_non_finite
+from .epochs import Epoch, LossRecord, TrainingRows, refuse_non_finite
 from .history import History
 from .tasks import EpochTasks
 
@@ -45,11 +45,13 @@ class LBFGSLoop:
     max_iter: int
 
     def __post_init__(self):
-        rows, index, n = self.data.rows, self.data.index, len(self.data.index)
-        self.batch = Workspace(self.network, n, is_dense=rows.is_dense).batch(n)
-        self.batch.inputs = rows.take(index, self.batch.buffer)
-        self.targets = self.data.targets[index]
-        self.total = self.data.weigh(self.batch, index)
+        data, device = self.data, self.network.device
+        n = len(data.index)
+        self.batch = Workspace(self.network, n, is_dense=data.rows.is_dense).batch(n)
+        epoch = Epoch(data, data.index, self.network.dtype)
+        self.targets, self.total = epoch.fill(self.batch, 0, n), epoch.totals[0]
+        self.record = LossRecord(device, 1)
+        self.to_host, self.to_device = device.to_host, device.to_device
 
     def run(self):
         """Minimize the loss of all rows, from the parameters that the network has.
@@ -73,7 +75,7 @@ class LBFGSLoop:
         options = {"maxfun": settings.max_fun, "maxiter": self.max_iter, "gtol": settings.tol}
         result = scipy.optimize.minimize(
             self._objective,
-            self.network.params.astype(np.float64),
+            self.to_host(self.network.params).astype(np.float64),
             method="L-BFGS-B",
             jac=True,
             callback=self._end_iteration,
@@ -86,19 +88,21 @@ class LBFGSLoop:
     def _objective(self, x):
         """Loss with penalty, and its gradient, at the parameters x in float64."""
         network, rows, batch = self.network, self.data.rows, self.batch
-        network.params[...] = x
+        network.params[...] = self.to_device(x)
+        loss, penalty = self.record.slots[0]
         with np.errstate(all="ignore"):  # what is not finite is refused in words
             logits = network.forward(rows, batch)
-            loss = self.loss(logits, self.targets, batch.share, batch.layers[-1].delta)
+            self.loss(logits, self.targets, batch.share, loss, batch.layers[-1].delta)
             network.backward(rows, batch)
-        penalty = network.add_penalty(self.settings.alpha / self.total)
+        network.add_penalty(self.settings.alpha / self.total, penalty)
+        (loss,), (penalty,) = self.record.read().tolist()
         self.reported = loss * self.loss.reported_share + penalty
-        return loss + penalty, network.grads.astype(np.float64)
+        return loss + penalty, self.to_host(network.grads).astype(np.float64)
 
     def _end_iteration(self, intermediate_result):
         """Record an iteration; SciPy knows the parameter by this name."""
         x, history = intermediate_result.x, self.history
-        if not np.array_equal(self.network.params, x.astype(self.network.dtype)):
+        if not np.array_equal(self.to_host(self.network.params), x.astype(self.network.dtype)):
             self._objective(x)
         history.end_epoch(self.reported, n_rows=0)
         history.follow_loss(self.settings.tol)

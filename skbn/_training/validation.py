@@ -8,7 +8,8 @@ class Validation:
 
     Parameters
     ----------
-    X : ndarray or sparse matrix of shape (n, n_features)
+    rows : DenseRows or SparseRows
+        On the device that computes the logits; all else is done by the host.
     targets : ndarray
         As the loss takes them.
     sample_weight : ndarray of shape (n,) or None
@@ -17,17 +18,18 @@ class Validation:
         The score of (targets, logits, sample_weight).
     """
 
-    def __init__(self, X, targets, sample_weight, loss, score):
-        self.X, self.targets, self.sample_weight = X, targets, sample_weight
+    def __init__(self, rows, targets, sample_weight, loss, score):
+        self.rows, self.targets, self.sample_weight = rows, targets, sample_weight
         self.loss, self.score = loss, score
 
     def __call__(self, folded):
         """Score and loss of a FoldedNetwork; the score is NaN where outputs are not finite."""
-        logits = folded.logits(self.X)
+        logits = self.rows.device.to_host(folded.logits_of(self.rows))
         is_finite = np.isfinite(logits).all()
         score = self.score(self.targets, logits, self.sample_weight) if is_finite else np.nan
         weight = np.ones(len(logits)) if self.sample_weight is None else self.sample_weight
         share = (weight / weight.sum()).astype(logits.dtype)
+        loss = np.empty(1)
         with np.errstate(over="ignore"):
-            loss = self.loss(logits, self.targets, share, np.empty_like(logits))
-        return score, loss * self.loss.reported_share
+            self.loss(logits, self.targets, share, loss, np.empty_like(logits))
+        return score, float(loss[0]) * self.loss.reported_share

@@ -1,6 +1,12 @@
 import numpy as np
 import pytest
-from kernel_problems import SHAPES, WEIGHTS
+from kernel_problems import DEVICES, SHAPES, WEIGHTS, kernels_of
+
+
+@pytest.fixture(params=DEVICES)
+def kernels(request):
+    """The kernels of every device, which take arrays of NumPy."""
+    return kernels_of(request.param)
 
 
 @pytest.fixture(params=SHAPES, ids=str)

@@ -17,8 +17,8 @@ from skbn.kernels import cpu
 
 
 @pytest.fixture(params=[1, 2, 5], ids=["one batch", "2 ghost batches", "5 ghost batches"])
-def a_batch(request, rng, shape, dtype, weight, floor):
-    return batch(rng, shape, dtype, weight, request.param, floor)
+def a_batch(kernels, request, rng, shape, dtype, weight, floor):
+    return batch(kernels, rng, shape, dtype, weight, request.param, floor)
 
 
 def assert_running(running, seen, momentum=MOMENTUM):
@@ -70,8 +70,10 @@ def test_batch_norm_backward_is_section_3_of_the_paper(a_batch, rng):
 
 
 @pytest.mark.parametrize("argument", ["z", "gamma_beta"])
-def test_batch_norm_backward_is_the_slope_of_the_forward_pass(argument, weight, floor, rng):
-    ours = batch(rng, (9, 2), np.float64, weight, 2, floor)
+def test_batch_norm_backward_is_the_slope_of_the_forward_pass(
+    kernels, argument, weight, floor, rng
+):
+    ours = batch(kernels, rng, (9, 2), np.float64, weight, 2, floor)
     delta = rng.normal(size=(9, 2))
 
     def loss(x):
@@ -83,16 +85,16 @@ def test_batch_norm_backward_is_the_slope_of_the_forward_pass(argument, weight, 
     np.testing.assert_allclose(gradient, slope, rtol=1e-7, atol=1e-8)
 
 
-def test_running_moments_start_without_bias(rng, dtype, weight):
-    first = batch(rng, (32, 3), dtype, weight)
+def test_running_moments_start_without_bias(kernels, rng, dtype, weight):
+    first = batch(kernels, rng, (32, 3), dtype, weight)
     first.running[:] = 0.0
     first.forward()
     assert_running(first.running, [(first.z, first.weight)])
 
 
 @pytest.mark.parametrize("momentum", [0.0625, 0.5, 1.0])
-def test_running_moments_forget_old_batches(momentum, rng, dtype):
-    ours = batch(rng, (20, 3), dtype, n_ghosts=4)
+def test_running_moments_forget_old_batches(kernels, momentum, rng, dtype):
+    ours = batch(kernels, rng, (20, 3), dtype, n_ghosts=4)
     ours.constants[1] = momentum
     ours.running[:] = 0.0
     seen = []
@@ -103,9 +105,9 @@ def test_running_moments_forget_old_batches(momentum, rng, dtype):
     assert_running(ours.running, seen, momentum)
 
 
-def test_running_moments_go_on_from_those_of_all_rows(rng, dtype):
-    ours, rows = batch(rng, (20, 3), dtype), normal(rng, (50, 3), dtype, 3.0)
-    cpu.column_moments(rows, ours.running)
+def test_running_moments_go_on_from_those_of_all_rows(kernels, rng, dtype):
+    ours, rows = batch(kernels, rng, (20, 3), dtype), normal(rng, (50, 3), dtype, 3.0)
+    kernels.column_moments(rows, ours.running)
     ours.forward()
     # The rows weigh 1 − MOMENTUM against MOMENTUM, as a whole past of batches does.
     mean = (1 - MOMENTUM) * rows.mean(axis=0, dtype=np.longdouble) + MOMENTUM * ours.z.mean(
@@ -115,16 +117,16 @@ def test_running_moments_go_on_from_those_of_all_rows(rng, dtype):
     np.testing.assert_allclose(ours.running[cpu.WEIGHT], 1.0)
 
 
-def test_a_batch_without_weight_leaves_the_running_moments_alone(rng, dtype):
-    ours = batch(rng, (33, 8), dtype, n_ghosts=3)
+def test_a_batch_without_weight_leaves_the_running_moments_alone(kernels, rng, dtype):
+    ours = batch(kernels, rng, (33, 8), dtype, n_ghosts=3)
     ours.weight[:] = 0.0
     before = ours.running.copy()
     ours.forward()
     assert (ours.running == before).all()
 
 
-def test_a_batch_without_weight_has_no_gradient_through_statistics(rng, dtype):
-    ours = batch(rng, (33, 8), dtype)
+def test_a_batch_without_weight_has_no_gradient_through_statistics(kernels, rng, dtype):
+    ours = batch(kernels, rng, (33, 8), dtype)
     ours.weight[:] = 0.0
     ours.forward()
     delta = normal(rng, (33, 8), dtype)
@@ -134,8 +136,8 @@ def test_a_batch_without_weight_has_no_gradient_through_statistics(rng, dtype):
     assert_within(3, dz, expected, np.abs(expected), dtype)
 
 
-def test_a_single_row_with_weight_leaves_the_running_moments_alone(rng, dtype):
-    ours = batch(rng, (33, 8), dtype)
+def test_a_single_row_with_weight_leaves_the_running_moments_alone(kernels, rng, dtype):
+    ours = batch(kernels, rng, (33, 8), dtype)
     ours.weight[:] = np.arange(33) == 5
     before = ours.running.copy()
     out = ours.forward()
@@ -144,8 +146,8 @@ def test_a_single_row_with_weight_leaves_the_running_moments_alone(rng, dtype):
     assert (out == ours.forward()).all()
 
 
-def test_rows_without_weight_do_not_move_the_others(rng, dtype):
-    ours = batch(rng, (33, 8), dtype, "rows of weight 0")
+def test_rows_without_weight_do_not_move_the_others(kernels, rng, dtype):
+    ours = batch(kernels, rng, (33, 8), dtype, "rows of weight 0")
     before, light = ours.forward(), ours.weight == 0
     moved = replace(ours, z=np.where(light[:, None], ours.z * 3 - 1, ours.z)).forward()
     assert_within(16, moved[~light], before[~light], np.abs(before).max(axis=0), dtype)
@@ -153,14 +155,14 @@ def test_rows_without_weight_do_not_move_the_others(rng, dtype):
 
 
 @pytest.mark.parametrize("offset", [1e3, 1e6])
-def test_a_large_mean_leaves_the_running_variance_its_digits(offset, rng, dtype):
-    ours = batch(rng, (130, 4), dtype, "weights", offset=offset)
+def test_a_large_mean_leaves_the_running_variance_its_digits(kernels, offset, rng, dtype):
+    ours = batch(kernels, rng, (130, 4), dtype, "weights", offset=offset)
     ours.forward()
     assert_running(ours.running, ours.oracle.seen)
 
 
-def test_nan_is_not_hidden_and_stays_in_its_column_and_ghost_batch(rng, dtype, floor):
-    ours = batch(rng, (33, 8), dtype, n_ghosts=3, floor=floor)
+def test_nan_is_not_hidden_and_stays_in_its_column_and_ghost_batch(kernels, rng, dtype, floor):
+    ours = batch(kernels, rng, (33, 8), dtype, n_ghosts=3, floor=floor)
     ours.z[15, 2] = np.nan
     expected = np.zeros((33, 8), dtype=bool)
     expected[slice(*ours.bounds[1:3]), 2] = True
@@ -171,15 +173,15 @@ def test_nan_is_not_hidden_and_stays_in_its_column_and_ghost_batch(rng, dtype, f
 
 
 @pytest.mark.parametrize("far", [1e6, 1e8])
-def test_a_first_row_without_weight_tells_no_reference(far, rng, dtype):
-    ours = batch(rng, (130, 4), dtype)
+def test_a_first_row_without_weight_tells_no_reference(kernels, far, rng, dtype):
+    ours = batch(kernels, rng, (130, 4), dtype)
     ours.z[:3], ours.weight[:3] = far, 0.0
     ours.forward()
     assert_running(ours.running, [*ours.seen, (ours.z, ours.weight)])
 
 
-def test_a_batch_that_weighs_the_momentum_is_no_cumulative_average(rng, dtype):
-    ours = batch(rng, (8, 3), dtype)
+def test_a_batch_that_weighs_the_momentum_is_no_cumulative_average(kernels, rng, dtype):
+    ours = batch(kernels, rng, (8, 3), dtype)
     ours.running[:] = 0.0
     ours.weight[:] = MOMENTUM / 8
     ours.forward()

@@ -16,9 +16,9 @@ from skbn.kernels import cpu, formulas
 SIGMAS = 5
 
 
-def drop(x, rate, key=1):
+def drop(x, rate, key=1, kernels=cpu):
     out = np.empty_like(x)
-    cpu.dropout(x, x.dtype.type(rate), np.uint32(key), out)
+    kernels.dropout(x, x.dtype.type(rate), np.uint32(key), out)
     return out
 
 
@@ -37,38 +37,39 @@ def test_dropout_leaves_out_the_rate_of_values_and_keeps_their_mean(rate, dtype)
 
 
 @wraps_around
-def test_dropout_scales_what_it_keeps(shape, dtype, rng):
+def test_dropout_scales_what_it_keeps(kernels, shape, dtype, rng):
     rate, x = 0.3, normal(rng, shape, dtype)
     mask = kept(shape, rate, dtype=dtype)
     expected = np.where(mask, x / (1 - network_oracle.exact(dtype(rate))), 0)
-    assert_within(1, drop(x, rate), expected, np.abs(expected), dtype)
+    assert_within(1, drop(x, rate, kernels=kernels), expected, np.abs(expected), dtype)
 
 
 @wraps_around
-def test_dropout_of_a_tiny_rate_keeps_everything(dtype, rng):
+def test_dropout_of_a_tiny_rate_keeps_everything(kernels, dtype, rng):
     x = normal(rng, (33, 8), dtype)
-    np.testing.assert_allclose(drop(x, 1e-12), x, rtol=max(2e-12, np.finfo(dtype).eps))
+    out = drop(x, 1e-12, kernels=kernels)
+    np.testing.assert_allclose(out, x, rtol=max(2e-12, np.finfo(dtype).eps))
 
 
 @wraps_around
-def test_dropout_of_a_rate_next_to_1_keeps_nothing_and_stays_finite(dtype):
+def test_dropout_of_a_rate_next_to_1_keeps_nothing_and_stays_finite(kernels, dtype):
     rate = np.nextafter(dtype(1), dtype(0))
-    assert not drop(np.ones((33, 8), dtype), rate).any()
+    assert not drop(np.ones((33, 8), dtype), rate, kernels=kernels).any()
 
 
 @wraps_around
-def test_dropout_of_a_gradient_has_the_mask_of_the_forward_pass(shape, dtype, rng):
+def test_dropout_of_a_gradient_has_the_mask_of_the_forward_pass(kernels, shape, dtype, rng):
     x, delta = normal(rng, shape, dtype), normal(rng, shape, dtype)
-    out, gradient = drop(x, 0.5), drop(delta, 0.5)
-    cpu.dropout(delta, dtype(0.5), np.uint32(1), delta)
+    out, gradient = drop(x, 0.5, kernels=kernels), drop(delta, 0.5)
+    kernels.dropout(delta, dtype(0.5), np.uint32(1), delta)
     assert (delta == gradient).all()
     assert ((out == 0) == (delta == 0)).all()
 
 
 @wraps_around
-def test_dropout_does_not_look_at_the_values(dtype):
+def test_dropout_does_not_look_at_the_values(kernels, dtype):
     mask = kept((33, 8), 0.5, dtype=dtype)
-    out = drop(np.full((33, 8), np.nan, dtype), 0.5)
+    out = drop(np.full((33, 8), np.nan, dtype), 0.5, kernels=kernels)
     assert (np.isnan(out) == mask).all()
     assert (out[~mask] == 0).all()
 
@@ -80,6 +81,13 @@ def test_dropout_of_a_part_is_the_part_of_the_whole():
 
 
 KEYS = [0, 1, 2, 3, 2**31, 2**32 - 2, 2**32 - 1]
+
+
+@wraps_around
+@pytest.mark.parametrize("key", KEYS)
+def test_masks_are_those_of_the_host(kernels, key, dtype):
+    x = np.ones((33, 8), dtype)
+    assert (drop(x, 0.5, key, kernels) == drop(x, 0.5, key)).all()
 
 
 @pytest.fixture(scope="module")

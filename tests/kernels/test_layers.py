@@ -8,46 +8,69 @@ from kernel_problems import (
     batch,
     normal,
 )
+from scipy import sparse
 from scipy.special import expit
 
-from skbn.kernels import cpu, formulas
+from skbn.kernels import formulas
 
 
 def test_at_least_keeps_nan(floor):
     assert np.isnan(formulas.at_least(floor, np.nan))
 
 
-def test_no_gradient_passes_the_corner_of_the_rectifier(rng, dtype):
-    ours = batch(rng, (5, 3), dtype, floor=0.0)
+def test_no_gradient_passes_the_corner_of_the_rectifier(kernels, rng, dtype):
+    ours = batch(kernels, rng, (5, 3), dtype, floor=0.0)
     ours.gamma_beta[:] = 0.0
     assert (ours.forward() == 0).all()
     assert (ours.backward(np.ones((5, 3), dtype))[1] == 0).all()
 
 
 @pytest.mark.parametrize("given", [np.float32, np.float64], ids=["of float32", "of float64"])
-def test_gather_rows_normalizes_the_rows_of_the_index(shape, given, dtype, rng):
+def test_gather_rows_normalizes_the_rows_of_the_index(kernels, shape, given, dtype, rng):
     x, index = normal(rng, shape, given), rng.integers(0, shape[0], 2 * shape[0])
     mean_scale, out = rng.normal(size=(2, shape[1])), np.empty((len(index), shape[1]), dtype)
-    cpu.gather_rows(x, index, mean_scale, out)
+    kernels.gather_rows(x, index, mean_scale, out)
     mean, scale = network_oracle.exact(mean_scale)
     expected = (x[index] - mean) * scale
     assert_within(1, out, expected, np.abs(expected), dtype)
 
 
-def test_gather_rows_keeps_the_digits_in_which_timestamps_differ(rng):
+def test_gather_rows_keeps_the_digits_in_which_timestamps_differ(kernels, rng):
     seconds = rng.random((50, 1))
     x, mean_scale = 1.6e9 + seconds, np.array([[1.6e9], [1.0]])
     out = np.empty((50, 1), np.float32)
-    cpu.gather_rows(x, np.arange(50), mean_scale, out)
+    kernels.gather_rows(x, np.arange(50), mean_scale, out)
     assert np.abs(out - seconds).max() <= 2.0**-22
 
 
+@pytest.mark.parametrize("index_dtype", [np.int32, np.int64], ids=["int32", "int64"])
+def test_gather_sparse_rows_is_gather_rows_of_the_dense(kernels, index_dtype, shape, dtype, rng):
+    dense = normal(rng, shape, dtype, 1.0, 1e3) * (rng.random(shape) < 0.4)
+    dense[-1], dense[0, 0] = 0.0, np.nan
+    X, index = sparse.csr_array(dense), rng.integers(0, shape[0], 2 * shape[0])
+    pointers = X.indices.astype(index_dtype), X.indptr.astype(index_dtype)
+    mean_scale = rng.normal([[1e3], [0.0]], size=(2, shape[1]))
+    out, expected = np.empty((2, 2 * shape[0], shape[1]), dtype)
+    kernels.gather_sparse_rows(X.data, *pointers, index, mean_scale, out)
+    kernels.gather_rows(dense, index, mean_scale, expected)
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_gather_sparse_rows_adds_what_is_stored_twice_in_any_order(kernels, dtype):
+    data, indices, indptr = np.array([1, 2, 4, 8], dtype), np.array([11, 0, 11, 3]), [0, 0, 3, 4]
+    mean_scale, out = np.stack([np.full(12, 0.5), np.full(12, 2.0)]), np.empty((2, 12), dtype)
+    kernels.gather_sparse_rows(data, indices, np.array(indptr), np.array([1, 0]), mean_scale, out)
+    expected = np.full((2, 12), -1.0)
+    expected[0, [0, 11]] = 3.0, 9.0
+    assert (out == expected).all()
+
+
 @pytest.mark.parametrize("bound", [0.5, 3.0])
-def test_smooth_clip_is_its_formula_and_stays_within_its_bound(bound, shape, dtype, rng):
+def test_smooth_clip_is_its_formula_and_stays_within_its_bound(kernels, bound, shape, dtype, rng):
     x = normal(rng, shape, dtype) * 10
     x[0, 0], x[1, 0] = 1e30, -np.inf
     out = x.copy()
-    cpu.smooth_clip(out, dtype(bound), out)
+    kernels.smooth_clip(out, dtype(bound), out)
     exact = network_oracle.exact(x)
     with np.errstate(invalid="ignore"):
         expected = exact / np.sqrt(1 + (exact / bound) ** 2)
@@ -56,73 +79,75 @@ def test_smooth_clip_is_its_formula_and_stays_within_its_bound(bound, shape, dty
     assert np.abs(out).max() <= bound * (1 + np.finfo(dtype).eps)
 
 
-def test_smooth_clip_leaves_values_near_zero_and_nan(dtype):
+def test_smooth_clip_leaves_values_near_zero_and_nan(kernels, dtype):
     x = np.array([[1e-5, -1e-5, 0.0, np.nan]], dtype)
     out = np.empty_like(x)
-    cpu.smooth_clip(x, dtype(3.0), out)
+    kernels.smooth_clip(x, dtype(3.0), out)
     np.testing.assert_allclose(out, x, rtol=1e-6)
 
 
-def test_gather_rows_keeps_nan(dtype):
+def test_gather_rows_keeps_nan(kernels, dtype):
     out = np.empty((2, 2), dtype)
-    cpu.gather_rows(np.array([[0.0, np.nan]]), np.zeros(2, int), np.ones((2, 2)), out)
+    kernels.gather_rows(np.array([[0.0, np.nan]]), np.zeros(2, int), np.ones((2, 2)), out)
     assert (np.isnan(out) == [False, True]).all()
 
 
-def test_add_bias_is_the_oracles(shape, floor, dtype, rng):
+def test_add_bias_is_the_oracles(kernels, shape, floor, dtype, rng):
     z, bias, out = normal(rng, shape, dtype), normal(rng, shape[1], dtype), np.empty(shape, dtype)
-    cpu.add_bias(z, bias, dtype(floor), out)
+    kernels.add_bias(z, bias, dtype(floor), out)
     expected = network_oracle.exact(z) + bias
     assert_within(0.51, out, np.maximum(expected, floor), np.abs(expected), dtype)
 
 
-def test_add_bias_keeps_nan(floor, dtype):
+def test_add_bias_keeps_nan(kernels, floor, dtype):
     out = np.empty((1, 2), dtype)
-    cpu.add_bias(np.array([[0, np.nan]], dtype), np.ones(2, dtype), dtype(floor), out)
+    kernels.add_bias(np.array([[0, np.nan]], dtype), np.ones(2, dtype), dtype(floor), out)
     assert (np.isnan(out) == [False, True]).all()
 
 
-def test_bias_backward_is_the_gradient_of_the_rectifier_and_its_sum(shape, floor, dtype, rng):
+def test_bias_backward_is_the_gradient_of_the_rectifier_and_its_sum(
+    kernels, shape, floor, dtype, rng
+):
     out = np.maximum(normal(rng, shape, dtype), dtype(floor))
     delta, grad = normal(rng, shape, dtype), np.full(shape[1], np.nan, dtype)
     expected = np.where(out > floor, delta, 0)
-    cpu.bias_backward(out, dtype(floor), grad, delta)
+    kernels.bias_backward(out, dtype(floor), grad, delta)
     assert (delta == expected).all()
     total = network_oracle.exact(expected).sum(axis=0)
     assert_within(2, grad, total, np.abs(expected).sum(axis=0), dtype)
 
 
-def test_bias_backward_keeps_nan(floor, dtype):
+def test_bias_backward_keeps_nan(kernels, floor, dtype):
     delta, grad = np.array([[1, np.nan]], dtype), np.empty(2, dtype)
-    cpu.bias_backward(np.ones((1, 2), dtype), dtype(floor), grad, delta)
+    kernels.bias_backward(np.ones((1, 2), dtype), dtype(floor), grad, delta)
     assert (np.isnan(delta) == [False, True]).all()
     assert (np.isnan(grad) == [False, True]).all()
 
 
-def test_logistic_backward_is_the_derivative(shape, dtype, rng):
+def test_logistic_backward_is_the_derivative(kernels, shape, dtype, rng):
     out, delta = expit(normal(rng, shape, dtype, 3.0)), normal(rng, shape, dtype)
     p = network_oracle.exact(out)
     expected, scale = delta * p * (1 - p), np.abs(delta) * p
-    cpu.logistic_backward(out, delta)
+    kernels.logistic_backward(out, delta)
     assert_within(2, delta, expected, scale, dtype)
 
 
-def test_tanh_backward_is_the_derivative(shape, dtype, rng):
+def test_tanh_backward_is_the_derivative(kernels, shape, dtype, rng):
     out, delta = np.tanh(normal(rng, shape, dtype, 2.0)), normal(rng, shape, dtype)
     expected, scale = delta * (1 - network_oracle.exact(out) ** 2), np.abs(delta)
-    cpu.tanh_backward(out, delta)
+    kernels.tanh_backward(out, delta)
     assert_within(2, delta, expected, scale, dtype)
 
 
 ACTIVATIONS = {
-    "logistic": (network_oracle.logistic, cpu.logistic_backward),
-    "tanh": (np.tanh, cpu.tanh_backward),
+    "logistic": network_oracle.logistic,
+    "tanh": np.tanh,
 }
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activations_descend_along_their_slope(name, rng):
-    activation, backward = ACTIVATIONS[name]
+def test_activations_descend_along_their_slope(kernels, name, rng):
+    activation, backward = ACTIVATIONS[name], getattr(kernels, f"{name}_backward")
     x, delta = rng.normal(size=(4, 3)), np.ones((4, 3))
     slope = network_oracle.central_differences(lambda x: activation(x).sum(), x, 1e-6)
     backward(activation(x).astype(float), delta)

@@ -9,8 +9,6 @@ from kernel_problems import (
 )
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
-from skbn.kernels import cpu
-
 RATE, BETA_1, BETA_2 = 0.1, 0.9, 0.99
 N_STEPS = 10
 
@@ -25,20 +23,20 @@ def params(rng, grads):
     return normal(rng, grads.shape[1], grads.dtype)
 
 
-def descend(grads, params, nesterov):
+def descend(kernels, grads, params, nesterov):
     params, velocity = params.copy(), np.zeros_like(params)
-    step = cpu.nesterov_step if nesterov else cpu.sgd_step
+    step = kernels.nesterov_step if nesterov else kernels.sgd_step
     for g in grads:
         step(np.array([RATE, BETA_1], params.dtype), g, velocity, params)
     return params
 
 
-def descend_by_adam(grads, params, epsilon):
+def descend_by_adam(kernels, grads, params, epsilon):
     params, first, second = params.copy(), np.zeros_like(params), np.zeros_like(params)
     for t, g in enumerate(grads, 1):
         rate = RATE * np.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
         constants = [rate, BETA_1, 1 - BETA_1, BETA_2, 1 - BETA_2, epsilon]
-        cpu.adam_step(np.array(constants, params.dtype), g, first, second, params)
+        kernels.adam_step(np.array(constants, params.dtype), g, first, second, params)
     return params
 
 
@@ -50,50 +48,55 @@ def descend_by_scikit_learn(optimizer, grads, params):
 
 
 @pytest.mark.parametrize("nesterov", [False, True], ids=["sgd", "nesterov"])
-def test_momentum_descends_as_the_oracle(nesterov, grads, params):
+def test_momentum_descends_as_the_oracle(kernels, nesterov, grads, params):
     expected = network_oracle.momentum_descent(grads, params, RATE, BETA_1, nesterov)
     scale = 1 + np.abs(params)
-    assert_within(12, descend(grads, params, nesterov), expected, scale, params.dtype)
+    assert_within(12, descend(kernels, grads, params, nesterov), expected, scale, params.dtype)
 
 
 @pytest.mark.parametrize("nesterov", [False, True], ids=["sgd", "nesterov"])
-def test_momentum_descends_as_scikit_learn(nesterov, rng):
+def test_momentum_descends_as_scikit_learn(kernels, nesterov, rng):
     grads, params = rng.normal(size=(N_STEPS, 7)), rng.normal(size=7)
     optimizer = SGDOptimizer([params], RATE, "constant", BETA_1, nesterov)
     expected = descend_by_scikit_learn(optimizer, grads, params)
-    np.testing.assert_allclose(descend(grads, params, nesterov), expected, rtol=1e-13)
+    np.testing.assert_allclose(descend(kernels, grads, params, nesterov), expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("epsilon", [1e-8, 0.5])
-def test_adam_descends_as_the_oracle(epsilon, grads, params):
+def test_adam_descends_as_the_oracle(kernels, epsilon, grads, params):
     expected = network_oracle.adam(grads, params, RATE, BETA_1, BETA_2, epsilon)
     scale = 1 + np.abs(params)
-    assert_within(4, descend_by_adam(grads, params, epsilon), expected, scale, params.dtype)
+    assert_within(
+        4, descend_by_adam(kernels, grads, params, epsilon), expected, scale, params.dtype
+    )
 
 
 @pytest.mark.parametrize("epsilon", [1e-8, 0.5])
-def test_adam_descends_as_scikit_learn(epsilon, rng):
+def test_adam_descends_as_scikit_learn(kernels, epsilon, rng):
     grads, params = rng.normal(size=(N_STEPS, 7)), rng.normal(size=7)
     optimizer = AdamOptimizer([params], RATE, BETA_1, BETA_2, epsilon)
     expected = descend_by_scikit_learn(optimizer, grads, params)
-    np.testing.assert_allclose(descend_by_adam(grads, params, epsilon), expected, rtol=1e-13)
+    np.testing.assert_allclose(
+        descend_by_adam(kernels, grads, params, epsilon), expected, rtol=1e-13
+    )
 
 
-def test_adam_stays_where_there_was_never_a_gradient(params):
-    stayed = descend_by_adam(np.zeros((2, params.size), params.dtype), params, 1e-8)
+def test_adam_stays_where_there_was_never_a_gradient(kernels, params):
+    stayed = descend_by_adam(kernels, np.zeros((2, params.size), params.dtype), params, 1e-8)
     assert (stayed == params).all()
 
 
 OPTIMIZERS = {
-    "sgd": (cpu.sgd_step, [RATE, BETA_1], 1),
-    "nesterov": (cpu.nesterov_step, [RATE, BETA_1], 1),
-    "adam": (cpu.adam_step, [RATE, BETA_1, 1 - BETA_1, BETA_2, 1 - BETA_2, 1e-8], 2),
+    "sgd": ("sgd_step", [RATE, BETA_1], 1),
+    "nesterov": ("nesterov_step", [RATE, BETA_1], 1),
+    "adam": ("adam_step", [RATE, BETA_1, 1 - BETA_1, BETA_2, 1 - BETA_2, 1e-8], 2),
 }
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_steps_do_not_hide_a_gradient_that_is_nan(name, dtype):
+def test_steps_do_not_hide_a_gradient_that_is_nan(kernels, name, dtype):
     step, constants, n_states = OPTIMIZERS[name]
+    step = getattr(kernels, step)
     states, params = np.zeros((n_states, 2), dtype), np.ones(2, dtype)
     for first in (np.nan, 1.0):
         step(np.array(constants, dtype), np.array([first, 1], dtype), *states, params)
@@ -102,8 +105,9 @@ def test_steps_do_not_hide_a_gradient_that_is_nan(name, dtype):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_averages_of_gradients_that_have_ended_reach_0(name, dtype):
+def test_averages_of_gradients_that_have_ended_reach_0(kernels, name, dtype):
     step, constants, n_states = OPTIMIZERS[name]
+    step = getattr(kernels, step)
     states, params = np.full((n_states, 1), 1e-36, dtype), np.ones(1, dtype)
     for _ in range(500):
         step(np.array(constants, dtype), np.zeros(1, dtype), *states, params)
@@ -111,8 +115,8 @@ def test_averages_of_gradients_that_have_ended_reach_0(name, dtype):
     assert params == 1
 
 
-def test_add_scaled_adds_a_multiple(params, rng):
+def test_add_scaled_adds_a_multiple(kernels, params, rng):
     x, out = normal(rng, params.size, params.dtype), params.copy()
-    cpu.add_scaled(x, params.dtype.type(0.3), out)
+    kernels.add_scaled(x, params.dtype.type(0.3), out)
     expected = network_oracle.exact(params) + network_oracle.exact(params.dtype.type(0.3)) * x
     assert_within(1, out, expected, np.abs(params) + np.abs(x), params.dtype)

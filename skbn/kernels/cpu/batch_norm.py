@@ -7,17 +7,14 @@ the momentum of the running statistics, and the floor that ``formulas.at_least``
 All but the moments tables are of the dtype of z.
 """
 
-import math
-
 import numpy as np
 
 from .. import formulas
 from ..compile import jit
-from .statistics import M2, MEAN, WEIGHT, decay, merge_moments, moments_from_sums
+from ..layout import BETA, GAMMA, INVERSE_STD, M2, MEAN, MU, SCALE, WEIGHT
+from .statistics import decay, merge_moments, moments_from_sums
 
 EPSILON, MOMENTUM, FLOOR = range(3)
-MU, INVERSE_STD, SCALE = range(3)
-GAMMA, BETA = range(2)
 
 
 @jit
@@ -63,9 +60,7 @@ def batch_moments(z, weight, moments):
 def set_statistics(moments, epsilon, gamma_beta, statistics):
     """statistics (3, c) from a moments table (5, c)."""
     for j in range(moments.shape[1]):
-        weight = moments[WEIGHT, j]
-        var = moments[M2, j] / weight if weight > 0.0 else 0.0
-        inverse_std = 1.0 / math.sqrt(var + epsilon)
+        inverse_std = formulas.inverse_std(moments[WEIGHT, j], moments[M2, j], epsilon)
         statistics[MU, j] = moments[MEAN, j]
         statistics[INVERSE_STD, j] = inverse_std
         statistics[SCALE, j] = gamma_beta[GAMMA, j] * inverse_std
@@ -112,12 +107,6 @@ def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statis
 
 
 @jit
-def gated_gradient(z, mean, scale, beta, floor, delta):
-    """∂ℓ/∂y where out = max(floor, y), y = γ·x̂ + β."""
-    return formulas.gated(floor, formulas.normalize(z, mean, scale, beta), delta)
-
-
-@jit
 def gradient_sums(z, statistics, gamma_beta, floor, delta, sums):
     """sums (2, c) = ∂ℓ/∂γ = Σ∂ℓ/∂y·x̂ and ∂ℓ/∂β = Σ∂ℓ/∂y, from delta = ∂ℓ/∂out (n, c).
 
@@ -130,34 +119,31 @@ def gradient_sums(z, statistics, gamma_beta, floor, delta, sums):
         for j in range(c):
             mu, a, b = statistics[MU, j], statistics[SCALE, j], gamma_beta[BETA, j]
             z0, z1, z2, z3 = z[i, j], z[i + 1, j], z[i + 2, j], z[i + 3, j]
-            d0 = gated_gradient(z0, mu, a, b, floor, delta[i, j])
-            d1 = gated_gradient(z1, mu, a, b, floor, delta[i + 1, j])
-            d2 = gated_gradient(z2, mu, a, b, floor, delta[i + 2, j])
-            d3 = gated_gradient(z3, mu, a, b, floor, delta[i + 3, j])
+            d0 = formulas.gated_gradient(z0, mu, a, b, floor, delta[i, j])
+            d1 = formulas.gated_gradient(z1, mu, a, b, floor, delta[i + 1, j])
+            d2 = formulas.gated_gradient(z2, mu, a, b, floor, delta[i + 2, j])
+            d3 = formulas.gated_gradient(z3, mu, a, b, floor, delta[i + 3, j])
             centred = d0 * (z0 - mu) + d1 * (z1 - mu) + d2 * (z2 - mu) + d3 * (z3 - mu)
             sums[GAMMA, j] += centred * statistics[INVERSE_STD, j]
             sums[BETA, j] += d0 + d1 + d2 + d3
     for i in range(m, n):
         for j in range(c):
             mu, a, b = statistics[MU, j], statistics[SCALE, j], gamma_beta[BETA, j]
-            d = gated_gradient(z[i, j], mu, a, b, floor, delta[i, j])
+            d = formulas.gated_gradient(z[i, j], mu, a, b, floor, delta[i, j])
             sums[GAMMA, j] += d * (z[i, j] - mu) * statistics[INVERSE_STD, j]
             sums[BETA, j] += d
 
 
 @jit
 def input_gradient(z, share, statistics, gamma_beta, floor, grads, delta):
-    """delta (n, c) = ∂ℓ/∂z, in place of ∂ℓ/∂out; grads (2, c) are ∂ℓ/∂γ and ∂ℓ/∂β.
-
-    ∂ℓ/∂z = γ/√(σ² + ε) · (∂ℓ/∂y − w/Σw·(∂ℓ/∂β + x̂·∂ℓ/∂γ)): the paper's ∂ℓ/∂x with those of μ and
-    σ² put in.
-    """
+    """delta (n, c) = ∂ℓ/∂z, in place of ∂ℓ/∂out; grads (2, c) are ∂ℓ/∂γ and ∂ℓ/∂β."""
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             mu, a, b = statistics[MU, j], statistics[SCALE, j], gamma_beta[BETA, j]
-            d = gated_gradient(z[i, j], mu, a, b, floor, delta[i, j])
+            d = formulas.gated_gradient(z[i, j], mu, a, b, floor, delta[i, j])
             x_hat = (z[i, j] - mu) * statistics[INVERSE_STD, j]
-            delta[i, j] = a * (d - share[i] * (grads[BETA, j] + x_hat * grads[GAMMA, j]))
+            grad_gamma, grad_beta = grads[GAMMA, j], grads[BETA, j]
+            delta[i, j] = formulas.input_gradient(a, d, share[i], x_hat, grad_gamma, grad_beta)
 
 
 @jit

@@ -22,6 +22,21 @@ def gather_rows(x, index, mean_scale, out):
 
 
 @jit
+def gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
+    """out (m, d) = the rows of a CSR matrix at the index (m,), dense, else as ``gather_rows``.
+
+    What is not stored is 0 before it is normalized, and values stored twice add up.
+    """
+    row = np.empty(out.shape[1])
+    for i in range(index.size):
+        row.fill(0.0)
+        for k in range(indptr[index[i]], indptr[index[i] + 1]):
+            row[indices[k]] += data[k]
+        for j in range(row.size):
+            out[i, j] = formulas.normalize(row[j], mean_scale[MEAN, j], mean_scale[SCALE, j], 0)
+
+
+@jit
 def smooth_clip(x, bound, out):
     """out (n, d) = x, smoothly clipped to ±bound, which is of the dtype of x."""
     for i in range(x.shape[0]):
@@ -55,7 +70,7 @@ def logistic_backward(out, delta):
     """delta (n, c) *= out·(1 − out), the derivative of the logistic function."""
     for i in range(delta.shape[0]):
         for j in range(delta.shape[1]):
-            delta[i, j] *= out[i, j] - out[i, j] * out[i, j]
+            delta[i, j] = formulas.logistic_gradient(out[i, j], delta[i, j])
 
 
 @jit
@@ -63,7 +78,7 @@ def tanh_backward(out, delta):
     """delta (n, c) *= 1 − out², the derivative of tanh."""
     for i in range(delta.shape[0]):
         for j in range(delta.shape[1]):
-            delta[i, j] -= delta[i, j] * out[i, j] * out[i, j]
+            delta[i, j] = formulas.tanh_gradient(out[i, j], delta[i, j])
 
 
 @jit
@@ -77,5 +92,4 @@ def dropout(x, rate, key, out):
     for i in range(x.shape[0]):
         row = formulas.row_bits(key, i)
         for j in range(x.shape[1]):
-            is_kept = formulas.random_bits(row, j) >= threshold
-            out[i, j] = x[i, j] * scale if is_kept else np.float32(0.0)
+            out[i, j] = formulas.dropped(x[i, j], scale, formulas.random_bits(row, j), threshold)

@@ -3,8 +3,6 @@
 ``constants`` are of that dtype too, because a float64 among float32 would halve the vectors.
 """
 
-import math
-
 from .. import formulas
 from ..compile import jit
 
@@ -21,7 +19,7 @@ def sgd_step(constants, grads, velocity, params):
     """Momentum: v ← μ·v − η·g, θ ← θ + v; constants are η, μ."""
     rate, momentum = constants[0], constants[1]
     for i in range(params.size):
-        velocity[i] = formulas.flushed(momentum * velocity[i] - rate * grads[i])
+        velocity[i] = formulas.average(momentum, velocity[i], -rate, grads[i])
         params[i] += velocity[i]
 
 
@@ -30,8 +28,8 @@ def nesterov_step(constants, grads, velocity, params):
     """Nesterov's momentum: v ← μ·v − η·g, θ ← θ + μ·v − η·g; constants are η, μ."""
     rate, momentum = constants[0], constants[1]
     for i in range(params.size):
-        velocity[i] = formulas.flushed(momentum * velocity[i] - rate * grads[i])
-        params[i] += momentum * velocity[i] - rate * grads[i]
+        velocity[i] = formulas.average(momentum, velocity[i], -rate, grads[i])
+        params[i] += formulas.look_ahead(momentum, velocity[i], rate, grads[i])
 
 
 @jit
@@ -41,6 +39,6 @@ def adam_step(constants, grads, first, second, params):
     rate, epsilon = constants[0], constants[5]
     beta_1, rest_1, beta_2, rest_2 = constants[1], constants[2], constants[3], constants[4]
     for i in range(params.size):
-        first[i] = formulas.flushed(beta_1 * first[i] + rest_1 * grads[i])
-        second[i] = formulas.flushed(beta_2 * second[i] + rest_2 * grads[i] * grads[i])
-        params[i] -= rate * first[i] / (math.sqrt(second[i]) + epsilon)
+        first[i] = formulas.average(beta_1, first[i], rest_1, grads[i])
+        second[i] = formulas.average(beta_2, second[i], rest_2 * grads[i], grads[i])
+        params[i] -= formulas.adam_change(rate, first[i], second[i], epsilon)

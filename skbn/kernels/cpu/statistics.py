@@ -9,9 +9,17 @@ import numpy as np
 
 from .. import formulas
 from ..compile import jit
-from ..layout import repeated, rows_per_vector, stream_length, wide_view
-
-COUNT, WEIGHT, MEAN, MEAN_ERROR, M2 = range(5)
+from ..layout import (
+    COUNT,
+    M2,
+    MEAN,
+    MEAN_ERROR,
+    WEIGHT,
+    repeated,
+    rows_per_vector,
+    stream_length,
+    wide_view,
+)
 
 ROWS_PER_SUM = 512
 
@@ -188,28 +196,13 @@ def shift_to_mean(reference, sums):
 
 
 @jit
-def set_mean(moments, j, mean, step):
-    """Mean of column j = mean + step, as an unevaluated sum of two float64.
-
-    With one float64, one-row batches at offset 1e9 lose the variance to 2e-8.
-    """
-    moments[MEAN, j] = mean + step
-    moments[MEAN_ERROR, j] = formulas.rounding_error(mean, step)
-
-
-@jit
 def moments_from_sums(sums, reference, moments):
     """Write the moments table (5, c) of the sums (3, c) taken about the reference (c,)."""
     for j in range(reference.size):
-        weight, deviations, squares = sums[0, j], sums[1, j], sums[2, j]
-        moments[COUNT, j] = weight
-        moments[WEIGHT, j] = weight
-        if weight > 0.0:
-            set_mean(moments, j, reference[j], deviations / weight)
-            moments[M2, j] = formulas.m2_about_mean(weight, deviations, squares)
-        else:
-            set_mean(moments, j, 0.0, 0.0)
-            moments[M2, j] = 0.0
+        weight = sums[0, j]
+        mean, error, m2 = formulas.moments_from_sums(weight, sums[1, j], sums[2, j], reference[j])
+        moments[COUNT, j] = moments[WEIGHT, j] = weight
+        moments[MEAN, j], moments[MEAN_ERROR, j], moments[M2, j] = mean, error, m2
 
 
 @jit
@@ -219,8 +212,7 @@ def squares_lose_digits(sums):
     They cannot be where n rows weigh alike and the first n / 64 of them told the reference.
     """
     for j in range(sums.shape[1]):
-        weight, deviations, squares = sums[0, j], sums[1, j], sums[2, j]
-        if weight > 0.0 and squares > 64.0 * formulas.m2_about_mean(weight, deviations, squares):
+        if formulas.lose_digits(sums[0, j], sums[1, j], sums[2, j]):
             return True
     return False
 
@@ -278,25 +270,19 @@ def column_moments(x, moments):
 def merge_moments(moments, other):
     """Merge the table other (5, c) into moments (5, c), column by column."""
     for j in range(moments.shape[1]):
-        weight, weight_other = moments[WEIGHT, j], other[WEIGHT, j]
         moments[COUNT, j] += other[COUNT, j]
-        if weight == 0.0:
-            for row in range(WEIGHT, M2 + 1):
-                moments[row, j] = other[row, j]
-        elif weight_other > 0.0:
-            error, error_other = moments[MEAN_ERROR, j], other[MEAN_ERROR, j]
-            delta = (other[MEAN, j] - moments[MEAN, j]) + (error_other - error)
-            mean, mean_other = moments[MEAN, j], other[MEAN, j]
-            m2, m2_other = moments[M2, j], other[M2, j]
-            moments[M2, j] = formulas.merged_m2(weight, m2, weight_other, m2_other, delta)
-            moments[WEIGHT, j] = weight + weight_other
-            # From the heavier group the step is the smaller, and so is its rounding.
-            if weight >= weight_other:
-                step = formulas.mean_step(weight, mean, weight_other, mean_other, delta)
-                set_mean(moments, j, mean, error + step)
-            else:
-                step = formulas.mean_step(weight_other, mean_other, weight, mean, -delta)
-                set_mean(moments, j, mean_other, error_other + step)
+        weight, mean, error, m2 = formulas.merged_moments(
+            moments[WEIGHT, j],
+            moments[MEAN, j],
+            moments[MEAN_ERROR, j],
+            moments[M2, j],
+            other[WEIGHT, j],
+            other[MEAN, j],
+            other[MEAN_ERROR, j],
+            other[M2, j],
+        )
+        moments[WEIGHT, j], moments[M2, j] = weight, m2
+        moments[MEAN, j], moments[MEAN_ERROR, j] = mean, error
 
 
 @jit
@@ -305,19 +291,14 @@ def decay(moments, batch, momentum):
 
     Only in columns where the batch has values; merged afterwards, the two are an exponential
     average, whose start needs no correction because the weights are not assumed to sum to 1.
-    Cumulative statistics count as an average that has forgotten its start: their weight is 1.
     """
     for j in range(moments.shape[1]):
         if batch[WEIGHT, j] > 0.0:
-            weight = moments[WEIGHT, j]
-            is_cumulative = weight == moments[COUNT, j] and weight > 0.0
-            kept = (1.0 - momentum) / (weight if is_cumulative else 1.0)
+            kept = formulas.kept_share(moments[COUNT, j], moments[WEIGHT, j], momentum)
             moments[WEIGHT, j] *= kept
             moments[M2, j] *= kept
             batch[M2, j] *= momentum / batch[WEIGHT, j]
-            own = float(momentum)
-            # A weight equal to the count is that of cumulative statistics.
-            batch[WEIGHT, j] = own * (1.0 + 2.0**-52) if batch[COUNT, j] == own else own
+            batch[WEIGHT, j] = formulas.batch_weight(batch[COUNT, j], float(momentum))
 
 
 @jit
@@ -351,22 +332,22 @@ def normalize_rows(x, mean, scale, offset, out):
 
 
 @jit
-def normalize(x, mean, scale, offset, out):
-    """out (n, c) = scale·(x − mean) + offset by column; returns how many x are infinite.
+def normalize(x, mean, scale, offset, infinite, out):
+    """out (n, c) = scale·(x − mean) + offset by column; infinite (1,) += how many x are infinite.
 
     The inverse is the same: x = (y − offset)·(1/scale) + mean.
     """
     n, c = x.shape
     rows = rows_per_vector(n, c)
     tail = n // rows * rows
-    infinite = normalize_rows(
+    infinite[0] += normalize_rows(
         wide_view(x, rows),
         repeated(mean, rows),
         repeated(scale, rows),
         repeated(offset, rows),
         wide_view(out, rows),
     )
-    return infinite + normalize_rows(x[tail:], mean, scale, offset, out[tail:])
+    infinite[0] += normalize_rows(x[tail:], mean, scale, offset, out[tail:])
 
 
 @jit

@@ -1,0 +1,200 @@
+"""Passes over rows through a CUDA device, with the names that ``_chunks`` has.
+
+Rows in host memory go through the device chunk by chunk, so that there may be more of them than it
+holds: two lanes take chunks in turns, and while one copies or computes, the host fills the other.
+Rows that are on the device stay there.
+"""
+
+from collections import deque
+from itertools import cycle
+
+import cupy
+import numpy as np
+
+from . import _chunks
+from .kernels import cpu, cuda
+
+# Of float32: 32 MB, 0.6 ms of a bus of 50 GB/s, beside 0.05 ms for what a chunk costs the host.
+CHUNK_VALUES = 1 << 23
+
+# Rows that inference takes at a time, in values: 256 MB of float32.
+INFERENCE_VALUES = 1 << 26
+
+
+class Lane:
+    """A stream, and buffers of a chunk on both sides of the bus.
+
+    What the host writes and reads is page-locked, for only then does a copy run beside the host.
+    """
+
+    def __init__(self):
+        self.stream = cupy.cuda.Stream(non_blocking=True)
+        self.buffers = {}
+
+    def _buffer(self, name, shape, dtype, allocate):
+        n = int(np.prod(shape))
+        if name not in self.buffers or self.buffers[name].size < n:
+            self.buffers[name] = allocate(n, dtype)
+        return self.buffers[name][:n].reshape(shape)
+
+    def pinned(self, name, shape, dtype):
+        """A page-locked array for the host; one memory a name."""
+        return self._buffer(("host", name), shape, dtype, _pinned)
+
+    def buffer(self, name, shape, dtype):
+        """An array of the device; one memory a name."""
+        return self._buffer(("device", name), shape, dtype, cupy.empty)
+
+    def upload(self, name, values, dtype):
+        """The values (n, ...) on the device, in this order and dtype."""
+        staged = self.pinned(name, values.shape, dtype)
+        _copy(values, staged)
+        target = self.buffer(name, values.shape, dtype)
+        target.set(staged, stream=self.stream)
+        return target
+
+
+def _pinned(n, dtype):
+    memory = cupy.cuda.alloc_pinned_memory(max(1, n * np.dtype(dtype).itemsize))
+    return np.frombuffer(memory, dtype, n)
+
+
+def _copy(values, target):
+    """target[...] = values, on threads: one of them copies less than the bus takes."""
+    n = _chunks.n_threads() if values.nbytes >= 1 << 20 else 1
+    parts = zip(np.array_split(target, n), np.array_split(values, n), strict=True)
+    _chunks.for_each(np.copyto, parts)
+
+
+def _parts(X):
+    """The slices of rows that are a chunk each."""
+    step = max(_chunks.MIN_BLOCK_ROWS, CHUNK_VALUES // X.shape[1])
+    return [slice(start, start + step) for start in range(0, X.shape[0], step)]
+
+
+def _in_lanes(X, begin, finish):
+    """Call ``begin(lane, rows)`` for every chunk of X, and ``finish(lane, rows)`` once it is done.
+
+    Both in the order of the chunks; a lane is free again when its chunk is finished.
+    """
+    lanes, begun = (Lane(), Lane()), deque()
+
+    def finish_first():
+        lane, rows = begun.popleft()
+        lane.stream.synchronize()
+        finish(lane, rows)
+
+    try:
+        for lane, rows in zip(cycle(lanes), _parts(X)):
+            if len(begun) == len(lanes):
+                finish_first()
+            with lane.stream:
+                begin(lane, rows)
+            begun.append((lane, rows))
+        while begun:
+            finish_first()
+    finally:  # no copy may run on into memory that others get
+        for lane in lanes:
+            lane.stream.synchronize()
+
+
+def _ready(X):
+    """X as kernels take it, itself where it is so already."""
+    return cupy.ascontiguousarray(X, dtype=_chunks.compute_dtype(X.dtype))
+
+
+def _is_ready(X):
+    return X.flags.c_contiguous and X.dtype == _chunks.compute_dtype(X.dtype)
+
+
+def _parts_on_device(X):
+    """All rows where kernels take X as it is, else the chunks that are converted one by one."""
+    return [slice(None)] if _is_ready(X) else _parts(X)
+
+
+def _launch_moments(X, weight, table):
+    if weight is None:
+        cuda.column_moments(X, table)
+    else:
+        cuda.weighted_column_moments(X, weight, table)
+
+
+def column_moments(X, weight):
+    """The moments table (5, c) of the rows of X (n, c), of weight (n,) or None; NaN is skipped.
+
+    X is in host memory or on the device, the weight and the result are in host memory.
+    """
+    moments_of = _moments_of_host if isinstance(X, np.ndarray) else _moments_of_device
+    table = np.zeros((5, X.shape[1]))
+    moments_of(X, weight, table)
+    return table
+
+
+def _moments_of_host(X, weight, table):
+    dtype, shape = _chunks.compute_dtype(X.dtype), table.shape
+
+    def begin(lane, rows):
+        block = lane.upload("X", X[rows], dtype)
+        own = None if weight is None else lane.upload("weight", weight[rows], np.float64)
+        _launch_moments(block, own, lane.buffer("table", shape, np.float64))
+
+    def finish(lane, _rows):
+        own = lane.buffer("table", shape, np.float64)
+        cpu.merge_moments(table, own.get(stream=lane.stream))
+
+    _in_lanes(X, begin, finish)
+
+
+def _moments_of_device(X, weight, table):
+    weight = None if weight is None else cupy.asarray(weight, dtype=np.float64)
+    for rows in _parts_on_device(X):
+        own = cupy.empty(table.shape)
+        _launch_moments(_ready(X[rows]), None if weight is None else weight[rows], own)
+        cpu.merge_moments(table, own.get())
+
+
+def normalize(X, mean, scale, offset, out):
+    """out (n, c) = scale·(X − mean) + offset by column; X may be out itself.
+
+    Both are in host memory or both on the device, the vectors in host memory.
+
+    Returns
+    -------
+    int
+        How many values of X are infinite.
+    """
+    vectors = [cupy.asarray(vector) for vector in (mean, scale, offset)]
+    infinite = cupy.zeros(1, np.int64)
+    passes = _normalize_host if isinstance(X, np.ndarray) else _normalize_device
+    passes(X, [*vectors, infinite], out)
+    return int(infinite[0])
+
+
+def _normalize_host(X, parameters, out):
+    dtype = _chunks.compute_dtype(X.dtype)
+    cupy.cuda.get_current_stream().synchronize()  # lanes do not wait for what it has yet to upload
+
+    def begin(lane, rows):
+        block = lane.upload("X", X[rows], dtype)
+        cuda.normalize(block, *parameters, block)
+        block.get(out=lane.pinned("X", block.shape, dtype), stream=lane.stream, blocking=False)
+
+    def finish(lane, rows):
+        _copy(lane.pinned("X", out[rows].shape, dtype), out[rows])
+
+    _in_lanes(X, begin, finish)
+
+
+def _normalize_device(X, parameters, out):
+    takes_all = _is_ready(X) and _is_ready(out) and out.dtype == X.dtype
+    for rows in [slice(None)] if takes_all else _parts(X):
+        block = _ready(X[rows])
+        target = out[rows] if takes_all else cupy.empty_like(block)
+        cuda.normalize(block, *parameters, target)
+        if not takes_all:
+            out[rows] = target
+
+
+def in_blocks(kernel, constants, *arrays):
+    """Call the kernel on the flat arrays (n,), which one launch takes."""
+    kernel(constants, *arrays)

@@ -1,0 +1,281 @@
+"""The batch normalizing transform and its gradient; arrays have the shapes of ``cpu.batch_norm``.
+
+Each is two kernels. The first sums, by ghost batch (blockIdx.z), part of its rows (blockIdx.y) and
+tile of columns (blockIdx.x); the last block of a tile goes through the ghost batches in their
+order. The second maps elements.
+"""
+
+import cupy
+import numpy as np
+from numba import cuda
+
+from .. import formulas
+from ..layout import (
+    BETA,
+    COUNT,
+    GAMMA,
+    INVERSE_STD,
+    M2,
+    MEAN,
+    MEAN_ERROR,
+    MU,
+    SCALE,
+    WEIGHT,
+)
+from .launch import (
+    BLOCK,
+    ROWS,
+    THREADS,
+    column_grid,
+    device_function,
+    element_grid,
+    kernel,
+    launch,
+    tickets,
+)
+from .reduction import is_last_block, summed, thread_in_block, write_column_sums
+
+# Rows of the tables of sums, of the forward pass and of the gradient.
+TOTAL, DEVIATIONS, SQUARES = range(3)
+SUM_WEIGHT, SUM_GAMMA, SUM_BETA = range(3)
+
+# Rows of what the gradient of a ghost batch is made of.
+OWN_INVERSE_WEIGHT, OWN_GAMMA, OWN_BETA = range(3)
+
+
+@device_function
+def _next_weighed(weight, start, stop):
+    """The first row from start to stop that has weight, or stop."""
+    i = start
+    while i < stop and weight[i] == 0.0:
+        i += 1
+    return i
+
+
+@device_function
+def _knows_variance(weight, start, stop):
+    """Whether two rows or more have weight."""
+    first = _next_weighed(weight, start, stop)
+    return first < stop and _next_weighed(weight, first + 1, stop) < stop
+
+
+@device_function
+def _reference(z, weight, j, start, stop):
+    """z in the first row from start to stop that has weight, else 0."""
+    first = _next_weighed(weight, start, stop)
+    return np.float64(z[first, j]) if first < stop else np.float64(0.0)
+
+
+@device_function
+def _first_row(start):
+    """The first row of a thread, whose next are gridDim.y * ROWS apart."""
+    return start + cuda.blockIdx.y * ROWS + cuda.threadIdx.y
+
+
+@device_function
+def _batch_sums(z, weight, j, reference, start, stop):
+    """Σw, Σw(z − reference) and Σw(z − reference)² of a thread's rows of column j.
+
+    Four at a time, so that the latency of memory is waited for once.
+    """
+    step = cuda.gridDim.y * ROWS
+    total, deviations, squares = 0.0, 0.0, 0.0
+    i = _first_row(start)
+    while i + 3 * step < stop:
+        w0, w1 = np.float64(weight[i]), np.float64(weight[i + step])
+        w2, w3 = np.float64(weight[i + 2 * step]), np.float64(weight[i + 3 * step])
+        d0, d1 = z[i, j] - reference, z[i + step, j] - reference
+        d2, d3 = z[i + 2 * step, j] - reference, z[i + 3 * step, j] - reference
+        total += w0 + w1 + w2 + w3
+        deviations += w0 * d0 + w1 * d1 + w2 * d2 + w3 * d3
+        squares += w0 * d0 * d0 + w1 * d1 * d1 + w2 * d2 * d2 + w3 * d3 * d3
+        i += 4 * step
+    while i < stop:
+        w, d = np.float64(weight[i]), z[i, j] - reference
+        total += w
+        deviations += w * d
+        squares += w * d * d
+        i += step
+    return total, deviations, squares
+
+
+@device_function
+def _ghost_sum(partials, k, ghost, j, c):
+    """The sum of column j of a ghost batch over the parts of its rows."""
+    width = cuda.gridDim.y * c
+    return summed(partials, k, ghost * width + j, (ghost + 1) * width, c)
+
+
+@device_function
+def _set_statistics(weight, mean, m2, epsilon, gamma, ghost, j, statistics):
+    """The statistics of column j of a ghost batch."""
+    inverse_std = formulas.inverse_std(weight, m2, epsilon)
+    statistics[ghost, MU, j] = mean
+    statistics[ghost, INVERSE_STD, j] = inverse_std
+    statistics[ghost, SCALE, j] = gamma * inverse_std
+
+
+@device_function
+def _follow(running, j, momentum, weight, mean, error, m2):
+    """Decay the running moments of column j and merge those of a batch."""
+    count = running[COUNT, j]
+    kept = formulas.kept_share(count, running[WEIGHT, j], momentum)
+    old_weight, old_m2 = running[WEIGHT, j] * kept, running[M2, j] * kept
+    old_mean, old_error = running[MEAN, j], running[MEAN_ERROR, j]
+    own, own_m2 = formulas.batch_weight(weight, momentum), m2 * (momentum / weight)
+    running[COUNT, j] = count + weight
+    running[WEIGHT, j], running[MEAN, j], running[MEAN_ERROR, j], running[M2, j] = (
+        formulas.merged_moments(old_weight, old_mean, old_error, old_m2, own, mean, error, own_m2)
+    )
+
+
+@device_function
+def _batch_moments(z, weight, partials, ghost, j, start, stop):
+    """Weight, mean, its error and M2 of column j of a ghost batch."""
+    c = z.shape[1]
+    total = _ghost_sum(partials, TOTAL, ghost, j, c)
+    deviations = _ghost_sum(partials, DEVIATIONS, ghost, j, c)
+    squares = _ghost_sum(partials, SQUARES, ghost, j, c)
+    reference = _reference(z, weight, j, start, stop)
+    mean, error, m2 = formulas.moments_from_sums(total, deviations, squares, reference)
+    return total, mean, error, m2
+
+
+@kernel
+def _batch_statistics(
+    z, weight, bounds, epsilon, momentum, gamma_beta, running, statistics, partials, tickets
+):
+    c = z.shape[1]
+    j, thread = cuda.grid(1), thread_in_block()
+    shared = cuda.shared.array((3, THREADS), np.float64)
+    if j < c:
+        start, stop = bounds[cuda.blockIdx.z], bounds[cuda.blockIdx.z + 1]
+        reference = _reference(z, weight, j, start, stop)
+        total, deviations, squares = _batch_sums(z, weight, j, reference, start, stop)
+        shared[TOTAL, thread] = total
+        shared[DEVIATIONS, thread] = deviations
+        shared[SQUARES, thread] = squares
+    write_column_sums(shared, partials, j, c)
+    n_blocks = cuda.gridDim.y * cuda.gridDim.z
+    if is_last_block(tickets, cuda.blockIdx.x, n_blocks) and cuda.threadIdx.y == 0 and j < c:
+        gamma = gamma_beta[GAMMA, j]
+        for ghost in range(bounds.size - 1):
+            start, stop = bounds[ghost], bounds[ghost + 1]
+            if _knows_variance(weight, start, stop):
+                total, mean, error, m2 = _batch_moments(z, weight, partials, ghost, j, start, stop)
+                _set_statistics(total, mean, m2, epsilon, gamma, ghost, j, statistics)
+                _follow(running, j, momentum, total, mean, error, m2)
+            else:
+                total, mean, m2 = running[WEIGHT, j], running[MEAN, j], running[M2, j]
+                _set_statistics(total, mean, m2, epsilon, gamma, ghost, j, statistics)
+
+
+@kernel
+def _normalize_batches(z, bounds, gamma_beta, statistics, floor, out):
+    j, ghost = cuda.grid(1), cuda.blockIdx.z
+    if j < z.shape[1]:
+        mean, scale = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
+        beta = gamma_beta[BETA, j]
+        for i in range(_first_row(bounds[ghost]), bounds[ghost + 1], cuda.gridDim.y * ROWS):
+            y = formulas.normalize(z[i, j], mean, scale, beta)
+            out[i, j] = formulas.at_least(floor, y)
+
+
+@device_function
+def _gradient_sums(z, weight, j, mean, scale, beta, floor, delta, start, stop):
+    """Σw, Σ∂ℓ/∂y(z − μ) and Σ∂ℓ/∂y of a thread's rows of column j, two at a time."""
+    step = cuda.gridDim.y * ROWS
+    total, centred, gradient = 0.0, 0.0, 0.0
+    i = _first_row(start)
+    while i + step < stop:
+        z0, z1, g0, g1 = z[i, j], z[i + step, j], delta[i, j], delta[i + step, j]
+        w0, w1 = np.float64(weight[i]), np.float64(weight[i + step])
+        d0 = np.float64(formulas.gated_gradient(z0, mean, scale, beta, floor, g0))
+        d1 = np.float64(formulas.gated_gradient(z1, mean, scale, beta, floor, g1))
+        total += w0 + w1
+        centred += d0 * np.float64(z0 - mean) + d1 * np.float64(z1 - mean)
+        gradient += d0 + d1
+        i += 2 * step
+    if i < stop:
+        z0 = z[i, j]
+        d0 = np.float64(formulas.gated_gradient(z0, mean, scale, beta, floor, delta[i, j]))
+        total += np.float64(weight[i])
+        centred += d0 * np.float64(z0 - mean)
+        gradient += d0
+    return total, centred, gradient
+
+
+@kernel
+def _batch_gradients(
+    z, weight, bounds, floor, gamma_beta, statistics, delta, partials, tickets, own, grads
+):
+    c = z.shape[1]
+    j, thread = cuda.grid(1), thread_in_block()
+    shared = cuda.shared.array((3, THREADS), np.float64)
+    if j < c:
+        ghost = cuda.blockIdx.z
+        mean, scale = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
+        beta, start, stop = gamma_beta[BETA, j], bounds[ghost], bounds[ghost + 1]
+        total, centred, gradient = _gradient_sums(
+            z, weight, j, mean, scale, beta, floor, delta, start, stop
+        )
+        shared[SUM_WEIGHT, thread] = total
+        shared[SUM_GAMMA, thread] = centred * np.float64(statistics[ghost, INVERSE_STD, j])
+        shared[SUM_BETA, thread] = gradient
+    write_column_sums(shared, partials, j, c)
+    n_blocks = cuda.gridDim.y * cuda.gridDim.z
+    if is_last_block(tickets, cuda.blockIdx.x, n_blocks) and cuda.threadIdx.y == 0 and j < c:
+        grad_gamma, grad_beta = 0.0, 0.0
+        for part in range(bounds.size - 1):
+            inverse_weight = 0.0
+            if _knows_variance(weight, bounds[part], bounds[part + 1]):
+                inverse_weight = 1.0 / _ghost_sum(partials, SUM_WEIGHT, part, j, c)
+            own_gamma = _ghost_sum(partials, SUM_GAMMA, part, j, c)
+            own_beta = _ghost_sum(partials, SUM_BETA, part, j, c)
+            own[part, OWN_INVERSE_WEIGHT, j] = inverse_weight
+            own[part, OWN_GAMMA, j] = own_gamma
+            own[part, OWN_BETA, j] = own_beta
+            grad_gamma += own_gamma
+            grad_beta += own_beta
+        grads[GAMMA, j] = grad_gamma
+        grads[BETA, j] = grad_beta
+
+
+@kernel
+def _input_gradient(z, weight, bounds, floor, gamma_beta, statistics, own, delta):
+    j, ghost = cuda.grid(1), cuda.blockIdx.z
+    if j < z.shape[1]:
+        mean, scale = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
+        inverse_std, beta = statistics[ghost, INVERSE_STD, j], gamma_beta[BETA, j]
+        inverse_weight = own[ghost, OWN_INVERSE_WEIGHT, j]
+        grad_gamma, grad_beta = own[ghost, OWN_GAMMA, j], own[ghost, OWN_BETA, j]
+        for i in range(_first_row(bounds[ghost]), bounds[ghost + 1], cuda.gridDim.y * ROWS):
+            d = formulas.gated_gradient(z[i, j], mean, scale, beta, floor, delta[i, j])
+            x_hat, share = (z[i, j] - mean) * inverse_std, weight[i] * inverse_weight
+            delta[i, j] = formulas.input_gradient(scale, d, share, x_hat, grad_gamma, grad_beta)
+
+
+def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statistics, out):
+    """out (n, c) = max(floor, BN(z)) by ghost batch; running moments (5, c) follow the batches.
+
+    A ghost batch of which fewer than two rows have weight is normalized by the running moments.
+    """
+    epsilon, momentum, floor = constants
+    (n, c), n_ghosts = z.shape, bounds.size - 1
+    grid = column_grid(n // n_ghosts, c, n_ghosts)
+    scratch = cupy.empty((3, n_ghosts * grid[1] * c), np.float64), tickets(grid[0])
+    inputs = z, weight, bounds, float(epsilon), float(momentum), gamma_beta
+    launch(_batch_statistics, grid, BLOCK, *inputs, running, statistics, *scratch)
+    grid = element_grid(n // n_ghosts, c, n_ghosts)
+    launch(_normalize_batches, grid, BLOCK, z, bounds, gamma_beta, statistics, floor, out)
+
+
+def batch_norm_backward(z, weight, bounds, constants, gamma_beta, statistics, grads, delta):
+    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out; grads (2, c) become ∂ℓ/∂γ and ∂ℓ/∂β."""
+    (n, c), n_ghosts = z.shape, bounds.size - 1
+    grid = column_grid(n // n_ghosts, c, n_ghosts)
+    scratch = cupy.empty((3, n_ghosts * grid[1] * c), np.float64), tickets(grid[0])
+    own = cupy.empty((n_ghosts, 3, c), z.dtype)
+    inputs = z, weight, bounds, constants[2], gamma_beta, statistics
+    launch(_batch_gradients, grid, BLOCK, *inputs, delta, *scratch, own, grads)
+    launch(_input_gradient, element_grid(n // n_ghosts, c, n_ghosts), BLOCK, *inputs, own, delta)

@@ -1,0 +1,124 @@
+"""How our CUDA kernels are compiled and launched: the one importer of Numba's CUDA target."""
+
+import warnings
+from functools import cache, lru_cache
+
+import cupy
+import numpy as np
+
+if not hasattr(np, "row_stack"):
+    # Gone from NumPy 2.5; numba-cuda 0.30.4 asks for it when it compiles.
+    np.row_stack = np.vstack  # noqa: NPY201
+
+from numba import config, cuda
+
+from .. import formulas
+
+# numba-cuda takes any of the flags of fastmath for all of them, and divides float32 by
+# approximation; what it does without them keeps NaN and infinity.
+for _formula in vars(formulas).values():
+    if hasattr(_formula, "targetoptions"):
+        _formula.targetoptions = _formula.targetoptions | {"fastmath": False}
+
+# Threads of a block: one a column, so that a warp reads 32 neighbours, and as many rows at a time.
+# The simulator runs every thread of a block as one of Python's.
+COLUMNS, ROWS = (4, 2) if config.ENABLE_CUDASIM else (32, 16)
+BLOCK = COLUMNS, ROWS
+THREADS = COLUMNS * ROWS
+
+# Rows that a thread reads at the least, lest blocks cost more than their work.
+MIN_ROWS_PER_THREAD = 8
+
+BLOCKS_PER_MULTIPROCESSOR = 4
+
+
+def kernel(function):
+    """Compile ``function`` as a CUDA kernel, lazily, for the types of its first launch.
+
+    Kept on disk where a folder is writeable, as ``compile.jit`` does.
+    """
+    try:
+        return cuda.jit(cache=True)(function)
+    except RuntimeError:
+        return cuda.jit(function)
+
+
+device_function = cuda.jit(device=True)
+
+
+@cache
+def max_blocks():
+    """Blocks that keep the device busy."""
+    return BLOCKS_PER_MULTIPROCESSOR * cuda.get_current_device().MULTIPROCESSOR_COUNT
+
+
+def column_grid(n, c, n_groups=1):
+    """Blocks that sum columns: tiles of c columns, parts of the n rows of a group, and groups."""
+    n_tiles = -(-c // COLUMNS)
+    n_parts = max(1, min(max_blocks() // (n_tiles * n_groups), n // (ROWS * MIN_ROWS_PER_THREAD)))
+    return n_tiles, n_parts, n_groups
+
+
+def element_grid(n, c, n_groups=1):
+    """Blocks over the elements of n_groups matrices (n, c), in the order of ``column_grid``."""
+    n_tiles = -(-c // COLUMNS)
+    n_parts = max(1, min(8 * max_blocks() // (n_tiles * n_groups), -(-n // ROWS)))
+    return n_tiles, n_parts, n_groups
+
+
+def flat_grid(n):
+    """Blocks of THREADS over n values."""
+    return max(1, min(-(-n // THREADS), 8 * max_blocks()))
+
+
+@lru_cache(maxsize=1024)
+def configured(function, grid, block, stream):
+    """The kernel, ready for its arguments. Numba warns of every small grid; small data have one."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Grid size")
+        return function[grid, block, cuda.external_stream(stream) if stream else 0]
+
+
+@lru_cache(maxsize=4096)
+def _view(pointer, shape, strides, dtype):
+    interface = {"data": (pointer, False), "shape": shape, "strides": strides}
+    interface |= {"typestr": dtype.str, "version": 3}
+    return cuda.from_cuda_array_interface(interface, sync=False)
+
+
+def _argument(x):
+    """An argument as a kernel takes it: a scalar as it is, an array as a view that is made once.
+
+    Numba would make one a launch, and wait for the stream that CuPy names. Of the address alone,
+    which stays right when other memory comes to lie there.
+    """
+    if isinstance(x, cupy.ndarray):
+        return _view(x.data.ptr, x.shape, x.strides, x.dtype)
+    return x
+
+
+def launch(function, grid, block, *arguments):
+    """Launch a kernel on CuPy's current stream."""
+    stream = cupy.cuda.get_current_stream().ptr
+    configured(function, grid, block, stream)(*map(_argument, arguments))
+
+
+@cache
+def _ones(dtype, _device, _stream):
+    return cupy.ones(1, dtype)
+
+
+def ones(dtype):
+    """One 1, for kernels whose rows weigh alike."""
+    return _ones(dtype, cupy.cuda.runtime.getDevice(), cupy.cuda.get_current_stream().ptr)
+
+
+@cache
+def _tickets(n, _device, _stream):
+    return cupy.zeros(n, np.uint32)
+
+
+def tickets(n):
+    """Counters (n,) that are 0 before and after every launch on the current stream."""
+    device, stream = cupy.cuda.runtime.getDevice(), cupy.cuda.get_current_stream().ptr
+    return _tickets(1 << max(n - 1, 1023).bit_length(), device, stream)

@@ -1,0 +1,167 @@
+"""What a layer does between two products of matrices, other than batch normalization."""
+
+import cupy
+import numpy as np
+from numba import config, cuda
+
+from .. import formulas
+from .launch import (
+    BLOCK,
+    ROWS,
+    THREADS,
+    column_grid,
+    element_grid,
+    flat_grid,
+    kernel,
+    launch,
+    max_blocks,
+    tickets,
+)
+from .reduction import is_last_block, summed, thread_in_block, write_column_sums
+
+MEAN, SCALE = range(2)
+
+# Columns of a sparse row that a block makes dense at a time, in float64 in shared memory.
+SPARSE_TILE = 8 if config.ENABLE_CUDASIM else 2048
+
+
+@kernel
+def _gather_rows(x, index, mean_scale, out):
+    j, start = cuda.grid(2)
+    if j < out.shape[1]:
+        mean, scale = mean_scale[MEAN, j], mean_scale[SCALE, j]
+        for i in range(start, out.shape[0], cuda.gridDim.y * ROWS):
+            out[i, j] = formulas.normalize(x[index[i], j], mean, scale, 0.0)
+
+
+@kernel
+def _gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
+    values = cuda.shared.array(SPARSE_TILE, np.float64)
+    thread, start = cuda.threadIdx.x, cuda.blockIdx.x * SPARSE_TILE
+    width = min(SPARSE_TILE, out.shape[1] - start)
+    for i in range(cuda.blockIdx.y, out.shape[0], cuda.gridDim.y):
+        for j in range(thread, width, THREADS):
+            values[j] = 0.0
+        cuda.syncthreads()
+        for k in range(indptr[index[i]] + thread, indptr[index[i] + 1], THREADS):
+            j = indices[k] - start
+            if j >= 0 and j < width:
+                cuda.atomic.add(values, j, np.float64(data[k]))
+        cuda.syncthreads()
+        for j in range(thread, width, THREADS):
+            mean, scale = mean_scale[MEAN, start + j], mean_scale[SCALE, start + j]
+            out[i, start + j] = formulas.normalize(values[j], mean, scale, 0.0)
+
+
+@kernel
+def _smooth_clip(x, bound, out):
+    for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
+        out[i] = formulas.smooth_clip(x[i], bound)
+
+
+@kernel
+def _add_bias(z, bias, floor, out):
+    j, start = cuda.grid(2)
+    if j < out.shape[1]:
+        b = bias[j]
+        for i in range(start, out.shape[0], cuda.gridDim.y * ROWS):
+            out[i, j] = formulas.at_least(floor, z[i, j] + b)
+
+
+@kernel
+def _bias_backward(out, floor, partials, tickets, grad_bias, delta):
+    n, c = delta.shape
+    j, start = cuda.grid(2)
+    shared = cuda.shared.array((1, THREADS), np.float64)
+    total = 0.0
+    if j < c:
+        for i in range(start, n, cuda.gridDim.y * ROWS):
+            d = formulas.gated(floor, out[i, j], delta[i, j])
+            delta[i, j] = d
+            total += np.float64(d)
+    shared[0, thread_in_block()] = total
+    write_column_sums(shared, partials, j, c)
+    if is_last_block(tickets, cuda.blockIdx.x, cuda.gridDim.y) and cuda.threadIdx.y == 0 and j < c:
+        grad_bias[j] = summed(partials, 0, j, partials.shape[1], c)
+
+
+@kernel
+def _logistic_backward(out, delta):
+    for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
+        delta[i] = formulas.logistic_gradient(out[i], delta[i])
+
+
+@kernel
+def _tanh_backward(out, delta):
+    for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
+        delta[i] = formulas.tanh_gradient(out[i], delta[i])
+
+
+@kernel
+def _dropout(x, scale, threshold, key, out):
+    j, start = cuda.grid(2)
+    if j < out.shape[1]:
+        for i in range(start, out.shape[0], cuda.gridDim.y * ROWS):
+            row = np.uint32(formulas.row_bits(key, np.uint32(i)))
+            bits = np.uint32(formulas.random_bits(row, np.uint32(j)))
+            out[i, j] = formulas.dropped(x[i, j], scale, bits, threshold)
+
+
+def gather_rows(x, index, mean_scale, out):
+    """out (m, d) = the rows of x (n, d) at the index (m,), normalized in float64.
+
+    ``mean_scale`` is (2, d), float64.
+    """
+    launch(_gather_rows, element_grid(*out.shape), BLOCK, x, index, mean_scale, out)
+
+
+def gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
+    """out (m, d) = the rows of a CSR matrix at the index (m,), dense, else as ``gather_rows``.
+
+    What is not stored is 0 before it is normalized, and values stored twice add up.
+    """
+    m, d = out.shape
+    n_tiles = -(-d // SPARSE_TILE)
+    grid = n_tiles, max(1, min(m, 8 * max_blocks() // n_tiles))
+    arguments = data, indices, indptr, index, mean_scale, out
+    launch(_gather_sparse_rows, grid, THREADS, *arguments)
+
+
+def smooth_clip(x, bound, out):
+    """out (n, d) = x, smoothly clipped to ±bound."""
+    bound = x.dtype.type(bound)
+    launch(_smooth_clip, flat_grid(x.size), THREADS, x.reshape(-1), bound, out.reshape(-1))
+
+
+def add_bias(z, bias, floor, out):
+    """out (n, c) = max(floor, z + bias)."""
+    launch(_add_bias, element_grid(*z.shape), BLOCK, z, bias, z.dtype.type(floor), out)
+
+
+def bias_backward(out, floor, grad_bias, delta):
+    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out, out = max(floor, z + bias); its sum is ∂ℓ/∂bias."""
+    n, c = delta.shape
+    grid = column_grid(n, c)
+    scratch = cupy.empty((1, grid[1] * c), np.float64), tickets(grid[0])
+    launch(_bias_backward, grid, BLOCK, out, out.dtype.type(floor), *scratch, grad_bias, delta)
+
+
+def logistic_backward(out, delta):
+    """delta (n, c) *= out·(1 − out), the derivative of the logistic function."""
+    launch(_logistic_backward, flat_grid(out.size), THREADS, out.reshape(-1), delta.reshape(-1))
+
+
+def tanh_backward(out, delta):
+    """delta (n, c) *= 1 − out², the derivative of tanh."""
+    launch(_tanh_backward, flat_grid(out.size), THREADS, out.reshape(-1), delta.reshape(-1))
+
+
+def dropout(x, rate, key, out):
+    """out (n, c) = x / (1 − rate) or 0, drawn by a counter; the same call passes gradients back.
+
+    ``key`` tells the layer and the step.
+    """
+    rate = x.dtype.type(rate)
+    threshold = np.uint32(float(rate) * 4294967296.0)
+    scale = x.dtype.type(1.0) / (x.dtype.type(1.0) - rate)
+    launch(_dropout, element_grid(*x.shape), BLOCK, x, scale, threshold, np.uint32(key), out)

@@ -1,0 +1,131 @@
+"""Losses of the predictions of a batch, and their gradients with respect to the logits.
+
+As ``cpu.losses``; a thread has a row at a time, and the loss stays on the device.
+"""
+
+import math
+
+import cupy
+import numpy as np
+from numba import cuda
+
+from .. import formulas
+from .launch import THREADS, device_function, flat_grid, kernel, launch, tickets
+from .reduction import write_grid_sum
+
+
+@kernel
+def _shift_to_max(logits, out):
+    n, k = out.shape
+    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
+        largest = logits[i, 0]
+        for j in range(1, k):
+            # max() of CUDA would pass over NaN in the first column.
+            if logits[i, j] > largest:
+                largest = logits[i, j]
+        for j in range(k):
+            out[i, j] = logits[i, j] - largest
+
+
+@device_function
+def _softmax_row(shifted, label, share, smoothing, prior, lowest, highest, out, i):
+    """The loss of row i, whose gradient is written."""
+    k = out.shape[1]
+    total = 0.0
+    for j in range(k):
+        total += np.float64(out[i, j])
+    log_total, w = math.log(total), np.float64(share[i])
+    own = formulas.held(shifted[i, label[i]] - log_total, lowest, highest)
+    loss = -w * (1.0 - smoothing) * own
+    for j in range(k):
+        own_target = 1.0 - smoothing if j == label[i] else 0.0
+        out[i, j] = w * (out[i, j] / total - smoothing * prior[j] - own_target)
+        if smoothing > 0.0:
+            log_p = formulas.held(shifted[i, j] - log_total, lowest, highest)
+            loss -= w * smoothing * prior[j] * log_p
+    return loss
+
+
+@kernel
+def _softmax_cross_entropy(
+    shifted, label, share, smoothing, prior, lowest, highest, partials, tickets, loss, out
+):
+    value = 0.0
+    for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
+        value += _softmax_row(shifted, label, share, smoothing, prior, lowest, highest, out, i)
+    write_grid_sum(value, partials, tickets, loss)
+
+
+@kernel
+def _binary_cross_entropy(
+    logits, target, share, smoothing, prior, lowest, highest, partials, tickets, loss, out
+):
+    value = 0.0
+    for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
+        w = np.float64(share[i])
+        for j in range(out.shape[1]):
+            t = formulas.smoothed(np.float64(target[i, j]), smoothing, prior[j])
+            x = np.float64(logits[i, j])
+            value += w * formulas.binary_loss(x, t, lowest, highest)
+            out[i, j] = w * (formulas.logistic(x) - t)
+    write_grid_sum(value, partials, tickets, loss)
+
+
+@kernel
+def _squared_error(prediction, target, share, partials, tickets, loss, out):
+    value = 0.0
+    for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
+        for j in range(out.shape[1]):
+            error = prediction[i, j] - target[i, j]
+            value += 0.5 * np.float64(share[i]) * error * error
+            out[i, j] = share[i] * error
+    write_grid_sum(value, partials, tickets, loss)
+
+
+@kernel
+def _poisson_deviance(mean, target, share, partials, tickets, loss, out):
+    value = 0.0
+    for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
+        for j in range(out.shape[1]):
+            mu, t = mean[i, j], target[i, j]
+            ratio = formulas.t_log_ratio(np.float64(t), np.float64(mu))
+            value += np.float64(share[i]) * (ratio + (np.float64(mu) - t))
+            out[i, j] = share[i] * (mu - t)
+    write_grid_sum(value, partials, tickets, loss)
+
+
+def _launch(function, *arguments):
+    """Launch the kernel of a loss: its own arguments, scratch, and at last loss and out."""
+    grid = flat_grid(arguments[-1].shape[0])
+    scratch = cupy.empty(grid, np.float64), tickets(1)
+    launch(function, grid, THREADS, *arguments[:-2], *scratch, *arguments[-2:])
+
+
+def shift_to_max(logits, out):
+    """out (n, k) = logits less the largest of each row, so that exp does not overflow."""
+    launch(_shift_to_max, flat_grid(out.shape[0]), THREADS, logits, out)
+
+
+def softmax_cross_entropy(shifted, label, share, smoothing, prior, eps, loss, out):
+    """Cross entropy of softmax(shifted) and labels (n,); out is exp(shifted) before the call.
+
+    The target of class j is smoothing·prior[j], that of the label 1 − smoothing more.
+    """
+    constants = float(smoothing), prior, math.log(eps), math.log1p(-eps)
+    _launch(_softmax_cross_entropy, shifted, label, share, *constants, loss, out)
+
+
+def binary_cross_entropy(logits, target, share, smoothing, prior, eps, loss, out):
+    """Cross entropy of logits and targets (n, k) of 0 and 1, smoothed towards prior (k,)."""
+    constants = float(smoothing), prior, math.log(eps), math.log1p(-eps)
+    _launch(_binary_cross_entropy, logits, target, share, *constants, loss, out)
+
+
+def squared_error(prediction, target, share, loss, out):
+    """Half the squared error of predictions and targets (n, k)."""
+    _launch(_squared_error, prediction, target, share, loss, out)
+
+
+def poisson_deviance(mean, target, share, loss, out):
+    """Half the Poisson deviance of predicted means and targets (n, k); the link is log."""
+    _launch(_poisson_deviance, mean, target, share, loss, out)

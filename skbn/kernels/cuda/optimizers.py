@@ -1,0 +1,64 @@
+"""One step of an optimizer over flat buffers (n,) of one dtype: parameters last.
+
+``constants`` are on the host, and of that dtype.
+"""
+
+from numba import cuda
+
+from .. import formulas
+from .launch import THREADS, flat_grid, kernel, launch
+
+
+@kernel
+def _add_scaled(x, factor, out):
+    for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
+        out[i] += factor * x[i]
+
+
+@kernel
+def _sgd_step(rate, momentum, grads, velocity, params):
+    for i in range(cuda.grid(1), params.size, cuda.gridsize(1)):
+        v = formulas.average(momentum, velocity[i], -rate, grads[i])
+        velocity[i] = v
+        params[i] += v
+
+
+@kernel
+def _nesterov_step(rate, momentum, grads, velocity, params):
+    for i in range(cuda.grid(1), params.size, cuda.gridsize(1)):
+        g = grads[i]
+        v = formulas.average(momentum, velocity[i], -rate, g)
+        velocity[i] = v
+        params[i] += formulas.look_ahead(momentum, v, rate, g)
+
+
+@kernel
+def _adam_step(rate, beta_1, rest_1, beta_2, rest_2, epsilon, grads, first, second, params):
+    for i in range(cuda.grid(1), params.size, cuda.gridsize(1)):
+        g = grads[i]
+        m = formulas.average(beta_1, first[i], rest_1, g)
+        v = formulas.average(beta_2, second[i], rest_2 * g, g)
+        first[i] = m
+        second[i] = v
+        params[i] -= formulas.adam_change(rate, m, v, epsilon)
+
+
+def add_scaled(x, factor, out):
+    """out (n,) += factor·x."""
+    launch(_add_scaled, flat_grid(out.size), THREADS, x, out.dtype.type(factor), out)
+
+
+def sgd_step(constants, grads, velocity, params):
+    """Momentum: v ← μ·v − η·g, θ ← θ + v; constants are η, μ."""
+    launch(_sgd_step, flat_grid(params.size), THREADS, *constants, grads, velocity, params)
+
+
+def nesterov_step(constants, grads, velocity, params):
+    """Nesterov's momentum: v ← μ·v − η·g, θ ← θ + μ·v − η·g; constants are η, μ."""
+    launch(_nesterov_step, flat_grid(params.size), THREADS, *constants, grads, velocity, params)
+
+
+def adam_step(constants, grads, first, second, params):
+    """Adam (Kingma & Ba 2015, Algorithm 1, the bias correction in η); constants are
+    η, β₁, 1 − β₁, β₂, 1 − β₂, ε."""
+    launch(_adam_step, flat_grid(params.size), THREADS, *constants, grads, first, second, params)

@@ -1,0 +1,101 @@
+"""Sums over threads, blocks and the grid, in an order that no schedule changes.
+
+Blocks write what they found of their part into scratch. The last of them to take a ticket sees what
+all have written, and adds it up in the order of the blocks (threadFenceReduction of NVIDIA's
+samples). Every thread of a block must call these functions, those beyond the last column too.
+"""
+
+import numpy as np
+from numba import cuda
+
+from .. import formulas
+from .launch import COLUMNS, ROWS, THREADS, device_function
+
+
+@device_function
+def thread_in_block():
+    """The index of a thread of a block of COLUMNS x ROWS."""
+    return cuda.threadIdx.y * COLUMNS + cuda.threadIdx.x
+
+
+@device_function
+def is_last_block(tickets, ticket, n_blocks):
+    """Whether the n_blocks that share the ticket have all written what they found."""
+    is_last = cuda.shared.array(1, np.int32)
+    cuda.threadfence()
+    cuda.syncthreads()
+    if cuda.threadIdx.x == 0 and cuda.threadIdx.y == 0:
+        before = cuda.atomic.inc(tickets, ticket, np.uint32(n_blocks - 1))
+        is_last[0] = 1 if before == n_blocks - 1 else 0
+    cuda.syncthreads()
+    cuda.threadfence()
+    return is_last[0] == 1
+
+
+@device_function
+def summed(table, k, start, stop, step):
+    """The sum of table[k, start:stop:step], in that order."""
+    total = 0.0
+    for i in range(start, stop, step):
+        total += table[k, i]
+    return total
+
+
+@device_function
+def write_column_sums(shared, partials, j, c):
+    """Sum shared (k, THREADS) over the rows of threads, into partials (k, blocks * c)."""
+    cuda.syncthreads()
+    block = cuda.blockIdx.z * cuda.gridDim.y + cuda.blockIdx.y
+    if j < c:
+        for k in range(cuda.threadIdx.y, shared.shape[0], ROWS):
+            partials[k, block * c + j] = summed(shared, k, cuda.threadIdx.x, THREADS, COLUMNS)
+
+
+@device_function
+def block_sum(value):
+    """The sum of value over a block of THREADS in one row, told to every thread."""
+    shared = cuda.shared.array(THREADS, np.float64)
+    thread = cuda.threadIdx.x
+    shared[thread] = value
+    half = THREADS // 2
+    while half > 0:
+        cuda.syncthreads()
+        if thread < half:
+            shared[thread] += shared[thread + half]
+        half //= 2
+    cuda.syncthreads()
+    total = shared[0]
+    cuda.syncthreads()
+    return total
+
+
+@device_function
+def write_grid_sum(value, partials, tickets, out):
+    """out (1,) = the sum of value over the threads of all blocks; partials are (blocks,)."""
+    total = block_sum(value)
+    if cuda.threadIdx.x == 0:
+        partials[cuda.blockIdx.x] = total
+    if is_last_block(tickets, 0, cuda.gridDim.x):
+        value = 0.0
+        for block in range(cuda.threadIdx.x, cuda.gridDim.x, THREADS):
+            value += partials[block]
+        total = block_sum(value)
+        if cuda.threadIdx.x == 0:
+            out[0] = total
+
+
+@device_function
+def merged(table, start, stop, step):
+    """Weight, mean, its error and M2 of table[:, start:stop:step] (4, ·), merged in that order."""
+    weight, mean, error, m2 = table[0, start], table[1, start], table[2, start], table[3, start]
+    for i in range(start + step, stop, step):
+        weight, mean, error, m2 = formulas.merged_moments(
+            weight, mean, error, m2, table[0, i], table[1, i], table[2, i], table[3, i]
+        )
+    return weight, mean, error, m2
+
+
+@device_function
+def set_column(table, i, moments):
+    """table[:, i] (4, ·) = weight, mean, its error and M2."""
+    table[0, i], table[1, i], table[2, i], table[3, i] = moments

@@ -1,0 +1,164 @@
+"""Moments of columns, and the map by them; tables are those of ``cpu.statistics``.
+
+A row of threads owns neighbouring columns of x (n, c), or of the same memory with ``rows`` rows
+joined, so that warps are full where c is small. What a thread reads of the flat x starts at some
+element e and goes on by a stride, its weights likewise from k.
+"""
+
+import cupy
+import numpy as np
+from numba import cuda
+
+from .. import formulas
+from ..layout import COUNT, M2, MEAN, MEAN_ERROR, WEIGHT, rows_per_vector
+from .launch import (
+    BLOCK,
+    COLUMNS,
+    ROWS,
+    THREADS,
+    column_grid,
+    device_function,
+    element_grid,
+    kernel,
+    launch,
+    ones,
+    tickets,
+)
+from .reduction import is_last_block, merged, set_column, thread_in_block
+
+
+@device_function
+def _first_value(x, weight, e, stride, k, weight_stride):
+    """The first value that is not NaN and has weight, else 0."""
+    while e < x.size:
+        if x[e] == x[e] and weight[k] > 0.0:
+            return np.float64(x[e])
+        e += stride
+        k += weight_stride
+    return np.float64(0.0)
+
+
+@device_function
+def _present_sums(x, weight, e, stride, k, weight_stride, reference):
+    """Σw, Σw(x − reference), Σw(x − reference)² over the x that are not NaN.
+
+    Four at a time, so that the latency of memory is waited for once.
+    """
+    total, deviations, squares = 0.0, 0.0, 0.0
+    while e + 3 * stride < x.size:
+        x0, x1, x2, x3 = x[e], x[e + stride], x[e + 2 * stride], x[e + 3 * stride]
+        w0, w1 = np.float64(weight[k]), np.float64(weight[k + weight_stride])
+        w2 = np.float64(weight[k + 2 * weight_stride])
+        w3 = np.float64(weight[k + 3 * weight_stride])
+        w0, d0 = formulas.present(x0, w0), formulas.present(x0, x0 - reference)
+        w1, d1 = formulas.present(x1, w1), formulas.present(x1, x1 - reference)
+        w2, d2 = formulas.present(x2, w2), formulas.present(x2, x2 - reference)
+        w3, d3 = formulas.present(x3, w3), formulas.present(x3, x3 - reference)
+        total += w0 + w1 + w2 + w3
+        deviations += w0 * d0 + w1 * d1 + w2 * d2 + w3 * d3
+        squares += w0 * d0 * d0 + w1 * d1 * d1 + w2 * d2 * d2 + w3 * d3 * d3
+        e += 4 * stride
+        k += 4 * weight_stride
+    while e < x.size:
+        w = formulas.present(x[e], np.float64(weight[k]))
+        d = formulas.present(x[e], x[e] - reference)
+        total += w
+        deviations += w * d
+        squares += w * d * d
+        e += stride
+        k += weight_stride
+    return total, deviations, squares
+
+
+@device_function
+def _thread_moments(x, weight, e, stride, k, weight_stride):
+    """Weight, mean, its error and M2 of what a thread reads; again about the mean where squares
+    about the first value lose digits."""
+    reference = _first_value(x, weight, e, stride, k, weight_stride)
+    total, deviations, squares = _present_sums(x, weight, e, stride, k, weight_stride, reference)
+    if formulas.lose_digits(total, deviations, squares):
+        reference += deviations / total
+        total, deviations, squares = _present_sums(
+            x, weight, e, stride, k, weight_stride, reference
+        )
+    mean, error, m2 = formulas.moments_from_sums(total, deviations, squares, reference)
+    return total, mean, error, m2
+
+
+@device_function
+def _finish(partials, width, moments):
+    """Merge partials (4, parts * width) of joined rows over the parts, then into the columns."""
+    c, thread = moments.shape[1], thread_in_block()
+    for v in range(thread, width, THREADS):
+        set_column(partials, v, merged(partials, v, partials.shape[1], width))
+    cuda.syncthreads()
+    for j in range(thread, c, THREADS):
+        weight, mean, error, m2 = merged(partials, j, width, c)
+        moments[COUNT, j], moments[WEIGHT, j] = weight, weight
+        moments[MEAN, j], moments[MEAN_ERROR, j], moments[M2, j] = mean, error, m2
+
+
+@kernel
+def _column_moments(x, weight, weight_step, rows, partials, tickets, moments):
+    c = moments.shape[1]
+    v, i = cuda.grid(2)
+    n_rows, width = cuda.gridDim.y * ROWS, rows * c
+    shared = cuda.shared.array((4, THREADS), np.float64)
+    if v < width:
+        k = (i * rows + v // c) * weight_step
+        own = _thread_moments(
+            x, weight, i * width + v, n_rows * width, k, n_rows * rows * weight_step
+        )
+        set_column(shared, thread_in_block(), own)
+    cuda.syncthreads()
+    if v < width and cuda.threadIdx.y == 0:
+        own = merged(shared, cuda.threadIdx.x, THREADS, COLUMNS)
+        set_column(partials, cuda.blockIdx.y * width + v, own)
+    if is_last_block(tickets, 0, cuda.gridDim.x * cuda.gridDim.y):
+        _finish(partials, width, moments)
+
+
+@kernel
+def _normalize(x, mean, scale, offset, rows, infinite, out):
+    v, i = cuda.grid(2)
+    width, n_infinite = rows * mean.size, 0
+    if v < width:
+        j = v % mean.size
+        mu, a, b = mean[j], scale[j], offset[j]
+        for e in range(i * width + v, x.size, cuda.gridDim.y * ROWS * width):
+            n_infinite += formulas.is_infinite(x[e])
+            out[e] = formulas.normalize(x[e], mu, a, b)
+    if n_infinite > 0:
+        cuda.atomic.add(infinite, 0, n_infinite)
+
+
+def _moments(x, weight, weight_step, moments):
+    """Moments of x (n, c), where row i has weight[i * weight_step]."""
+    n, c = x.shape
+    rows = rows_per_vector(n, c)
+    grid = column_grid(-(-n // rows), rows * c)
+    scratch = cupy.empty((4, grid[1] * rows * c), np.float64), tickets(1)
+    launch(
+        _column_moments, grid, BLOCK, x.reshape(-1), weight, weight_step, rows, *scratch, moments
+    )
+
+
+def weighted_column_moments(x, weight, moments):
+    """Moments (5, c) of the columns of x (n, c), a weight (n,) each row; NaN is skipped."""
+    _moments(x, weight, 1, moments)
+
+
+def column_moments(x, moments):
+    """Moments (5, c) of the columns of x (n, c); NaN is skipped."""
+    _moments(x, ones(x.dtype), 0, moments)
+
+
+def normalize(x, mean, scale, offset, infinite, out):
+    """out (n, c) = scale·(x − mean) + offset by column; infinite (1,) += how many x are infinite.
+
+    The inverse is the same: x = (y − offset)·(1/scale) + mean.
+    """
+    n, c = x.shape
+    rows = rows_per_vector(n, c)
+    grid, vectors = element_grid(-(-n // rows), rows * c), (mean, scale, offset)
+    launch(_normalize, grid, BLOCK, x.reshape(-1), *vectors, rows, infinite, out.reshape(-1))

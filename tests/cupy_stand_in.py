@@ -1,0 +1,375 @@
+"""A stand-in for CuPy over NumPy, for Numba's CUDA simulator; as strict as CuPy or stricter.
+
+Arrays of the host and of the device do not mix, and none becomes the other unless it is asked to.
+``install`` puts it where ``import cupy`` finds it.
+"""
+
+import ctypes
+import sys
+import threading
+from contextlib import nullcontext
+from functools import cache
+from importlib.machinery import ModuleSpec
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+
+
+def _host(x):
+    """The NumPy array behind an array of the device; scalars pass, arrays of the host do not."""
+    if isinstance(x, ndarray):
+        return x._host
+    if isinstance(x, np.ndarray) and x.ndim:
+        raise TypeError(f"Unsupported type {type(x)}: an array of the host")
+    if isinstance(x, (tuple, list)):
+        return type(x)(_host(item) for item in x)
+    return x
+
+
+def _device(x):
+    """What NumPy gave, as an array of the device where it is one: CuPy gives no scalars."""
+    return ndarray(np.asarray(x)) if isinstance(x, (np.ndarray, np.generic)) else x
+
+
+class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array of the device."""
+
+    def __init__(self, host):
+        self._host = host
+
+    def __array__(self, *_args, **_kwargs):
+        raise TypeError("Implicit conversion to a NumPy array is not allowed.")
+
+    def __array_function__(self, function, *_):
+        raise TypeError(f"numpy.{function.__name__} of an array of the device")
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        raise TypeError(f"numpy.{ufunc.__name__} of an array of the device")
+
+    @property
+    def data(self):
+        return SimpleNamespace(ptr=self._host.ctypes.data)
+
+    @property
+    def __cuda_array_interface__(self):
+        interface = self._host.__array_interface__
+        return {name: interface[name] for name in ("shape", "typestr", "data")} | {
+            "version": 3,
+            "strides": self._host.strides,
+        }
+
+    shape = property(lambda self: self._host.shape)
+    strides = property(lambda self: self._host.strides)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    nbytes = property(lambda self: self._host.nbytes)
+    itemsize = property(lambda self: self._host.itemsize)
+    flags = property(lambda self: self._host.flags)
+    T = property(lambda self: ndarray(self._host.T))
+
+    def __len__(self):
+        return len(self._host)
+
+    def __getitem__(self, index):
+        return ndarray(np.asarray(self._host[_host(index)]))
+
+    def __setitem__(self, index, value):
+        self._host[_host(index)] = _host(value)
+
+    def __bool__(self):
+        return bool(self._host)
+
+    def __float__(self):
+        return float(self._host)
+
+    def __int__(self):
+        return int(self._host)
+
+    def __dlpack__(self):
+        return self
+
+    def __dlpack_device__(self):
+        return 2, 0
+
+    def get(self, stream=None, order="C", out=None, blocking=True):
+        if out is None:
+            return np.array(self._host, order=order)
+        assert out.flags.c_contiguous or out.flags.f_contiguous
+        assert out.dtype == self.dtype
+        assert out.shape == self.shape
+        out[...] = self._host
+        return out
+
+    def set(self, array, stream=None):
+        assert isinstance(array, np.ndarray)
+        assert array.dtype == self.dtype
+        assert array.shape == self.shape
+        assert self.flags.c_contiguous or self.flags.f_contiguous
+        self._host[...] = array
+
+
+def _operator(ufunc):
+    def operate(self, *others):
+        return _device(ufunc(self._host, *map(_host, others)))
+
+    def reflected(self, other):
+        return _device(ufunc(_host(other), self._host))
+
+    def in_place(self, other):
+        ufunc(self._host, _host(other), out=self._host)
+        return self
+
+    return operate, reflected, in_place
+
+
+for _name in (
+    *("add", "subtract", "multiply", "true_divide", "power", "matmul"),
+    *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
+    *("bitwise_and", "bitwise_or", "negative", "absolute", "invert"),
+):
+    _dunder = {
+        "subtract": "sub",
+        "multiply": "mul",
+        "true_divide": "truediv",
+        "power": "pow",
+        "less": "lt",
+        "less_equal": "le",
+        "greater": "gt",
+        "greater_equal": "ge",
+        "equal": "eq",
+        "not_equal": "ne",
+        "bitwise_and": "and",
+        "bitwise_or": "or",
+        "negative": "neg",
+        "absolute": "abs",
+    }.get(_name, _name)
+    for _prefix, _method in zip(("", "r", "i"), _operator(getattr(np, _name)), strict=True):
+        setattr(ndarray, f"__{_prefix}{_dunder}__", _method)
+
+ndarray.__hash__ = object.__hash__
+
+
+def _method(name):
+    def call(self, *args, **kwargs):
+        kwargs = {key: _host(value) for key, value in kwargs.items()}
+        return _device(getattr(self._host, name)(*map(_host, args), **kwargs))
+
+    return call
+
+
+for _name in ("all", "any", "astype", "copy", "max", "min", "ravel", "reshape", "sum", "take"):
+    setattr(ndarray, _name, _method(_name))
+
+
+def _fill(self, value):
+    self._host.fill(value)
+
+
+ndarray.fill = _fill
+
+
+def _function(name):
+    def call(*args, **kwargs):
+        out = kwargs.get("out")
+        kwargs = {key: _host(value) for key, value in kwargs.items()}
+        result = getattr(np, name)(*map(_host, args), **kwargs)
+        return _device(result) if out is None else out
+
+    return call
+
+
+def asnumpy(array, stream=None, order="C", out=None, *, blocking=True):
+    return array.get(out=out) if isinstance(array, ndarray) else np.asarray(array)
+
+
+def asarray(array, dtype=None, order=None):
+    """An upload copies; an array of the device stays."""
+    if isinstance(array, ndarray):
+        return array if dtype in (None, array.dtype) else array.astype(dtype)
+    if hasattr(array, "__cuda_array_interface__"):
+        return ndarray(_memory(array.__cuda_array_interface__))
+    return ndarray(np.array(array, dtype=dtype, order=order or "C"))
+
+
+def array(values, dtype=None):
+    host = values._host if isinstance(values, ndarray) else values
+    return ndarray(np.array(host, dtype=dtype))
+
+
+def _poisoned(array):
+    """The array with NaN, or −1, where nothing has been written yet."""
+    array.reshape(-1).view(np.uint8)[...] = 0xFF
+    return array
+
+
+def empty(shape, dtype=float):
+    return ndarray(_poisoned(np.empty(shape, dtype)))
+
+
+def empty_like(array, dtype=None):
+    like = np.empty_like(array._host, dtype=dtype)
+    _poisoned(like.T if like.flags.f_contiguous else like)
+    return ndarray(like)
+
+
+class OutOfMemoryError(MemoryError):
+    def __init__(self, size, total):
+        super().__init__(f"Out of memory allocating {size:,} bytes (allocated so far: {total:,})")
+
+
+class Stream:
+    """Everything happens at once, in its order."""
+
+    ptr = 0
+
+    def __init__(self, null=False, non_blocking=False):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def synchronize(self):
+        pass
+
+    def wait_event(self, event):
+        pass
+
+    def record(self):
+        return SimpleNamespace(synchronize=lambda: None)
+
+
+def alloc_pinned_memory(n_bytes):
+    return np.empty(n_bytes, np.uint8)
+
+
+def gemm(transa, transb, a, b, out=None, alpha=1.0, beta=0.0):
+    assert (transa, transb, alpha, beta) == ("N", "N", 1.0, 0.0)
+    assert a.dtype == b.dtype == out.dtype
+    for operand in (a, b, out):
+        assert operand.flags.c_contiguous or operand.flags.f_contiguous
+    assert out.flags.c_contiguous
+    np.matmul(a._host, b._host, out=out._host)
+    return out
+
+
+def from_dlpack(array):
+    return array.__dlpack__()
+
+
+def module():
+    """The stand-in, as modules of the names that CuPy's have."""
+    cupy = ModuleType("cupy")
+    cupy.__spec__ = ModuleSpec("cupy", None)
+    names = "arange zeros ones full exp tanh maximum isfinite dot sqrt"
+    names += " zeros_like ascontiguousarray broadcast_to clip"
+    vars(cupy).update({name: _function(name) for name in names.split()})
+    own = (ndarray, asnumpy, asarray, array, empty, empty_like, from_dlpack)
+    vars(cupy).update({function.__name__: function for function in own})
+    cupy.__version__ = "0 (stand-in)"
+    memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
+    pool = SimpleNamespace(free_all_blocks=lambda: None)
+    cupy.get_default_memory_pool = lambda: pool
+    cupy.cuda = SimpleNamespace(
+        Stream=Stream,
+        get_current_stream=Stream,
+        alloc_pinned_memory=alloc_pinned_memory,
+        memory=memory,
+        runtime=SimpleNamespace(
+            getDevice=lambda: 0,
+            getDeviceProperties=lambda _device: {"name": b"simulator"},
+            memGetInfo=lambda: (1 << 30, 1 << 31),
+        ),
+        Device=nullcontext,
+    )
+    cupy.cublas = ModuleType("cupy.cublas")
+    cupy.cublas.gemm = gemm
+    return cupy
+
+
+def _memory(interface):
+    """The array over memory that another owns."""
+    pointer, shape, strides = interface["data"][0], interface["shape"], interface["strides"]
+    dtype = np.dtype(interface["typestr"])
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    n_bytes = dtype.itemsize + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    buffer = (ctypes.c_char * n_bytes).from_address(pointer)
+    return np.ndarray(shape, dtype, buffer, strides=strides)
+
+
+def _from_interface(interface, owner=None, sync=True):
+    """What the simulator lacks."""
+    from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
+
+    return FakeCUDAArray(_memory(interface))
+
+
+def _shared_array(self, shape, dtype):
+    """One array by line of code; the simulator may give two threads two of them."""
+    caller = sys._getframe(1)
+    where = caller.f_code.co_filename, caller.f_lineno
+    return self._allocations.setdefault(where, _poisoned(np.empty(shape, dtype)))
+
+
+def _syncthreads(self):
+    self.syncthreads_blocked = True
+    self._manager.stopped.release()
+    self.syncthreads_event.wait()
+    self.syncthreads_event.clear()
+    self.syncthreads_blocked = False
+    if self.abort:
+        raise RuntimeError("another thread of the block has failed")
+
+
+def _run_block(self, grid_point, *args):
+    """One thread after the other as far as it gets; the simulator polls them, 8 times slower."""
+    from numba.cuda.simulator.kernel import BlockThread
+
+    def body():
+        try:
+            self._f(*args)
+        finally:
+            self.stopped.release()
+
+    def go_on(thread):
+        thread.syncthreads_event.set() if thread.ident else thread.start()
+        self.stopped.acquire()
+
+    self.stopped = threading.Semaphore(0)
+    points = np.ndindex(*self._block_dim)
+    live = [BlockThread(body, self, grid_point, point, self._debug) for point in points]
+    while live:
+        for thread in live:
+            go_on(thread)
+        for thread in (done := [thread for thread in live if not thread.syncthreads_blocked]):
+            thread.join()
+        live = [thread for thread in live if thread not in done]
+        if failed := [thread.exception for thread in done if thread.exception]:
+            for thread in live:
+                thread.abort = True
+                go_on(thread)
+            raise failed[0][0].with_traceback(failed[0][1])
+
+
+@cache
+def install():
+    """Give the simulator what it lacks, and the product a CuPy to import."""
+    from numba import cuda
+    from numba.cuda.simulator.kernel import BlockManager, BlockThread
+    from numba.cuda.simulator.kernelapi import FakeCUDAShared
+
+    sys.modules["cupy"] = cupy = module()
+    sys.modules["cupy.cublas"] = cupy.cublas
+    cuda.from_cuda_array_interface = _from_interface
+    FakeCUDAShared.array = _shared_array
+    BlockThread.syncthreads, BlockManager.run = _syncthreads, _run_block
+    type(cuda.get_current_device()).MULTIPROCESSOR_COUNT = 1
+
+    from skbn.kernels.cuda import launch
+
+    # A kernel of the simulator keeps one configuration.
+    launch.configured = launch.configured.__wrapped__

@@ -1,0 +1,144 @@
+"""Every kernel of a device against that of the host, and against itself."""
+
+import numpy as np
+import pytest
+from kernel_problems import DEVICES, EPSILON, MOMENTUM, dyadic, kernels_of, normal, wraps_around
+from scipy import sparse
+
+from skbn.kernels import cpu
+
+pytestmark = wraps_around
+
+# Where float32 may round otherwise: a product and a sum may be one instruction.
+TOLERANCES = {np.float32: 1e-6, np.float64: 1e-12}
+
+
+def shape_of_several_blocks():
+    """Several tiles of columns and several parts of rows, the last of each half empty."""
+    from skbn.kernels.cuda import launch
+
+    shape = 2 * launch.ROWS * launch.MIN_ROWS_PER_THREAD + 5, 2 * launch.COLUMNS - 1
+    assert min(launch.column_grid(*shape)[:2]) == 2
+    return shape
+
+
+def layers(rng, shape, dtype):
+    out, delta = normal(rng, shape, dtype), normal(rng, shape, dtype)
+    floor, empty = dtype(0), np.empty(shape, dtype)
+    index, vector = rng.permutation(shape[0]), normal(rng, shape[1], dtype)
+    mean_scale = rng.normal(size=(2, shape[1]))
+    some = sparse.csr_array(out * (rng.random(shape) < 0.3))
+    return {
+        "gather_rows": (out, index, mean_scale, empty),
+        "gather_sparse_rows": (some.data, some.indices, some.indptr, index, mean_scale, empty),
+        "smooth_clip": (out, dtype(1.5), empty),
+        "add_bias": (out, vector, floor, empty),
+        "bias_backward": (out, floor, vector, delta),
+        "logistic_backward": (out, delta),
+        "tanh_backward": (out, delta),
+        "dropout": (out, dtype(0.25), np.uint32(7), empty),
+    }
+
+
+def losses(rng, shape, dtype):
+    (n, k), eps = shape, float(np.finfo(dtype).eps)
+    x, share = normal(rng, shape, dtype), (dyadic(rng, n) / 32 / n).astype(dtype)
+    shifted = x - x.max(axis=1, keepdims=True)
+    label, binary = rng.integers(0, k, n), rng.integers(0, 2, shape).astype(dtype)
+    smoothed, loss, out = (0.25, np.full(k, 1 / k), eps), np.full(1, np.nan), np.empty_like(x)
+    counts = rng.poisson(1.0, shape).astype(dtype)
+    return {
+        "shift_to_max": (x, out),
+        "softmax_cross_entropy": (shifted, label, share, *smoothed, loss, np.exp(shifted)),
+        "binary_cross_entropy": (x, binary, share, *smoothed, loss, out),
+        "squared_error": (x, normal(rng, shape, dtype), share, loss, out),
+        "poisson_deviance": (np.exp(x), counts, share, loss, out),
+    }
+
+
+def optimizers(rng, shape, dtype):
+    grads, state, params = normal(rng, (3, shape[0] * shape[1]), dtype)
+    second, momentum = state**2, np.array([0.1, 0.9], dtype)
+    adam = np.array([0.1, 0.9, 0.1, 0.99, 0.01, 1e-8], dtype)
+    return {
+        "add_scaled": (grads, dtype(0.3), params),
+        "sgd_step": (momentum, grads, state, params),
+        "nesterov_step": (momentum, grads, state, params),
+        "adam_step": (adam, grads, state, second, params),
+    }
+
+
+def statistics(rng, shape, dtype):
+    x, table, out = normal(rng, shape, dtype, 1.0, 3.0), np.empty((5, shape[1])), np.empty(shape)
+    x[rng.random(shape) < 0.1] = np.nan
+    vectors, infinite = rng.normal(size=(3, shape[1])), np.zeros(1, np.int64)
+    return {
+        "column_moments": (x, table),
+        "weighted_column_moments": (x, rng.random(shape[0]), table),
+        "normalize": (x, *vectors, infinite, out.astype(dtype)),
+    }
+
+
+def batch_norm(rng, shape, dtype):
+    """Three ghost batches, of which the first has one row of weight."""
+    (n, c), weight = shape, dyadic(rng, shape[0]).astype(dtype)
+    weight[1 : n // 5] = 0.0
+    bounds, constants = np.array([0, n // 5, n // 2, n]), np.array([EPSILON, MOMENTUM, 0], dtype)
+    z, gamma_beta = normal(rng, shape, dtype), normal(rng, (2, c), dtype)
+    running, statistics = np.ones((5, c)), np.empty((3, 3, c), dtype)
+    batch, delta = (z, weight, bounds, constants, gamma_beta), normal(rng, shape, dtype)
+    cpu.batch_norm_forward(*batch, running.copy(), statistics, np.empty_like(z))
+    return {
+        "batch_norm_forward": (*batch, running, np.empty_like(statistics), np.empty_like(z)),
+        "batch_norm_backward": (*batch, statistics, np.empty_like(gamma_beta), delta),
+    }
+
+
+PROBLEMS = [layers, losses, optimizers, statistics, batch_norm]
+NAMES = {
+    "layers": "gather_rows gather_sparse_rows smooth_clip add_bias bias_backward logistic_backward"
+    " tanh_backward dropout",
+    "losses": "shift_to_max softmax_cross_entropy binary_cross_entropy squared_error"
+    " poisson_deviance",
+    "optimizers": "add_scaled sgd_step nesterov_step adam_step",
+    "statistics": "column_moments weighted_column_moments normalize",
+    "batch_norm": "batch_norm_forward batch_norm_backward",
+}
+CASES = [(problem, name) for problem in PROBLEMS for name in NAMES[problem.__name__].split()]
+
+
+def results(kernels, problem, name, dtype):
+    """The arrays of a call after it; the means of moments with what they lack."""
+    rng = np.random.default_rng(0)
+    arguments = problem(rng, shape_of_several_blocks(), dtype)[name]
+    getattr(kernels, name)(*arguments)
+    arrays = [argument for argument in arguments if isinstance(argument, np.ndarray)]
+    for table in arrays:
+        if table.dtype == np.float64 and table.ndim == 2 and len(table) == 5:
+            table[cpu.MEAN] += table[cpu.MEAN_ERROR]
+            table[cpu.MEAN_ERROR] = 0.0
+    return arrays
+
+
+@pytest.mark.parametrize("device", DEVICES[1:])
+@pytest.mark.parametrize(("problem", "name"), CASES, ids=[name for _, name in CASES])
+def test_a_device_agrees_with_the_host(device, problem, name, dtype):
+    host, ours = (results(kernels_of(d), problem, name, dtype) for d in ("cpu", device))
+    rtol = TOLERANCES[dtype]
+    for expected, value in zip(host, ours, strict=True):
+        atol = rtol * np.nanmax(np.abs(expected))
+        np.testing.assert_allclose(value, expected, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("device", DEVICES[1:])
+@pytest.mark.parametrize(("problem", "name"), CASES, ids=[name for _, name in CASES])
+def test_a_device_repeats_itself_to_the_bit(device, problem, name, dtype):
+    twice = [results(kernels_of(device), problem, name, dtype) for _ in range(2)]
+    assert [array.tobytes() for array in twice[0]] == [array.tobytes() for array in twice[1]]
+
+
+@pytest.mark.parametrize("device", DEVICES[1:])
+def test_every_kernel_of_a_device_is_compared(device):
+    launchers = kernels_of(device).launchers
+    names = {name for name in launchers.__all__ if callable(getattr(launchers, name))}
+    assert names == {name for _, name in CASES}

@@ -1,0 +1,144 @@
+"""Every CUDA kernel compiled for an H100 or H200, which needs no GPU."""
+
+import importlib
+import importlib.util
+import re
+import sys
+from functools import cache
+from types import ModuleType, SimpleNamespace
+
+import numba
+import pytest
+from numba import types
+
+ROOMS = ["batch_norm", "layers", "losses", "optimizers", "statistics"]
+MAX_SHARED_BYTES = 48 * 1024
+
+# Arguments by their letters and, of arrays, the number of dimensions: x is of the dtype of the
+# data, d float64, i int64, s int32 and u uint32.
+ARGUMENTS = {
+    "batch_norm._batch_statistics": "x2 x1 i1 d d x2 d2 x3 d2 u1",
+    "batch_norm._normalize_batches": "x2 i1 x2 x3 x x2",
+    "batch_norm._batch_gradients": "x2 x1 i1 x x2 x3 x2 d2 u1 x3 x2",
+    "batch_norm._input_gradient": "x2 x1 i1 x x2 x3 x3 x2",
+    "layers._add_bias": "x2 x1 x x2",
+    "layers._bias_backward": "x2 x d2 u1 x1 x2",
+    "layers._dropout": "x2 x u u x2",
+    "layers._gather_rows": "x2 i1 d2 x2",
+    "layers._gather_sparse_rows": "x1 s1 s1 i1 d2 x2",
+    "layers._logistic_backward": "x1 x1",
+    "layers._smooth_clip": "x1 x x1",
+    "layers._tanh_backward": "x1 x1",
+    "losses._binary_cross_entropy": "x2 x2 x1 d d1 d d d1 u1 d1 x2",
+    "losses._poisson_deviance": "x2 x2 x1 d1 u1 d1 x2",
+    "losses._shift_to_max": "x2 x2",
+    "losses._softmax_cross_entropy": "x2 i1 x1 d d1 d d d1 u1 d1 x2",
+    "losses._squared_error": "x2 x2 x1 d1 u1 d1 x2",
+    "optimizers._adam_step": "x x x x x x x1 x1 x1 x1",
+    "optimizers._add_scaled": "x1 x x1",
+    "optimizers._nesterov_step": "x x x1 x1 x1",
+    "optimizers._sgd_step": "x x x1 x1 x1",
+    "statistics._column_moments": "x1 x1 i i d2 u1 d2",
+    "statistics._normalize": "x1 d1 d1 d1 i i1 x1",
+}
+
+# Of float32 these compute nothing in float64.
+ELEMENTWISE = [
+    "batch_norm._input_gradient",
+    "batch_norm._normalize_batches",
+    "layers._add_bias",
+    "layers._dropout",
+    "layers._logistic_backward",
+    "layers._smooth_clip",
+    "layers._tanh_backward",
+    "losses._shift_to_max",
+    "optimizers._adam_step",
+    "optimizers._add_scaled",
+    "optimizers._nesterov_step",
+    "optimizers._sgd_step",
+]
+
+
+def why_not():
+    if numba.config.ENABLE_CUDASIM or numba.config.DISABLE_JIT:
+        return "nothing is compiled"
+    if importlib.util.find_spec("numba_cuda") is None:
+        return "needs numba-cuda"
+    from numba.cuda.cudadrv import nvvm
+
+    try:
+        nvvm.NVVM()
+    except Exception as error:  # of several kinds, by what is missing
+        return f"needs NVVM: {error}"
+    return None
+
+
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+
+def argument(token, dtype):
+    scalars = {"x": dtype, "d": types.f8, "i": types.i8, "s": types.i4, "u": types.u4}
+    scalar = scalars[token[0]]
+    return types.Array(scalar, int(token[1:]), "C") if token[1:] else scalar
+
+
+@pytest.fixture(scope="module")
+def rooms():
+    """The modules of the kernels, on a device that is not there and, if need be, without CuPy."""
+    patch = pytest.MonkeyPatch()
+    if importlib.util.find_spec("cupy") is None:
+        patch.setitem(sys.modules, "cupy", ModuleType("cupy"))
+    from numba.cuda import dispatcher
+
+    device = SimpleNamespace(compute_capability=(9, 0))
+    patch.setattr(dispatcher, "get_current_device", lambda: device)
+    yield {name: importlib.import_module(f"skbn.kernels.cuda.{name}") for name in ROOMS}
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def ptx(rooms):
+    from numba import cuda
+
+    @cache
+    def compiled(name, dtype):
+        room, function = name.split(".")
+        signature = tuple(argument(token, dtype) for token in ARGUMENTS[name].split())
+        kernel = getattr(rooms[room], function)
+        return cuda.compile_ptx(kernel.py_func, signature, cc=(9, 0))[0]
+
+    return compiled
+
+
+def kernels(room):
+    from numba.cuda.dispatcher import CUDADispatcher
+
+    for name, value in vars(room).items():
+        if isinstance(value, CUDADispatcher) and not value.targetoptions.get("device"):
+            yield f"{room.__name__.split('.')[-1]}.{name}"
+
+
+def test_no_kernel_is_left_out(rooms):
+    assert {name for room in rooms.values() for name in kernels(room)} == set(ARGUMENTS)
+
+
+@pytest.mark.parametrize("dtype", [types.f4, types.f8], ids=str)
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_kernels_compile_within_the_memory_they_share(name, dtype, ptx):
+    code = ptx(name, dtype)
+    assert ".visible .entry" in code
+    shared = re.findall(r"\.shared .*?\[(\d+)\]", code)
+    assert sum(map(int, shared)) < MAX_SHARED_BYTES
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_maps_of_float32_stay_in_float32(name, ptx):
+    assert ".f64" not in ptx(name, types.f4)
+
+
+@pytest.mark.parametrize("dtype", [types.f4, types.f8], ids=str)
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_nothing_is_approximated(name, dtype, ptx):
+    assert not re.findall(
+        r"\b(?:div|ex2|lg2|rcp|sqrt|tanh)\.(?:approx|full)\S*f32", ptx(name, dtype)
+    )
