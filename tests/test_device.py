@@ -67,7 +67,7 @@ def test_learning_says_what_is_missing_and_what_installs_it(lack, learner, machi
     machine(**has)
     estimator, *calls = LEARNERS[learner]
     for learn in calls:
-        with pytest.raises(RuntimeError, match="^device='cuda' needs ") as raised:
+        with pytest.raises(RuntimeError, match=r"^device='cuda' needs ") as raised:
             learn(estimator := clone(estimator).set_params(device="cuda"))
         assert all(part in str(raised.value) for part in said)
         assert not any(part in str(raised.value) for part in unsaid)

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from kernel_problems import DEVICES, EPSILON, MOMENTUM, dyadic, kernels_of, normal, wraps_around
-from scipy import sparse
 
 from skbn.kernels import cpu
 
@@ -27,10 +26,8 @@ def layers(rng, shape, dtype):
     floor, empty = dtype(0), np.empty(shape, dtype)
     index, vector = rng.permutation(shape[0]), normal(rng, shape[1], dtype)
     mean_scale = rng.normal(size=(2, shape[1]))
-    some = sparse.csr_array(out * (rng.random(shape) < 0.3))
     return {
         "gather_rows": (out, index, mean_scale, empty),
-        "gather_sparse_rows": (some.data, some.indices, some.indptr, index, mean_scale, empty),
         "smooth_clip": (out, dtype(1.5), empty),
         "add_bias": (out, vector, floor, empty),
         "bias_backward": (out, floor, vector, delta),
@@ -96,7 +93,7 @@ def batch_norm(rng, shape, dtype):
 
 PROBLEMS = [layers, losses, optimizers, statistics, batch_norm]
 NAMES = {
-    "layers": "gather_rows gather_sparse_rows smooth_clip add_bias bias_backward logistic_backward"
+    "layers": "gather_rows smooth_clip add_bias bias_backward logistic_backward"
     " tanh_backward dropout",
     "losses": "shift_to_max softmax_cross_entropy binary_cross_entropy squared_error"
     " poisson_deviance",
@@ -141,4 +138,5 @@ def test_a_device_repeats_itself_to_the_bit(device, problem, name, dtype):
 def test_every_kernel_of_a_device_is_compared(device):
     launchers = kernels_of(device).launchers
     names = {name for name in launchers.__all__ if callable(getattr(launchers, name))}
-    assert names == {name for _, name in CASES}
+    on_the_device_alone = {"gather_sparse_rows"}
+    assert names == on_the_device_alone | {name for _, name in CASES}

@@ -4,6 +4,7 @@ import network_oracle
 import numpy as np
 import pytest
 from kernel_problems import (
+    DEVICES,
     assert_within,
     batch,
     normal,
@@ -11,7 +12,7 @@ from kernel_problems import (
 from scipy import sparse
 from scipy.special import expit
 
-from skbn.kernels import formulas
+from skbn.kernels import cpu, formulas
 
 
 def test_at_least_keeps_nan(floor):
@@ -43,6 +44,11 @@ def test_gather_rows_keeps_the_digits_in_which_timestamps_differ(kernels, rng):
     assert np.abs(out - seconds).max() <= 2.0**-22
 
 
+# The host multiplies sparse rows as they are.
+of_cuda = pytest.mark.parametrize("kernels", DEVICES[1:], indirect=True)
+
+
+@of_cuda
 @pytest.mark.parametrize("index_dtype", [np.int32, np.int64], ids=["int32", "int64"])
 def test_gather_sparse_rows_is_gather_rows_of_the_dense(kernels, index_dtype, shape, dtype, rng):
     dense = normal(rng, shape, dtype, 1.0, 1e3) * (rng.random(shape) < 0.4)
@@ -52,10 +58,11 @@ def test_gather_sparse_rows_is_gather_rows_of_the_dense(kernels, index_dtype, sh
     mean_scale = rng.normal([[1e3], [0.0]], size=(2, shape[1]))
     out, expected = np.empty((2, 2 * shape[0], shape[1]), dtype)
     kernels.gather_sparse_rows(X.data, *pointers, index, mean_scale, out)
-    kernels.gather_rows(dense, index, mean_scale, expected)
+    cpu.gather_rows(dense, index, mean_scale, expected)
     np.testing.assert_array_equal(out, expected)
 
 
+@of_cuda
 def test_gather_sparse_rows_adds_what_is_stored_twice_in_any_order(kernels, dtype):
     data, indices, indptr = np.array([1, 2, 4, 8], dtype), np.array([11, 0, 11, 3]), [0, 0, 3, 4]
     mean_scale, out = np.stack([np.full(12, 0.5), np.full(12, 2.0)]), np.empty((2, 12), dtype)

@@ -22,21 +22,6 @@ def gather_rows(x, index, mean_scale, out):
 
 
 @jit
-def gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
-    """out (m, d) = the rows of a CSR matrix at the index (m,), dense, else as ``gather_rows``.
-
-    What is not stored is 0 before it is normalized, and values stored twice add up.
-    """
-    row = np.empty(out.shape[1])
-    for i in range(index.size):
-        row.fill(0.0)
-        for k in range(indptr[index[i]], indptr[index[i] + 1]):
-            row[indices[k]] += data[k]
-        for j in range(row.size):
-            out[i, j] = formulas.normalize(row[j], mean_scale[MEAN, j], mean_scale[SCALE, j], 0)
-
-
-@jit
 def smooth_clip(x, bound, out):
     """out (n, d) = x, smoothly clipped to ±bound, which is of the dtype of x."""
     for i in range(x.shape[0]):

@@ -7,7 +7,6 @@ order. The second maps elements.
 
 import cupy
 import numpy as np
-from numba import cuda
 
 from .. import formulas
 from ..layout import (
@@ -24,9 +23,11 @@ from ..layout import (
 )
 from .launch import (
     BLOCK,
+    LOADS,
     ROWS,
     THREADS,
     column_grid,
+    cuda,
     device_function,
     element_grid,
     kernel,
@@ -74,22 +75,17 @@ def _first_row(start):
 
 @device_function
 def _batch_sums(z, weight, j, reference, start, stop):
-    """Σw, Σw(z − reference) and Σw(z − reference)² of a thread's rows of column j.
-
-    Four at a time, so that the latency of memory is waited for once.
-    """
+    """Σw, Σw(z − reference) and Σw(z − reference)² of a thread's rows of column j."""
     step = cuda.gridDim.y * ROWS
     total, deviations, squares = 0.0, 0.0, 0.0
     i = _first_row(start)
-    while i + 3 * step < stop:
-        w0, w1 = np.float64(weight[i]), np.float64(weight[i + step])
-        w2, w3 = np.float64(weight[i + 2 * step]), np.float64(weight[i + 3 * step])
-        d0, d1 = z[i, j] - reference, z[i + step, j] - reference
-        d2, d3 = z[i + 2 * step, j] - reference, z[i + 3 * step, j] - reference
-        total += w0 + w1 + w2 + w3
-        deviations += w0 * d0 + w1 * d1 + w2 * d2 + w3 * d3
-        squares += w0 * d0 * d0 + w1 * d1 * d1 + w2 * d2 * d2 + w3 * d3 * d3
-        i += 4 * step
+    while i + (LOADS - 1) * step < stop:
+        for k in range(LOADS):
+            w, d = np.float64(weight[i + k * step]), z[i + k * step, j] - reference
+            total += w
+            deviations += w * d
+            squares += w * d * d
+        i += LOADS * step
     while i < stop:
         w, d = np.float64(weight[i]), z[i, j] - reference
         total += w
@@ -170,38 +166,40 @@ def _batch_statistics(
                 _set_statistics(total, mean, m2, epsilon, gamma, ghost, j, statistics)
 
 
+@device_function
+def _normalized(z, mean, scale, beta, floor):
+    return formulas.at_least(floor, formulas.normalize(z, mean, scale, beta))
+
+
 @kernel
 def _normalize_batches(z, bounds, gamma_beta, statistics, floor, out):
-    j, ghost = cuda.grid(1), cuda.blockIdx.z
+    j, ghost, step = cuda.grid(1), cuda.blockIdx.z, cuda.gridDim.y * ROWS
     if j < z.shape[1]:
         mean, scale = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
         beta = gamma_beta[BETA, j]
-        for i in range(_first_row(bounds[ghost]), bounds[ghost + 1], cuda.gridDim.y * ROWS):
-            y = formulas.normalize(z[i, j], mean, scale, beta)
-            out[i, j] = formulas.at_least(floor, y)
+        i, stop = _first_row(bounds[ghost]), bounds[ghost + 1]
+        while i + 3 * step < stop:
+            # All loads first: none is moved up across a store, and each would be waited for.
+            z0, z1, z2, z3 = z[i, j], z[i + step, j], z[i + 2 * step, j], z[i + 3 * step, j]
+            out[i, j] = _normalized(z0, mean, scale, beta, floor)
+            out[i + step, j] = _normalized(z1, mean, scale, beta, floor)
+            out[i + 2 * step, j] = _normalized(z2, mean, scale, beta, floor)
+            out[i + 3 * step, j] = _normalized(z3, mean, scale, beta, floor)
+            i += 4 * step
+        while i < stop:
+            out[i, j] = _normalized(z[i, j], mean, scale, beta, floor)
+            i += step
 
 
 @device_function
 def _gradient_sums(z, weight, j, mean, scale, beta, floor, delta, start, stop):
-    """Σw, Σ∂ℓ/∂y(z − μ) and Σ∂ℓ/∂y of a thread's rows of column j, two at a time."""
-    step = cuda.gridDim.y * ROWS
+    """Σw, Σ∂ℓ/∂y(z − μ) and Σ∂ℓ/∂y of a thread's rows of column j."""
     total, centred, gradient = 0.0, 0.0, 0.0
-    i = _first_row(start)
-    while i + step < stop:
-        z0, z1, g0, g1 = z[i, j], z[i + step, j], delta[i, j], delta[i + step, j]
-        w0, w1 = np.float64(weight[i]), np.float64(weight[i + step])
-        d0 = np.float64(formulas.gated_gradient(z0, mean, scale, beta, floor, g0))
-        d1 = np.float64(formulas.gated_gradient(z1, mean, scale, beta, floor, g1))
-        total += w0 + w1
-        centred += d0 * np.float64(z0 - mean) + d1 * np.float64(z1 - mean)
-        gradient += d0 + d1
-        i += 2 * step
-    if i < stop:
-        z0 = z[i, j]
-        d0 = np.float64(formulas.gated_gradient(z0, mean, scale, beta, floor, delta[i, j]))
+    for i in range(_first_row(start), stop, cuda.gridDim.y * ROWS):
+        d = np.float64(formulas.gated_gradient(z[i, j], mean, scale, beta, floor, delta[i, j]))
         total += np.float64(weight[i])
-        centred += d0 * np.float64(z0 - mean)
-        gradient += d0
+        centred += d * np.float64(z[i, j] - mean)
+        gradient += d
     return total, centred, gradient
 
 
@@ -243,16 +241,28 @@ def _batch_gradients(
 
 @kernel
 def _input_gradient(z, weight, bounds, floor, gamma_beta, statistics, own, delta):
-    j, ghost = cuda.grid(1), cuda.blockIdx.z
+    j, ghost, step = cuda.grid(1), cuda.blockIdx.z, cuda.gridDim.y * ROWS
     if j < z.shape[1]:
-        mean, scale = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
+        mean, slope = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
         inverse_std, beta = statistics[ghost, INVERSE_STD, j], gamma_beta[BETA, j]
-        inverse_weight = own[ghost, OWN_INVERSE_WEIGHT, j]
-        grad_gamma, grad_beta = own[ghost, OWN_GAMMA, j], own[ghost, OWN_BETA, j]
-        for i in range(_first_row(bounds[ghost]), bounds[ghost + 1], cuda.gridDim.y * ROWS):
-            d = formulas.gated_gradient(z[i, j], mean, scale, beta, floor, delta[i, j])
-            x_hat, share = (z[i, j] - mean) * inverse_std, weight[i] * inverse_weight
-            delta[i, j] = formulas.input_gradient(scale, d, share, x_hat, grad_gamma, grad_beta)
+        per_weight = own[ghost, OWN_INVERSE_WEIGHT, j]
+        of_gamma, of_beta = own[ghost, OWN_GAMMA, j], own[ghost, OWN_BETA, j]
+        i, stop = _first_row(bounds[ghost]), bounds[ghost + 1]
+        while i < stop:
+            # Two rows are loaded before one is stored, of the last one the same twice.
+            k = i + step if i + step < stop else i
+            z0, z1, share0, share1 = (
+                z[i, j],
+                z[k, j],
+                weight[i] * per_weight,
+                weight[k] * per_weight,
+            )
+            d0 = formulas.gated_gradient(z0, mean, slope, beta, floor, delta[i, j])
+            d1 = formulas.gated_gradient(z1, mean, slope, beta, floor, delta[k, j])
+            x0, x1 = (z0 - mean) * inverse_std, (z1 - mean) * inverse_std
+            delta[i, j] = formulas.input_gradient(slope, d0, share0, x0, of_gamma, of_beta)
+            delta[k, j] = formulas.input_gradient(slope, d1, share1, x1, of_gamma, of_beta)
+            i += 2 * step
 
 
 def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statistics, out):

@@ -2,7 +2,7 @@
 
 import cupy
 import numpy as np
-from numba import config, cuda
+from numba import config
 
 from .. import formulas
 from .launch import (
@@ -10,6 +10,7 @@ from .launch import (
     ROWS,
     THREADS,
     column_grid,
+    cuda,
     element_grid,
     flat_grid,
     kernel,

@@ -7,10 +7,9 @@ import math
 
 import cupy
 import numpy as np
-from numba import cuda
 
 from .. import formulas
-from .launch import THREADS, device_function, flat_grid, kernel, launch, tickets
+from .launch import THREADS, cuda, device_function, flat_grid, kernel, launch, tickets
 from .reduction import write_grid_sum
 
 

@@ -3,10 +3,8 @@
 ``constants`` are on the host, and of that dtype.
 """
 
-from numba import cuda
-
 from .. import formulas
-from .launch import THREADS, flat_grid, kernel, launch
+from .launch import THREADS, cuda, flat_grid, kernel, launch
 
 
 @kernel

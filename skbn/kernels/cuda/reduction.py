@@ -6,10 +6,9 @@ samples). Every thread of a block must call these functions, those beyond the la
 """
 
 import numpy as np
-from numba import cuda
 
 from .. import formulas
-from .launch import COLUMNS, ROWS, THREADS, device_function
+from .launch import COLUMNS, ROWS, THREADS, cuda, device_function
 
 
 @device_function

@@ -7,16 +7,17 @@ element e and goes on by a stride, its weights likewise from k.
 
 import cupy
 import numpy as np
-from numba import cuda
 
 from .. import formulas
 from ..layout import COUNT, M2, MEAN, MEAN_ERROR, WEIGHT, rows_per_vector
 from .launch import (
     BLOCK,
     COLUMNS,
+    LOADS,
     ROWS,
     THREADS,
     column_grid,
+    cuda,
     device_function,
     element_grid,
     kernel,
@@ -40,25 +41,17 @@ def _first_value(x, weight, e, stride, k, weight_stride):
 
 @device_function
 def _present_sums(x, weight, e, stride, k, weight_stride, reference):
-    """Σw, Σw(x − reference), Σw(x − reference)² over the x that are not NaN.
-
-    Four at a time, so that the latency of memory is waited for once.
-    """
+    """Σw, Σw(x − reference), Σw(x − reference)² over the x that are not NaN."""
     total, deviations, squares = 0.0, 0.0, 0.0
-    while e + 3 * stride < x.size:
-        x0, x1, x2, x3 = x[e], x[e + stride], x[e + 2 * stride], x[e + 3 * stride]
-        w0, w1 = np.float64(weight[k]), np.float64(weight[k + weight_stride])
-        w2 = np.float64(weight[k + 2 * weight_stride])
-        w3 = np.float64(weight[k + 3 * weight_stride])
-        w0, d0 = formulas.present(x0, w0), formulas.present(x0, x0 - reference)
-        w1, d1 = formulas.present(x1, w1), formulas.present(x1, x1 - reference)
-        w2, d2 = formulas.present(x2, w2), formulas.present(x2, x2 - reference)
-        w3, d3 = formulas.present(x3, w3), formulas.present(x3, x3 - reference)
-        total += w0 + w1 + w2 + w3
-        deviations += w0 * d0 + w1 * d1 + w2 * d2 + w3 * d3
-        squares += w0 * d0 * d0 + w1 * d1 * d1 + w2 * d2 * d2 + w3 * d3 * d3
-        e += 4 * stride
-        k += 4 * weight_stride
+    while e + (LOADS - 1) * stride < x.size:
+        for _ in range(LOADS):
+            w = formulas.present(x[e], np.float64(weight[k]))
+            d = formulas.present(x[e], x[e] - reference)
+            total += w
+            deviations += w * d
+            squares += w * d * d
+            e += stride
+            k += weight_stride
     while e < x.size:
         w = formulas.present(x[e], np.float64(weight[k]))
         d = formulas.present(x[e], x[e] - reference)
@@ -125,9 +118,21 @@ def _normalize(x, mean, scale, offset, rows, infinite, out):
     if v < width:
         j = v % mean.size
         mu, a, b = mean[j], scale[j], offset[j]
-        for e in range(i * width + v, x.size, cuda.gridDim.y * ROWS * width):
+        e, stride = i * width + v, cuda.gridDim.y * ROWS * width
+        while e + 3 * stride < x.size:
+            # All loads first: none is moved up across a store, and each would be waited for.
+            x0, x1, x2, x3 = x[e], x[e + stride], x[e + 2 * stride], x[e + 3 * stride]
+            n_infinite += formulas.is_infinite(x0) + formulas.is_infinite(x1)
+            n_infinite += formulas.is_infinite(x2) + formulas.is_infinite(x3)
+            out[e] = formulas.normalize(x0, mu, a, b)
+            out[e + stride] = formulas.normalize(x1, mu, a, b)
+            out[e + 2 * stride] = formulas.normalize(x2, mu, a, b)
+            out[e + 3 * stride] = formulas.normalize(x3, mu, a, b)
+            e += 4 * stride
+        while e < x.size:
             n_infinite += formulas.is_infinite(x[e])
             out[e] = formulas.normalize(x[e], mu, a, b)
+            e += stride
     if n_infinite > 0:
         cuda.atomic.add(infinite, 0, n_infinite)
 
