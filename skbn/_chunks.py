@@ -191,7 +191,7 @@ def normalize(X, mean, scale, offset, out):
             target[...] = scratch
 
     for_each(normalize_block, blocks(X))
-    return int(sum(infinite)[0])
+    return sum(count.item() for count in infinite)
 
 
 def _takes_output(target, block):
