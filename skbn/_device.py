@@ -146,8 +146,8 @@ def _lacking_packages():
         try:
             from cupy import cublas  # noqa: F401  which loads the libraries of CUDA
         except Exception as error:
-            reason = str(error).strip().splitlines()[-1:]
-            lacking.append(f"the libraries of CUDA, which CuPy cannot load: {' '.join(reason)}")
+            reason = f"{error}\n".splitlines()[0]
+            lacking.append(f"the libraries of CUDA, which CuPy cannot load: {reason}")
     return " and ".join(lacking)
 
 
