@@ -6,7 +6,9 @@ Rows that are on the device stay there.
 """
 
 from collections import deque
+from functools import cache
 from itertools import cycle
+from threading import get_ident
 
 import cupy
 import numpy as np
@@ -27,8 +29,8 @@ class Lane:
     What the host writes and reads is page-locked, for only then does a copy run beside the host.
     """
 
-    def __init__(self):
-        self.stream = cupy.cuda.Stream(non_blocking=True)
+    def __init__(self, stream):
+        self.stream = stream
         self.buffers = {}
 
     def _buffer(self, name, shape, dtype, allocate):
@@ -54,6 +56,12 @@ class Lane:
         return target
 
 
+@cache
+def _streams(_device, _thread):
+    """Two streams, kept: CuPy keeps memory by stream, and would not give it to a new one."""
+    return [cupy.cuda.Stream(non_blocking=True) for _ in range(2)]
+
+
 def _pinned(n, dtype):
     memory = cupy.cuda.alloc_pinned_memory(max(1, n * np.dtype(dtype).itemsize))
     return np.frombuffer(memory, dtype, n)
@@ -77,7 +85,8 @@ def _in_lanes(X, begin, finish):
 
     Both in the order of the chunks; a lane is free again when its chunk is finished.
     """
-    lanes, begun = (Lane(), Lane()), deque()
+    streams, begun = _streams(cupy.cuda.runtime.getDevice(), get_ident()), deque()
+    lanes = [Lane(stream) for stream in streams]
 
     def finish_first():
         lane, rows = begun.popleft()

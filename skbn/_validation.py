@@ -103,16 +103,15 @@ def validate_next(estimator, X, accept_sparse):
 
 def validate_writeable(estimator, X):
     """X validated against the features of an earlier fit, itself where it can be written into."""
-    X = _validated(lambda X: validate_data(estimator, X, reset=False, **_WRITEABLE_CHECKS), X)
-    return _writeable(estimator, X)
+    if _device.is_on_gpu(X):
+        return _writeable(estimator, _taken_as_it_is(estimator, X, reset=False))
+    return validate_data(estimator, X, reset=False, **_WRITEABLE_CHECKS)
 
 
 def _writeable(estimator, X):
     """X on the GPU where it takes results, else a copy: what scikit-learn's validation gives."""
-    if _device.is_on_gpu(X):
-        refuse_infinity(estimator, X)
-        X = X if X.dtype.kind == "f" else X.astype(np.float64)
-    return X
+    refuse_infinity(estimator, X)
+    return X if X.dtype.kind == "f" else X.astype(np.float64)
 
 
 def check_width(estimator, X, n_features):
@@ -132,9 +131,9 @@ def validate_normalized(estimator, X):
 
 def validate_normalized_writeable(estimator, X):
     """X validated as what ``transform`` gave, itself where it can be written into."""
-    named = {"estimator": estimator, "input_name": "X"}
-    X = _validated(lambda X: check_array(X, **named, **_WRITEABLE_CHECKS), X)
-    return _writeable(estimator, X)
+    if _device.is_on_gpu(X):
+        return _writeable(estimator, validate_normalized(estimator, X))
+    return check_array(X, estimator=estimator, input_name="X", **_WRITEABLE_CHECKS)
 
 
 def output_like(X):
@@ -142,8 +141,7 @@ def output_like(X):
     if sparse.issparse(X):
         return X.copy()
     dtype = X.dtype.newbyteorder("=") if X.dtype.kind == "f" else np.float64
-    xp = _device.device_of("cuda").xp if _device.is_on_gpu(X) else np
-    return xp.empty_like(X, dtype=dtype)
+    return _device.xp_of(X).empty_like(X, dtype=dtype)
 
 
 def output_config(estimator):

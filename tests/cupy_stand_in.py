@@ -5,9 +5,9 @@ Arrays of the host and of the device do not mix, and none becomes the other unle
 """
 
 import ctypes
+import random
 import sys
 import threading
-from contextlib import nullcontext
 from functools import cache
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
@@ -49,6 +49,8 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     @property
     def data(self):
         return SimpleNamespace(ptr=self._host.ctypes.data)
+
+    device = SimpleNamespace(id=0)
 
     @property
     def __cuda_array_interface__(self):
@@ -94,11 +96,14 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def get(self, stream=None, order="C", out=None, blocking=True):
         if out is None:
+            (stream or NULL_STREAM).synchronize()
             return np.array(self._host, order=order)
         assert out.flags.c_contiguous or out.flags.f_contiguous
         assert out.dtype == self.dtype
         assert out.shape == self.shape
-        out[...] = self._host
+        stream.later(lambda: np.copyto(_poisoned(out), self._host))
+        if blocking:
+            stream.synchronize()
         return out
 
     def set(self, array, stream=None):
@@ -106,7 +111,10 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         assert array.dtype == self.dtype
         assert array.shape == self.shape
         assert self.flags.c_contiguous or self.flags.f_contiguous
-        self._host[...] = array
+        if stream is None:
+            self._host[...] = array
+        else:
+            stream.later(lambda: np.copyto(self._host, array))
 
 
 def _operator(ufunc):
@@ -219,27 +227,41 @@ class OutOfMemoryError(MemoryError):
 
 
 class Stream:
-    """Everything happens at once, in its order."""
+    """What a stream is given is done in its order, and no sooner than it has to be.
 
-    ptr = 0
+    A copy waits until something in the stream needs it: a launch, another copy, or the host, which
+    waits for the stream. What is read of it before that is wrong.
+    """
+
+    entered = []
 
     def __init__(self, null=False, non_blocking=False):
-        pass
+        self.waiting = []
+        self.ptr = 0 if null else id(self)
 
     def __enter__(self):
+        Stream.entered.append(self)
         return self
 
     def __exit__(self, *_):
-        pass
+        Stream.entered.pop()
+
+    def later(self, copy):
+        self.waiting.append(copy)
 
     def synchronize(self):
-        pass
+        while self.waiting:
+            self.waiting.pop(0)()
 
-    def wait_event(self, event):
-        pass
 
-    def record(self):
-        return SimpleNamespace(synchronize=lambda: None)
+NULL_STREAM = Stream(null=True)
+
+
+def get_current_stream():
+    """Asked for by a launch, before which comes what the stream was given."""
+    stream = Stream.entered[-1] if Stream.entered else NULL_STREAM
+    stream.synchronize()
+    return stream
 
 
 def alloc_pinned_memory(n_bytes):
@@ -265,7 +287,7 @@ def module():
     cupy = ModuleType("cupy")
     cupy.__spec__ = ModuleSpec("cupy", None)
     names = "arange zeros ones full exp tanh maximum isfinite dot sqrt"
-    names += " zeros_like ascontiguousarray broadcast_to clip"
+    names += " zeros_like ascontiguousarray clip"
     vars(cupy).update({name: _function(name) for name in names.split()})
     own = (ndarray, asnumpy, asarray, array, empty, empty_like, from_dlpack)
     vars(cupy).update({function.__name__: function for function in own})
@@ -275,15 +297,15 @@ def module():
     cupy.get_default_memory_pool = lambda: pool
     cupy.cuda = SimpleNamespace(
         Stream=Stream,
-        get_current_stream=Stream,
+        get_current_stream=get_current_stream,
         alloc_pinned_memory=alloc_pinned_memory,
         memory=memory,
         runtime=SimpleNamespace(
             getDevice=lambda: 0,
             getDeviceProperties=lambda _device: {"name": b"simulator"},
             memGetInfo=lambda: (1 << 30, 1 << 31),
+            runtimeGetVersion=lambda: 13_000,
         ),
-        Device=nullcontext,
     )
     cupy.cublas = ModuleType("cupy.cublas")
     cupy.cublas.gemm = gemm
@@ -355,10 +377,26 @@ def _run_block(self, grid_point, *args):
             raise failed[0][0].with_traceback(failed[0][1])
 
 
+class AnyOrder:
+    """NumPy for the simulator, whose blocks then run in another order at every launch."""
+
+    def __init__(self):
+        self.draw = random.Random(0)
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def ndindex(self, *shape):
+        points = list(np.ndindex(*shape))
+        self.draw.shuffle(points)
+        return points
+
+
 @cache
 def install():
     """Give the simulator what it lacks, and the product a CuPy to import."""
     from numba import cuda
+    from numba.cuda.simulator import kernel
     from numba.cuda.simulator.kernel import BlockManager, BlockThread
     from numba.cuda.simulator.kernelapi import FakeCUDAShared
 
@@ -368,8 +406,14 @@ def install():
     FakeCUDAShared.array = _shared_array
     BlockThread.syncthreads, BlockManager.run = _syncthreads, _run_block
     type(cuda.get_current_device()).MULTIPROCESSOR_COUNT = 2
+    cuda.external_stream = lambda _pointer: 0
+    kernel.np = AnyOrder()
 
+    from skbn import _device
     from skbn.kernels.cuda import launch
+
+    _device._driver = lambda: _device.Driver(13_000, 1)
+    _device._cupys = lambda: ["cupy-cuda13x"]
 
     # A kernel of the simulator keeps one configuration.
     launch.configured = launch.configured.__wrapped__

@@ -1,7 +1,10 @@
 """Both MLPs with device="cuda" against the host: training, what is learned, what fails."""
 
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor, _device
+from skbn._mlp import recalibration
 from skbn._training import epochs
 
 pytestmark = [
@@ -185,6 +189,8 @@ def test_rows_on_the_device_are_taken_too():
     xp = _device.device_of("cuda").xp
     host = regressor().fit(DIABETES, PROGRESSION, sample_weight=WEIGHT)
     on_device = [xp.asarray(array) for array in (DIABETES, PROGRESSION, WEIGHT)]
+    labels = [xp.asarray(array) for array in (Y, [0, 1, 2])]
+    assert classifier(device="cuda").partial_fit(X, labels[0], classes=labels[1]).t_ == 60
     cuda = regressor(device="cuda").fit(*on_device, X_val=on_device[0], y_val=on_device[1])
     assert_close(cuda.loss_curve_, host.loss_curve_, 1e-4)
     assert_close(cuda.predict(on_device[0]), host.predict(DIABETES), 1e-3)
@@ -230,7 +236,12 @@ def test_too_little_memory_is_said_and_changes_nothing(monkeypatch):
         raise xp.cuda.memory.OutOfMemoryError(1 << 40, 1 << 30)
 
     monkeypatch.setattr(epochs, "Workspace", no_memory)
-    for learn in (lambda: model.fit(X, Y), lambda: model.partial_fit(X, Y)):
+    monkeypatch.setattr(recalibration, "Network", no_memory)
+    for learn in (
+        lambda: model.fit(X, Y),
+        lambda: model.partial_fit(X, Y),
+        lambda: model.recalibrate(X),
+    ):
         with pytest.raises(MemoryError, match="memory of the GPU does not suffice"):
             learn()
     assert pickle.dumps(model) == before
@@ -241,3 +252,29 @@ def test_too_little_memory_is_said_and_changes_nothing(monkeypatch):
 def test_diverging_is_said_as_on_the_host():
     with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
         classifier(device="cuda", learning_rate_init=1e30, solver="sgd").fit(X, Y)
+
+
+def test_fits_on_two_threads_do_not_disturb_each_other(monkeypatch):
+    expected = classifier(device="cuda").fit(X, Y)
+    # The simulator runs one kernel at a time.
+    launch, lock = _device.device_of("cuda").kernels.launch, Lock()
+    one = launch.launch
+
+    def one_at_a_time(*arguments):
+        with lock:
+            one(*arguments)
+
+    for room in (launch, *rooms_of(launch)):
+        monkeypatch.setattr(room, "launch", one_at_a_time)
+    with ThreadPoolExecutor(2) as pool:
+        fits = [pool.submit(classifier(device="cuda").fit, X, Y) for _ in range(2)]
+    for fit in fits:
+        np.testing.assert_array_equal(fit.result().coefs_[0], expected.coefs_[0])
+
+
+def rooms_of(launch):
+    """The modules of kernels, which have the function of the launcher."""
+    package = sys.modules[launch.__package__]
+    return [
+        room for room in vars(package).values() if getattr(room, "launch", None) is launch.launch
+    ]

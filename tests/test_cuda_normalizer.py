@@ -1,6 +1,7 @@
 """BatchNormalizer(device="cuda") against the host: host memory, device memory, and what fails."""
 
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -249,6 +250,28 @@ def test_too_little_memory_is_said_and_changes_nothing(rng, xp, streams, monkeyp
         with pytest.raises(MemoryError, match="memory of the GPU does not suffice"):
             getattr(cuda, method)(X)
     assert pickle.dumps(cuda) == before
+
+
+def test_what_was_allocated_is_free_again_where_it_did_not_suffice(xp):
+    allocated = []
+
+    def allocate():
+        first = xp.zeros(3)
+        allocated.append(weakref.ref(first))
+        raise xp.cuda.memory.OutOfMemoryError(1 << 40, 1 << 30)
+
+    refusing = _device.device_of("cuda").refusing_lack_of_memory()
+    with pytest.raises(MemoryError) as raised, refusing:
+        allocate()
+    assert allocated[0]() is None
+    assert raised.value.__cause__ is not None
+
+
+def test_an_array_on_another_gpu_is_refused_in_words(rng, xp, monkeypatch):
+    X = xp.asarray(draw(rng, np.float32))
+    monkeypatch.setattr(xp.cuda.runtime, "getDevice", lambda: 1)
+    with pytest.raises(ValueError, match="on GPU 0, and GPU 1 is the current one: call within"):
+        BatchNormalizer(device="cuda").fit(X)
 
 
 def test_lanes_rest_when_a_chunk_fails(rng, streams, monkeypatch):

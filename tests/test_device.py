@@ -1,12 +1,15 @@
 """What is said where there is no GPU, or not all that it takes; and that none is needed."""
 
 import pickle
+import sys
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 from skbn import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor, _device
+from skbn._device import Driver
 
 X = np.arange(24.0).reshape(12, 2) % 7
 SMALL = {"hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0}
@@ -26,38 +29,71 @@ LEARNERS = {
     ),
 }
 
-NOTHING = {"driver": (None, 0), "packages": "the package CuPy, which is not installed"}
-# What the machine has, and what the error says of it.
+CUPYS = ["cupy-cuda13x"]
+NOTHING = {"driver": Driver(), "packages": ()}
+CUDA_12 = Driver(12_080, 1)
+# What the machine has, and what the error says of it and what not.
 LACKS = {
-    "driver": (
-        {"driver": (None, 0)},
-        ["NVIDIA driver, which is not installed", "ubuntu-drivers install"],
-        ["pip install"],
-    ),
-    "GPU": ({"driver": (13000, 0)}, ["a GPU, of which", "nvidia-smi"], ["pip install", "drivers"]),
+    "driver": ({"driver": Driver()}, ["libcuda is not found", "ubuntu-drivers"], ["pip install"]),
+    "driver of our time": ({"driver": Driver(11_080, 1)}, ["newer NVIDIA driver"], ["pip install"]),
+    "GPU": ({"driver": Driver(13_000, 0)}, ["it finds none", "nvidia-smi"], ["pip install"]),
+    "GPU that starts": ({"driver": Driver(13_000, 0, 999)}, ["cuInit fails with error 999"], []),
     "CuPy": (
-        {"packages": "the package CuPy, which is not installed"},
-        ["package CuPy, which is not installed (python -m pip install 'skbn[cuda13]')"],
+        {"packages": ("numba_cuda",)},
+        ["packages CuPy, not installed (python -m pip install 'skbn[cuda13]')"],
         ["driver", "numba-cuda"],
     ),
     "CuPy of an old driver": (
-        {"driver": (12080, 1), "packages": "the package CuPy, which is not installed"},
-        ["pip install 'skbn[cuda12]'"],
+        {"driver": CUDA_12, "packages": ("numba_cuda",)},
+        ["python -m pip install 'skbn[cuda12]'"],
         ["NVIDIA"],
     ),
-    "all": (NOTHING, ["NVIDIA driver", "package CuPy", "pip install 'skbn[cuda13]'"], []),
+    "CuPy of another CUDA": (
+        {"driver": CUDA_12},
+        ["a driver of CUDA 13, for which CuPy was built, not 12", "uninstall cupy-cuda13x, then"],
+        [],
+    ),
+    "a single CuPy": (
+        {"cupys": ["cupy-cuda12x", "cupy-cuda13x"]},
+        ["one CuPy, not cupy-cuda12x and cupy-cuda13x: uninstall all of them, then python -m pip"],
+        [],
+    ),
+    "cuBLAS": (
+        {"loads": "libcublas.so.13: cannot open\nlistdir: x\n"},
+        ["which CuPy cannot load: libcublas.so.13: cannot open."],
+        ["listdir"],
+    ),
+    "all": (NOTHING, ["NVIDIA driver", "numba-cuda and CuPy", "install 'skbn[cuda13]'"], []),
 }
+
+
+class CuPy(ModuleType):
+    """One that is built for CUDA 13, and loads or says why not."""
+
+    def __init__(self, loads):
+        super().__init__("cupy")
+        self.loads = loads
+        self.cuda = SimpleNamespace(runtime=SimpleNamespace(runtimeGetVersion=lambda: 13_020))
+
+    @property
+    def cublas(self):
+        if self.loads:
+            raise ImportError(self.loads)
 
 
 @pytest.fixture
 def machine(monkeypatch):
     """Let the machine have what is named, and all else that CUDA takes."""
 
-    def be(driver=(13000, 1), packages=""):
+    def be(driver=Driver(13_000, 1), packages=("numba_cuda", "cupy"), cupys=CUPYS, loads=""):  # noqa: B008
         monkeypatch.setattr(_device, "_driver", lambda: driver)
-        monkeypatch.setattr(_device, "_lacking_packages", lambda: packages)
+        monkeypatch.setattr(_device, "find_spec", lambda name: name in packages)
+        monkeypatch.setattr(_device, "_cupys", lambda: cupys)
+        monkeypatch.setitem(sys.modules, "cupy", CuPy(loads))
+        _device._cuda.cache_clear()
 
-    return be
+    yield be
+    _device._cuda.cache_clear()
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
@@ -97,29 +133,42 @@ def test_what_was_fitted_on_a_gpu_serves_without_one(learner, machine):
             np.testing.assert_array_equal(result, expected)
 
 
-def test_the_report_says_what_cuda_lacks(machine):
-    machine(**NOTHING)
-    assert _device.describe_cuda().startswith("none (missing: the NVIDIA driver")
+def test_auto_warns_where_there_is_a_gpu_that_it_cannot_take(machine):
+    machine(driver=CUDA_12)
+    with pytest.warns(UserWarning, match="device='auto' computes on the CPU: .*'skbn.cuda12.'"):
+        BatchNormalizer(device="auto").fit(X)
 
 
-def test_packages_that_are_not_installed_are_found_missing(run_python):
-    code = """
-        import importlib.util, sys
-        from skbn import _device
-        found = importlib.util.find_spec
-        _device.find_spec = lambda name: None
-        print(_device._lacking_packages())
-        _device._lacking_packages.cache_clear()
-        _device.find_spec = lambda name: sys
-        sys.modules["cupy"] = None
-        print(_device._lacking_packages())
-    """
-    first, second = run_python(code).splitlines()
-    assert first == (
-        "the package numba-cuda, which is not installed "
-        "and the package CuPy, which is not installed"
-    )
-    assert second.startswith("the libraries of CUDA, which CuPy cannot load: ")
+def test_what_was_installed_meanwhile_is_found(machine):
+    machine(packages=())
+    with pytest.raises(RuntimeError, match="packages numba-cuda and CuPy"):
+        _device.device_of("cuda")
+    machine(loads="no libraries")
+    with pytest.raises(RuntimeError, match="cannot load: no libraries"):
+        _device.device_of("cuda")
+
+
+def test_a_device_of_no_such_name_is_refused_on_fitted_estimators_too():
+    normalizer = BatchNormalizer().fit(X).set_params(device="cuda:0")
+    model = BatchNormMLPClassifier(**SMALL).fit(X, Y).set_params(device="cpuu")
+    for use in (normalizer.transform, normalizer.inverse_transform, model.recalibrate):
+        with pytest.raises(ValueError, match="'device' parameter must be 'cpu', 'cuda' or 'auto'"):
+            use(X)
+
+
+@pytest.mark.parametrize("lack", LACKS)
+def test_the_report_says_what_cuda_lacks(lack, machine):
+    has, said, _ = LACKS[lack]
+    machine(**has)
+    report = _device.describe_cuda()
+    assert report.startswith("none (missing: ")
+    assert all(part in f"{report}." for part in said if not part.endswith("."))
+
+
+def test_the_driver_of_this_machine_is_asked():
+    driver = _device._driver()
+    assert (driver.version is None) <= (driver.n_gpus == 0)
+    assert all(name.startswith("cupy") for name in _device._cupys())
 
 
 class OnGPU:
@@ -162,3 +211,14 @@ def test_neither_import_nor_fit_on_the_cpu_looks_for_a_gpu(run_python):
         print([name for name in sys.modules if name == "cupy" or name.startswith("numba.cuda")])
     """
     assert run_python(code) == "[]\n"
+
+
+@pytest.mark.parametrize("array", IN_GPU_MEMORY, ids=["CUDA array interface", "DLPack"])
+def test_an_array_on_a_gpu_that_cannot_be_read_is_refused_with_what_to_do(array, machine):
+    machine(**NOTHING)
+    model = BatchNormMLPClassifier(**SMALL).fit(X, Y)
+    auto = BatchNormalizer(device="auto")
+    for use in (model.fit, lambda X, y: model.predict(X), auto.fit, lambda X, y: model.fit(y, X)):
+        with pytest.raises(ValueError, match="copy it to the host") as raised:
+            use(array, Y)
+        assert "needs a GPU and the NVIDIA driver" in str(raised.value)

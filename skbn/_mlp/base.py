@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation
-from .._device import device_of, on_host
+from .._device import device_of, device_of_fitted, on_host
 from .._moments import RunningMoments
 from .._normalizer import fitted_normalizer
 from .._training import EpochTasks
@@ -126,7 +126,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         model, y = copy(self), on_host(y)
         is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
         if is_incremental:
-            model._begin_stream(y, **first_call)
+            model._begin_stream(y, **{name: on_host(value) for name, value in first_call.items()})
         X, y = model._validate_X_y(X, y, reset=is_first)
         weight = self._validate_weights(sample_weight, X)
         model._learn_outputs(y, weight, is_first, is_incremental)
@@ -262,7 +262,8 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         """
         X = self._validate_X(X)
         weight = self._validate_weights(sample_weight, X)
-        self.batch_norms_ = recalibrated(self, X, weight)
+        with device_of_fitted(self.device).refusing_lack_of_memory():
+            self.batch_norms_ = recalibrated(self, X, weight)
         return self
 
     def _validate_X(self, X):

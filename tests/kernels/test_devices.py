@@ -140,3 +140,26 @@ def test_every_kernel_of_a_device_is_compared(device):
     names = {name for name in launchers.__all__ if callable(getattr(launchers, name))}
     on_the_device_alone = {"gather_sparse_rows"}
     assert names == on_the_device_alone | {name for _, name in CASES}
+
+
+@pytest.mark.parametrize("device", DEVICES[1:])
+def test_kernels_compile_where_no_folder_is_writeable(device, monkeypatch):
+    launch = kernels_of(device).launchers.launch
+
+    def jit(function=None, cache=False):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return "compiled", function
+
+    monkeypatch.setattr(launch.cuda, "jit", jit)
+    assert launch.kernel(print) == ("compiled", print)
+
+
+@pytest.mark.parametrize("device", DEVICES[1:])
+def test_more_ghost_batches_than_a_grid_takes_are_refused_in_words(device):
+    launch = kernels_of(device).launchers.launch
+    assert launch.column_grid(131_070, 3, 65_535)[2] == 65_535
+    with pytest.raises(
+        ValueError, match="at most 65535 ghost batches on a GPU, got 65536: virtual"
+    ):
+        launch.column_grid(131_072, 3, 65_536)

@@ -4,8 +4,7 @@ import numpy as np
 
 from .. import formulas
 from ..compile import jit
-
-MEAN, SCALE = range(2)
+from ..layout import NORM_MEAN, NORM_SCALE
 
 
 @jit
@@ -18,7 +17,9 @@ def gather_rows(x, index, mean_scale, out):
     for i in range(index.size):
         row = index[i]
         for j in range(x.shape[1]):
-            out[i, j] = formulas.normalize(x[row, j], mean_scale[MEAN, j], mean_scale[SCALE, j], 0)
+            out[i, j] = formulas.normalize(
+                x[row, j], mean_scale[NORM_MEAN, j], mean_scale[NORM_SCALE, j], 0
+            )
 
 
 @jit

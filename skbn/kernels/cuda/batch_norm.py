@@ -137,6 +137,22 @@ def _batch_moments(z, weight, partials, ghost, j, start, stop):
     return total, mean, error, m2
 
 
+@device_function
+def _finish_statistics(
+    z, weight, bounds, epsilon, momentum, gamma, partials, j, running, statistics
+):
+    """Statistics of column j of the ghost batches, which the running moments follow in order."""
+    for ghost in range(bounds.size - 1):
+        start, stop = bounds[ghost], bounds[ghost + 1]
+        if _knows_variance(weight, start, stop):
+            total, mean, error, m2 = _batch_moments(z, weight, partials, ghost, j, start, stop)
+            _set_statistics(total, mean, m2, epsilon, gamma, ghost, j, statistics)
+            _follow(running, j, momentum, total, mean, error, m2)
+        else:
+            total, mean, m2 = running[WEIGHT, j], running[MEAN, j], running[M2, j]
+            _set_statistics(total, mean, m2, epsilon, gamma, ghost, j, statistics)
+
+
 @kernel
 def _batch_statistics(
     z, weight, bounds, epsilon, momentum, gamma_beta, running, statistics, partials, tickets
@@ -154,16 +170,8 @@ def _batch_statistics(
     write_column_sums(shared, partials, j, c)
     n_blocks = cuda.gridDim.y * cuda.gridDim.z
     if is_last_block(tickets, cuda.blockIdx.x, n_blocks) and cuda.threadIdx.y == 0 and j < c:
-        gamma = gamma_beta[GAMMA, j]
-        for ghost in range(bounds.size - 1):
-            start, stop = bounds[ghost], bounds[ghost + 1]
-            if _knows_variance(weight, start, stop):
-                total, mean, error, m2 = _batch_moments(z, weight, partials, ghost, j, start, stop)
-                _set_statistics(total, mean, m2, epsilon, gamma, ghost, j, statistics)
-                _follow(running, j, momentum, total, mean, error, m2)
-            else:
-                total, mean, m2 = running[WEIGHT, j], running[MEAN, j], running[M2, j]
-                _set_statistics(total, mean, m2, epsilon, gamma, ghost, j, statistics)
+        settings = epsilon, momentum, gamma_beta[GAMMA, j]
+        _finish_statistics(z, weight, bounds, *settings, partials, j, running, statistics)
 
 
 @device_function
@@ -203,6 +211,23 @@ def _gradient_sums(z, weight, j, mean, scale, beta, floor, delta, start, stop):
     return total, centred, gradient
 
 
+@device_function
+def _finish_gradients(weight, bounds, partials, j, c, own, grads):
+    """Gradients of γ and β of column j, by ghost batch and in all."""
+    grad_gamma, grad_beta = 0.0, 0.0
+    for ghost in range(bounds.size - 1):
+        inverse_weight = 0.0
+        if _knows_variance(weight, bounds[ghost], bounds[ghost + 1]):
+            inverse_weight = 1.0 / _ghost_sum(partials, SUM_WEIGHT, ghost, j, c)
+        own_gamma = _ghost_sum(partials, SUM_GAMMA, ghost, j, c)
+        own_beta = _ghost_sum(partials, SUM_BETA, ghost, j, c)
+        own[ghost, OWN_INVERSE_WEIGHT, j] = inverse_weight
+        own[ghost, OWN_GAMMA, j], own[ghost, OWN_BETA, j] = own_gamma, own_beta
+        grad_gamma += own_gamma
+        grad_beta += own_beta
+    grads[GAMMA, j], grads[BETA, j] = grad_gamma, grad_beta
+
+
 @kernel
 def _batch_gradients(
     z, weight, bounds, floor, gamma_beta, statistics, delta, partials, tickets, own, grads
@@ -223,20 +248,7 @@ def _batch_gradients(
     write_column_sums(shared, partials, j, c)
     n_blocks = cuda.gridDim.y * cuda.gridDim.z
     if is_last_block(tickets, cuda.blockIdx.x, n_blocks) and cuda.threadIdx.y == 0 and j < c:
-        grad_gamma, grad_beta = 0.0, 0.0
-        for part in range(bounds.size - 1):
-            inverse_weight = 0.0
-            if _knows_variance(weight, bounds[part], bounds[part + 1]):
-                inverse_weight = 1.0 / _ghost_sum(partials, SUM_WEIGHT, part, j, c)
-            own_gamma = _ghost_sum(partials, SUM_GAMMA, part, j, c)
-            own_beta = _ghost_sum(partials, SUM_BETA, part, j, c)
-            own[part, OWN_INVERSE_WEIGHT, j] = inverse_weight
-            own[part, OWN_GAMMA, j] = own_gamma
-            own[part, OWN_BETA, j] = own_beta
-            grad_gamma += own_gamma
-            grad_beta += own_beta
-        grads[GAMMA, j] = grad_gamma
-        grads[BETA, j] = grad_beta
+        _finish_gradients(weight, bounds, partials, j, c, own, grads)
 
 
 @kernel
@@ -251,12 +263,8 @@ def _input_gradient(z, weight, bounds, floor, gamma_beta, statistics, own, delta
         while i < stop:
             # Two rows are loaded before one is stored, of the last one the same twice.
             k = i + step if i + step < stop else i
-            z0, z1, share0, share1 = (
-                z[i, j],
-                z[k, j],
-                weight[i] * per_weight,
-                weight[k] * per_weight,
-            )
+            z0, z1 = z[i, j], z[k, j]
+            share0, share1 = weight[i] * per_weight, weight[k] * per_weight
             d0 = formulas.gated_gradient(z0, mean, slope, beta, floor, delta[i, j])
             d1 = formulas.gated_gradient(z1, mean, slope, beta, floor, delta[k, j])
             x0, x1 = (z0 - mean) * inverse_std, (z1 - mean) * inverse_std

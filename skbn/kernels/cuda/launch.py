@@ -6,15 +6,13 @@ from threading import get_ident
 
 import cupy
 import numpy as np
-
-if not hasattr(np, "row_stack"):
-    # Gone from NumPy 2.5; numba-cuda 0.30.4 asks for it when it compiles.
-    np.row_stack = np.vstack  # noqa: NPY201
-
 from numba import config, cuda
 from numba.cuda.args import ArgHint
 
 from .. import formulas
+
+# Gone from NumPy 2.5; numba-cuda 0.30.4 asks for it when it first compiles.
+vars(np).setdefault("row_stack", np.vstack)
 
 # numba-cuda takes any of the flags of fastmath for all of them, and divides float32 by
 # approximation; what it does without them keeps NaN and infinity.
@@ -33,6 +31,9 @@ MIN_ROWS_PER_THREAD = 8
 
 # As many as have room for their registers where sums are taken: 72 of a thread, compiled for 9.0.
 BLOCKS_PER_MULTIPROCESSOR = 3
+
+# Of the third dimension of a grid, by CUDA.
+MAX_GROUPS = 65_535
 
 # Values that a thread of a sum has on their way at a time. An H200 moves 4.3 TB/s with some 0.6 µs
 # of latency: 2.6 MB are on their way (Little's law), of 132 multiprocessors with 768 threads 3.2.
@@ -61,6 +62,11 @@ def max_blocks():
 
 def column_grid(n, c, n_groups=1):
     """Blocks that sum columns: tiles of c columns, parts of the n rows of a group, and groups."""
+    if n_groups > MAX_GROUPS:
+        raise ValueError(
+            f"A batch has at most {MAX_GROUPS} ghost batches on a GPU, got {n_groups}: "
+            "virtual_batch_size must be larger, or batch_size smaller."
+        )
     n_tiles = -(-c // COLUMNS)
     n_parts = max(1, min(max_blocks() // (n_tiles * n_groups), n // (ROWS * MIN_ROWS_PER_THREAD)))
     return n_tiles, n_parts, n_groups

@@ -5,6 +5,7 @@ import numpy as np
 from numba import config
 
 from .. import formulas
+from ..layout import NORM_MEAN, NORM_SCALE
 from .launch import (
     BLOCK,
     ROWS,
@@ -20,8 +21,6 @@ from .launch import (
 )
 from .reduction import is_last_block, summed, thread_in_block, write_column_sums
 
-MEAN, SCALE = range(2)
-
 # Columns of a sparse row that a block makes dense at a time, in float64 in shared memory.
 SPARSE_TILE = 8 if config.ENABLE_CUDASIM else 2048
 
@@ -30,7 +29,7 @@ SPARSE_TILE = 8 if config.ENABLE_CUDASIM else 2048
 def _gather_rows(x, index, mean_scale, out):
     j, start = cuda.grid(2)
     if j < out.shape[1]:
-        mean, scale = mean_scale[MEAN, j], mean_scale[SCALE, j]
+        mean, scale = mean_scale[NORM_MEAN, j], mean_scale[NORM_SCALE, j]
         for i in range(start, out.shape[0], cuda.gridDim.y * ROWS):
             out[i, j] = formulas.normalize(x[index[i], j], mean, scale, 0.0)
 
@@ -50,7 +49,7 @@ def _gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
                 cuda.atomic.add(values, j, np.float64(data[k]))
         cuda.syncthreads()
         for j in range(thread, width, THREADS):
-            mean, scale = mean_scale[MEAN, start + j], mean_scale[SCALE, start + j]
+            mean, scale = mean_scale[NORM_MEAN, start + j], mean_scale[NORM_SCALE, start + j]
             out[i, start + j] = formulas.normalize(values[j], mean, scale, 0.0)
 
 
