@@ -34,7 +34,8 @@ MIN_STEPS = 100
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows-divisor", type=int, default=problems.ROWS_DIVISOR)
+    divisor = {"help": "divides the rows of all shapes"}
+    parser.add_argument("--rows-divisor", type=int, default=problems.ROWS_DIVISOR, **divisor)
     parser.add_argument("--repeat", type=int, default=7, help="samples of each call")
     return parser.parse_args()
 

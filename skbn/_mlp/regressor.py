@@ -150,9 +150,10 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         so that timestamps keep their digits.
 
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where to train. "cuda" is the current GPU of CuPy (``pip install "skbn[cuda13]"`` or
-        ``[cuda12]``), "auto" takes the GPU where there is one. What is learned is in host memory,
-        and predictions are made there: they need no GPU.
+        Where to train. "cuda" is the current GPU of CuPy, which the extra ``skbn[cuda13]`` (or
+        ``[cuda12]``) brings and which has to hold X; "auto" takes the GPU where there is one and
+        these are installed, else the CPU. What is learned is in host memory, and predictions are
+        made there: they need no GPU. X and y that are on the GPU are copied to the host first.
 
     Attributes
     ----------

@@ -61,13 +61,13 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         array.
 
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where to compute. "cuda" is the current GPU of CuPy, for which
-        ``pip install "skbn[cuda13]"`` (or ``[cuda12]``) installs what it needs; "auto" takes the
-        GPU where there is one, else the CPU. X in host memory goes through the GPU in chunks,
-        so that there may be more than it holds, and comes back. X on the GPU (of CuPy, PyTorch
-        or another library with ``__cuda_array_interface__`` or DLPack) stays there, and results
-        are arrays of CuPy. Sparse X is computed by the host. What is learned is in host memory
-        always: without a GPU all but ``fit`` and ``partial_fit`` fall back to the CPU.
+        Where to compute. "cuda" is the current GPU of CuPy, which the extra ``skbn[cuda13]`` (or
+        ``[cuda12]``) brings; "auto" takes the GPU where there is one and these are installed, else
+        the CPU. X in host memory goes through the GPU in chunks, so that there may be more than
+        it holds, and comes back. X on the GPU (of CuPy, PyTorch or another library with
+        ``__cuda_array_interface__`` or DLPack) stays there, and results are arrays of CuPy. Sparse
+        X is computed by the host. What is learned is in host memory always: what was fitted with
+        "cuda" transforms without a GPU too, on the CPU; only learning fails there.
 
     Attributes
     ----------
