@@ -1,8 +1,13 @@
 """Inference on the folded network: in NumPy alone it compiles nothing and needs no device."""
 
+import numpy as np
+
 from ._device import CPU
 from ._losses import OUTPUT_ACTIVATIONS
 from ._rows import rows_of
+
+# Standard deviations, of which float32 holds the products of some layers.
+LARGEST = 1e15
 
 # Rows are never taken fewer than this at a time.
 MIN_ROWS = 64
@@ -61,8 +66,27 @@ class FoldedNetwork:
         return out
 
     def logits(self, X):
-        """Outputs (n, n_outputs) before their activation, of rows X (n, d), dense or CSR."""
-        return self.logits_of(rows_of(X, self.input_norm, self.dtype))
+        """Outputs (n, n_outputs) before their activation, of rows X (n, d), dense or CSR.
+
+        Finite for finite rows: where a row overflows on the way, its inputs are held to ±LARGEST.
+        """
+        rows = rows_of(X, self.input_norm, self.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            out = self.logits_of(rows)
+            if not np.isfinite(out.sum()):
+                overflown = np.flatnonzero(~np.isfinite(out).all(axis=1))
+                for i in overflown:
+                    out[i] = self._logits_held(rows, i)
+        return out
+
+    def _logits_held(self, rows, i):
+        """Those of row i, with inputs held to ±LARGEST."""
+        weight, bias = self.output
+        inputs = rows.held(rows.slice(i, i + 1), LARGEST)
+        below = dense(rows, inputs, self.hidden, self.activation)
+        out = np.empty((1, weight.shape[1]), self.dtype)
+        (np.dot if self.hidden else rows.dot)(below, weight, out=out)
+        return out[0] + bias
 
     def __call__(self, X):
         """Outputs (n, n_outputs) of rows X (n, d), dense or CSR."""

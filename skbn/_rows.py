@@ -11,6 +11,9 @@ from ._device import CPU
 # float32 then loses 2e-6 of one at the most.
 MAX_FOLDED_MEAN = 32.0
 
+# ... and for standard deviations within these bounds, which leave float32 its range.
+FOLDED_SCALES = 1e-12, 1e12
+
 
 class InputNorm(NamedTuple):
     """How rows are taken: (x − mean)·scale, then smoothly clipped to ±bound.
@@ -33,6 +36,13 @@ class InputNorm(NamedTuple):
     @property
     def clips(self):
         return self.bound < np.inf
+
+
+def folds_well(norm):
+    """Whether a normalization can be folded into the first layer without a loss."""
+    (mean, scale), (least, largest) = norm.mean_scale, FOLDED_SCALES
+    is_near_zero = np.abs(mean * scale) <= MAX_FOLDED_MEAN
+    return bool((is_near_zero & (scale >= 1.0 / largest) & (scale <= 1.0 / least)).all())
 
 
 class DenseRows:
@@ -75,6 +85,10 @@ class DenseRows:
         with np.errstate(over="ignore"):
             t = xp.clip((rows - mean) * scale / self.norm.bound, -1e9, 1e9)
         return (self.norm.bound * (t / xp.sqrt(1 + t * t))).astype(self.dtype, copy=False)
+
+    def held(self, rows, largest):
+        """The rows, none of their values beyond ±largest."""
+        return self.device.xp.clip(rows, -largest, largest)
 
     def dot(self, rows, weight, out):
         """out (m, h) = the rows times the weight (d, h)."""
@@ -149,6 +163,11 @@ class SparseRows:
     def slice(self, start, stop):
         """The rows from start to stop, scaled."""
         return self._scaled(self.X[start:stop])
+
+    def held(self, rows, largest):
+        """The rows, none of their values beyond ±largest."""
+        data = np.clip(rows.data, -largest, largest)
+        return sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
 
     def dot(self, rows, weight, out):
         """out (m, h) = the normalized rows times the weight (d, h)."""

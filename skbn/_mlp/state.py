@@ -10,7 +10,7 @@ from .._inference import FoldedNetwork
 from .._moments import RunningMoments
 from .._network import MIN_BATCH_ROWS, fold
 from .._normalizer import fitted_normalizer
-from .._rows import MAX_FOLDED_MEAN, InputNorm
+from .._rows import InputNorm, folds_well
 
 
 def hidden_units(estimator):
@@ -145,8 +145,7 @@ def inference_of(estimator):
     without, 1.1 so.
     """
     norm, dtype = input_norm_of(estimator), estimator.coefs_[0].dtype
-    is_near_zero = (np.abs(np.prod(norm.mean_scale, axis=0)) <= MAX_FOLDED_MEAN).all()
-    folds_inputs = is_near_zero and not norm.clips
+    folds_inputs = folds_well(norm) and not norm.clips
     return FoldedNetwork(
         folded_layers(estimator, dtype, folds_inputs),
         activation_of(estimator.activation, CPU),
