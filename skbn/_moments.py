@@ -7,6 +7,9 @@ from . import _chunks
 from ._device import CPU
 from .kernels import cpu
 
+# Values below 2^1024 times 2^-DOWN have squares of which 2^50 sum to less than the largest float.
+DOWN = 540
+
 
 class RunningMoments:
     """Count, weight, mean and M2 of the columns of all rows seen, in float64.
@@ -60,12 +63,11 @@ class RunningMoments:
         device : Device
         """
         table_of = _sparse_table if sparse.issparse(X) else device.chunks.column_moments
-        moments = cls(table_of(X, sample_weight), is_weighted=sample_weight is not None)
-        if moments.is_finite():
-            return moments
-        # Finite values too, whose sums or differences overflow.
-        table = table_of(X * 2.0**-64, sample_weight)
-        return cls(table, is_weighted=moments.is_weighted).scaled(2.0**64)
+        table = table_of(X, sample_weight)
+        overflown = ~np.isfinite(table[[cpu.MEAN, cpu.M2]]).all(axis=0)
+        if overflown.any():
+            table[:, overflown] = _small_table(table_of, X, sample_weight)[:, overflown]
+        return cls(table, is_weighted=sample_weight is not None)
 
     def merge(self, *others):
         """Of the rows of self and the others: exact, whatever the order of merging."""
@@ -96,20 +98,19 @@ class RunningMoments:
         table[cpu.WEIGHT] = count
         return RunningMoments(table, is_weighted=self.is_weighted)
 
-    def scaled(self, factor):
-        """Of the same rows times a factor."""
-        factors = np.array([1.0, 1.0, factor, factor, factor**2])
-        with np.errstate(over="ignore", invalid="ignore"):
-            return RunningMoments(self.table * factors[:, None], is_weighted=self.is_weighted)
-
     def is_finite(self):
         """Whether neither infinity nor an overflow is in the means."""
         return bool(np.isfinite(self.table[cpu.MEAN]).all())
 
     @property
     def count(self):
-        """Rows seen in each column, as int64, or the sum of their weights, as float64."""
-        return self.table[cpu.COUNT].astype(np.float64 if self.is_weighted else np.int64)
+        """Rows seen in each column, as int64, or the sum of their weights, as float64.
+
+        Exact to 2^53 rows, nine years at 30 million a second; a count beyond int64 stays float64.
+        """
+        count = self.table[cpu.COUNT].copy()
+        is_whole = not self.is_weighted and (count < 2.0**63).all()
+        return count.astype(np.int64) if is_whole else count
 
     @property
     def mean(self):
@@ -130,6 +131,22 @@ class RunningMoments:
         return variance
 
 
+def _small_table(table_of, X, sample_weight):
+    """The table of X by way of values and weights so small that no sum of them overflows.
+
+    Infinity stays. What is lost are digits of columns that have no need of this.
+    """
+    if sample_weight is None:
+        exponent = 0
+    else:
+        exponent = np.frexp(sample_weight.sum())[1]
+        sample_weight = np.ldexp(sample_weight, -exponent)
+    table = table_of(X.astype(np.float64) * 2.0**-DOWN, sample_weight)
+    exponents = np.array([exponent, exponent, DOWN, DOWN, exponent + 2 * DOWN])
+    with np.errstate(over="ignore"):
+        return np.ldexp(table, exponents[:, None])
+
+
 def _sparse_table(X, sample_weight):
     """Two passes over the stored values: the first tells the mean, the second squares about it."""
     if not X.has_canonical_format:
@@ -146,11 +163,11 @@ def _sparse_table(X, sample_weight):
 def _sparse_sums(X, weight, reference):
     """Σw, Σw(x − reference), Σw(x − reference)² by column, with the zeros that are not stored."""
     stored_sums = cpu.csr_sums if X.format == "csr" else cpu.csc_sums
-    sums = np.empty((5, X.shape[1]))
+    sums = np.empty((6, X.shape[1]))
     stored_sums(_chunks.kernel_input(X.data), X.indices, X.indptr, weight, reference, sums)
-    n_stored, stored_weight, *sums = sums
-    # A full column has no zeros: the difference of two rounded sums must not say otherwise.
-    zeros = np.where(n_stored == (weight > 0).sum(), 0.0, weight.sum() - stored_weight)
+    n_stored, _, *sums, zero_weight = sums
+    # A full column has no zeros: the difference of two sums must not say otherwise.
+    zeros = np.where(n_stored == (weight > 0).sum(), 0.0, zero_weight)
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is refused by who asked
         of_zeros = zeros * np.stack([np.ones_like(reference), -reference, reference**2])
         return sums + np.where(zeros > 0.0, of_zeros, 0.0)

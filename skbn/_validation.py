@@ -6,13 +6,16 @@ from copy import copy
 import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils import assert_all_finite
+from sklearn.utils import check_array as check_array_of_sklearn
+from sklearn.utils._missing import is_pandas_na
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result as check_optimize_result
-from sklearn.utils.validation import FLOAT_DTYPES, _check_sample_weight, validate_data
+from sklearn.utils.validation import FLOAT_DTYPES, _check_sample_weight
+from sklearn.utils.validation import validate_data as validate_data_of_sklearn
 
 from . import _device
 
@@ -59,6 +62,72 @@ _WRITEABLE_CHECKS = {
     "force_writeable": True,
     "ensure_all_finite": "allow-nan",
 }
+
+
+def _dtypes(X):
+    """The dtype of an array, or those of the columns of a pandas, polars or Arrow table."""
+    if hasattr(X, "columns"):
+        return set(X.dtypes if hasattr(X, "dtypes") else X.schema.types)
+    return {X.dtype} if hasattr(X, "dtype") else set()
+
+
+def _is_time(dtype):
+    kinds, names = tuple("mM"), ("date", "time", "duration", "period")
+    return getattr(dtype, "kind", None) in kinds or str(dtype).lower().startswith(names)
+
+
+def _numbers(values, name):
+    """Values that are to be numbers; scikit-learn takes dates for numbers and drops a mask."""
+    times = sorted(str(dtype) for dtype in _dtypes(values) if _is_time(dtype))
+    if times:
+        raise ValueError(
+            f"{name} has dates or times ({', '.join(times)}): pass numbers, as the days since a "
+            "date are."
+        )
+    return _unmasked(values)
+
+
+def _unmasked(values):
+    """Values of which those that are masked are missing, that is NaN."""
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    if not np.ma.is_masked(values):
+        return values.data
+    dtype = {"f": values.dtype, "c": values.dtype, "b": float, "i": float, "u": float}
+    return values.astype(dtype.get(values.dtype.kind, object)).filled(np.nan)
+
+
+def labels(y):
+    """y, of which scikit-learn compares the missing labels rather than to refuse them in words."""
+    y = None if y is None else _unmasked(y)
+    array = np.asarray(y)
+    if array.dtype == object and y is not None:
+        missing = [value for value in array.ravel() if value is None or is_pandas_na(value)]
+        if missing:
+            raise ValueError(f"Input y contains NaN or other missing values: {missing[0]}.")
+    return y
+
+
+def _native(X):
+    """X with indices that kernels can read, where it is a sparse matrix."""
+    if sparse.issparse(X) and not (X.indices.dtype.isnative and X.indptr.dtype.isnative):
+        index = (array.astype(array.dtype.newbyteorder("=")) for array in (X.indices, X.indptr))
+        return type(X)((X.data, *index), shape=X.shape)
+    return X
+
+
+def check_array(X, **checks):
+    """What scikit-learn makes of X, and of what it would misread the rest."""
+    return _native(check_array_of_sklearn(_numbers(X, "X"), **checks))
+
+
+def validate_data(estimator, X, *y, **checks):
+    """What scikit-learn makes of X, or of X and y, and of what it would misread the rest."""
+    X = _numbers(X, "X")
+    if not y:
+        return _native(validate_data_of_sklearn(estimator, X, **checks))
+    X, y = validate_data_of_sklearn(estimator, X, labels(*y), **checks)
+    return _native(X), y
 
 
 def identity(estimator):
@@ -192,7 +261,7 @@ def validate_weights(sample_weight, X):
     """Weights (n,) of the rows of X, float64, or None."""
     if sample_weight is None:
         return None
-    weights, X = _device.on_host(sample_weight), _outline(X)
+    weights, X = _numbers(_device.on_host(sample_weight), "sample_weight"), _outline(X)
     weights = _check_sample_weight(weights, X, dtype=np.float64, ensure_non_negative=True)
     with np.errstate(over="ignore"):
         if weights.sum() == np.inf:

@@ -15,7 +15,7 @@ LAYERS = [
     {"_moments", "_activations", "_rows"},
     {"_network", "_losses", "_optimizers"},
     {"_inference"},
-    {"_validation"},
+    {"_validation", "_persistence"},
     {"_training"},
     {"_normalizer", "_show_versions"},
     {"_mlp"},

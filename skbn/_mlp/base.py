@@ -14,6 +14,7 @@ from .. import _validation
 from .._device import device_of, device_of_fitted, on_host
 from .._moments import RunningMoments
 from .._normalizer import fitted_normalizer
+from .._persistence import Persistent
 from .._training import EpochTasks
 from .._validation import Interval, Options, StrOptions, fit_context
 from .fitting import Fitting
@@ -24,7 +25,7 @@ SOLVERS_WITH_BATCHES = ("sgd", "adam", "adamw")
 SCHEDULES = {"constant", "invscaling", "adaptive", "cosine"}
 
 
-class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
+class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
     """A multi-layer perceptron with batch normalization."""
 
     _parameter_constraints = {
@@ -308,7 +309,7 @@ class BatchNormMLP(CallbackSupportMixin, BaseEstimator):
         return True
 
     def __getstate__(self):
-        state = dict(super().__getstate__())
+        state = super().__getstate__()
         state.pop("_folded", None)
         return state
 

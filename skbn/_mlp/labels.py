@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import log_expit
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
-from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.multiclass import is_multilabel, unique_labels
 
 from .. import _validation
 from .._losses import BinaryCrossEntropy, SoftmaxCrossEntropy, log_softmax
@@ -43,8 +43,8 @@ class LearnsLabels:
     def _begin_stream(self, y, classes):
         """Learn the labels that the first call of partial_fit announces."""
         if _validation.check_partial_fit_first_call(self, classes):
-            is_multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if is_multilabel else classes)
+            y = _validation.labels(y)
+            self._label_binarizer = LabelBinarizer().fit(y if is_multilabel(y) else classes)
 
     def _learn_outputs(self, y, _weight, _is_first, is_incremental):
         """Learn the labels of y, or refuse others than those known."""

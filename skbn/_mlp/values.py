@@ -38,6 +38,9 @@ class LearnsValues:
 
     def _columns(self, y):
         """y as (n, n_outputs)."""
+        # Without normalization it is scikit-learn's MLPRegressor, and refuses in its words.
+        if self.normalize_targets and y.dtype.kind not in "biuf":
+            raise ValueError(f"y must be numbers, got an array of dtype {y.dtype}.")
         y = y.reshape(len(y), -1)
         if y.shape[1] != self.n_outputs_:
             raise ValueError(
@@ -63,11 +66,12 @@ class LearnsValues:
 
     def _encode(self, y, dtype):
         """The targets (n, n_outputs), standardized where they are to be."""
+        y = self._columns(y)
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
         mean, scale = _units(self.target_norm_)
         with np.errstate(over="ignore"):
-            targets = ((self._columns(y) - mean) / scale).astype(dtype)
+            targets = ((y - mean) / scale).astype(dtype)
         if not np.isfinite(targets).all():
             raise ValueError(f"y contains a value too large for {dtype!r}.")
         return targets

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _device, _validation
 from .._moments import RunningMoments
+from .._persistence import Persistent
 from .._validation import fit_context
 
 
@@ -24,7 +25,7 @@ def scale_of(count, mean, var, epsilon):
     return np.where(var <= bound, 1.0, np.sqrt(var))
 
 
-class StatisticsLearner(CallbackSupportMixin, BaseEstimator):
+class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
     """An estimator that learns running statistics of its features."""
 
     @fit_context(prefer_skip_nested_validation=True)

@@ -66,7 +66,8 @@ def mean_step(weight_a, mean_a, weight_b, mean_b, delta):
 @jit
 def merged_m2(weight_a, m2_a, weight_b, m2_b, delta):
     """Squared deviations of both groups, delta = mean_b − mean_a (ibid., equation 1.5b)."""
-    return m2_a + m2_b + delta * delta * (weight_a * (weight_b / (weight_a + weight_b)))
+    # By turns: delta² may be beyond the floats where the product is not.
+    return m2_a + m2_b + delta * (weight_a * (weight_b / (weight_a + weight_b))) * delta
 
 
 @jit
@@ -75,8 +76,8 @@ def m2_about_mean(weight, deviations, squares):
     if is_infinite(squares):
         return squares
     m2 = squares - deviations * (deviations / weight)
-    # max() of CUDA would turn NaN into 0.
-    return 0.0 if m2 < 0.0 else m2
+    # max() of CUDA would turn NaN into 0; a product below the floats may leave -0.
+    return 0.0 if m2 <= 0.0 else m2
 
 
 @jit

@@ -23,6 +23,9 @@ from ..layout import (
 
 ROWS_PER_SUM = 512
 
+# From one end of the floats to the other, 15 digits at a time.
+MAX_SHIFTS = 40
+
 
 @jit
 def add_column_sums(x, reference, deviations, squares):
@@ -152,25 +155,40 @@ def add_stored_value(x, weight, j, reference, sums, lost):
 
 
 @jit
+def finish_stored_sums(weight, sums, lost):
+    """Round the sums; a sixth row, where there is one, is the weight of what is not stored.
+
+    That may be 1e-30 of all weight: a difference of rounded sums would lose it.
+    """
+    if sums.shape[0] > 5:
+        total, rest = np.zeros((1, 1)), np.zeros((1, 1))
+        for i in range(weight.size):
+            add_exactly(total, rest, 0, 0, weight[i])
+        for j in range(sums.shape[1]):
+            sums[5, j] = (total[0, 0] - sums[1, j]) + (rest[0, 0] - lost[1, j])
+    add_lanes(lost, sums)
+
+
+@jit
 def csr_sums(data, indices, indptr, weight, reference, sums):
-    """sums (5, c) = those of ``add_stored_value`` over the values stored by row."""
+    """sums (5 or 6, c) = those of ``add_stored_value`` over the values stored by row."""
     sums.fill(0.0)
     lost = np.zeros_like(sums)
     for i in range(weight.size):
         for k in range(indptr[i], indptr[i + 1]):
             add_stored_value(data[k], weight[i], indices[k], reference, sums, lost)
-    add_lanes(lost, sums)
+    finish_stored_sums(weight, sums, lost)
 
 
 @jit
 def csc_sums(data, indices, indptr, weight, reference, sums):
-    """sums (5, c) = those of ``add_stored_value`` over the values stored by column."""
+    """sums (5 or 6, c) = those of ``add_stored_value`` over the values stored by column."""
     sums.fill(0.0)
     lost = np.zeros_like(sums)
     for j in range(reference.size):
         for k in range(indptr[j], indptr[j + 1]):
             add_stored_value(data[k], weight[indices[k]], j, reference, sums, lost)
-    add_lanes(lost, sums)
+    finish_stored_sums(weight, sums, lost)
 
 
 @jit
@@ -227,8 +245,9 @@ def pilot_rows(n):
 def weighted_column_moments(x, weight, moments):
     """Moments of the columns of x (n, c), a weight (n,) each row; NaN is skipped.
 
-    The pilot rows may weigh nothing or be missing, and tell a reference far from the mean: then
-    the squares lose digits, and are taken again about the mean found.
+    The pilot rows may weigh next to nothing or be missing, and tell a reference far from the mean:
+    then the squares lose digits, and are taken again about the mean found, until they do not. Each
+    time the reference is some 15 digits nearer.
     """
     pilot = pilot_rows(x.shape[0])
     reference = np.empty(x.shape[1])
@@ -237,7 +256,9 @@ def weighted_column_moments(x, weight, moments):
     weighted_column_sums(x[:pilot], weight[:pilot], reference, sums)
     shift_to_mean(reference, sums)
     weighted_column_sums(x, weight, reference, sums)
-    if squares_lose_digits(sums):
+    for _ in range(MAX_SHIFTS):
+        if not squares_lose_digits(sums):
+            break
         shift_to_mean(reference, sums)
         weighted_column_sums(x, weight, reference, sums)
     moments_from_sums(sums, reference, moments)
