@@ -163,11 +163,30 @@ def _sparse_table(X, sample_weight):
 def _sparse_sums(X, weight, reference):
     """Σw, Σw(x − reference), Σw(x − reference)² by column, with the zeros that are not stored."""
     stored_sums = cpu.csr_sums if X.format == "csr" else cpu.csc_sums
-    sums = np.empty((6, X.shape[1]))
+    sums = np.empty((5, X.shape[1]))
     stored_sums(_chunks.kernel_input(X.data), X.indices, X.indptr, weight, reference, sums)
-    n_stored, _, *sums, zero_weight = sums
-    # A full column has no zeros: the difference of two sums must not say otherwise.
-    zeros = np.where(n_stored == (weight > 0).sum(), 0.0, zero_weight)
+    n_stored, stored_weight, *sums = sums
+    zeros = _weight_of_zeros(X, weight, n_stored, stored_weight)
     with np.errstate(over="ignore", invalid="ignore"):  # infinity is refused by who asked
         of_zeros = zeros * np.stack([np.ones_like(reference), -reference, reference**2])
         return sums + np.where(zeros > 0.0, of_zeros, 0.0)
+
+
+def _weight_of_zeros(X, weight, n_stored, stored_weight):
+    """Σw of the rows that each column does not store.
+
+    The difference of two sums says it, of counts exactly; where it loses digits the weights of
+    these rows are summed themselves.
+    """
+    total, n_rows = weight.sum(), (weight > 0.0).sum()
+    # A full column has no zeros: the difference of two rounded sums must not say otherwise.
+    zeros = np.where(n_stored == n_rows, 0.0, total - stored_weight)
+    few = (n_stored < n_rows) & (zeros < total / 64.0)
+    if (weight == 1.0).all() or not few.any():
+        return zeros
+    stored = X[:, few].tocsc()
+    for k, j in enumerate(np.flatnonzero(few)):
+        rest = weight.copy()
+        rest[stored.indices[stored.indptr[k] : stored.indptr[k + 1]]] = 0.0
+        zeros[j] = rest.sum()
+    return zeros

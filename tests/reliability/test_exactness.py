@@ -172,6 +172,18 @@ def test_a_first_row_of_next_to_no_weight_far_away_costs_no_digits():
     np.testing.assert_allclose(variance, float(exact.variance), rtol=1e-14)
 
 
+@pytest.mark.parametrize("to_format", [sparse.csr_array, sparse.csc_array])
+def test_zeros_of_sparse_rows_of_next_to_no_weight_count(to_format):
+    """Their weight was all less that of stored values: nothing, below an ε of it."""
+    X = to_format(np.array([[0.0, 0.0], [np.nan, 1e9], [np.nan, 1e9 + 1]]))
+    normalizer = BatchNormalizer(with_mean=False).fit(X, sample_weight=[1e-18, 1e18, 1e18])
+    np.testing.assert_allclose(normalizer.n_samples_seen_, [1e-18, 2e18], rtol=1e-15)
+    assert normalizer.mean_[0] == 0.0
+    X, weight = to_format(np.array([[0.0], [1.0]])), np.array([1e-20, 1.0])
+    variance = BatchNormalizer(with_mean=False).fit(X, sample_weight=weight).var_
+    np.testing.assert_allclose(variance, 1e-20, rtol=1e-14)
+
+
 def test_a_result_beyond_float16_is_infinity_without_a_warning():
     X = np.array([[65504.0], [65504.0], [-65504.0]], np.float16)
     normalizer = BatchNormalizer().fit(X)

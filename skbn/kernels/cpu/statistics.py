@@ -155,40 +155,25 @@ def add_stored_value(x, weight, j, reference, sums, lost):
 
 
 @jit
-def finish_stored_sums(weight, sums, lost):
-    """Round the sums; a sixth row, where there is one, is the weight of what is not stored.
-
-    That may be 1e-30 of all weight: a difference of rounded sums would lose it.
-    """
-    if sums.shape[0] > 5:
-        total, rest = np.zeros((1, 1)), np.zeros((1, 1))
-        for i in range(weight.size):
-            add_exactly(total, rest, 0, 0, weight[i])
-        for j in range(sums.shape[1]):
-            sums[5, j] = (total[0, 0] - sums[1, j]) + (rest[0, 0] - lost[1, j])
-    add_lanes(lost, sums)
-
-
-@jit
 def csr_sums(data, indices, indptr, weight, reference, sums):
-    """sums (5 or 6, c) = those of ``add_stored_value`` over the values stored by row."""
+    """sums (5, c) = those of ``add_stored_value`` over the values stored by row."""
     sums.fill(0.0)
     lost = np.zeros_like(sums)
     for i in range(weight.size):
         for k in range(indptr[i], indptr[i + 1]):
             add_stored_value(data[k], weight[i], indices[k], reference, sums, lost)
-    finish_stored_sums(weight, sums, lost)
+    add_lanes(lost, sums)
 
 
 @jit
 def csc_sums(data, indices, indptr, weight, reference, sums):
-    """sums (5 or 6, c) = those of ``add_stored_value`` over the values stored by column."""
+    """sums (5, c) = those of ``add_stored_value`` over the values stored by column."""
     sums.fill(0.0)
     lost = np.zeros_like(sums)
     for j in range(reference.size):
         for k in range(indptr[j], indptr[j + 1]):
             add_stored_value(data[k], weight[indices[k]], j, reference, sums, lost)
-    finish_stored_sums(weight, sums, lost)
+    add_lanes(lost, sums)
 
 
 @jit
