@@ -2,13 +2,13 @@
 
 An error bound has three parts, with ε = 2⁻⁵²:
 
-- *rounding*: the kernels take Σw(x − r)² about a reference r that is near enough for it to be at most
-  65 of M2 = Σw(x − r)² − d·d/Σw, d = Σw(x − r); |r − μ| ≤ 8σ. Four roundings, each ε/2, make a
-  term w(x − r)²: 130ε of M2 together. Two make a term of d, which is squared: 129ε. Then there are
+- *rounding*: the kernels take Σw(x − r)² about a reference r near enough for it to be at most 65 of
+  M2 = Σw(x − r)² − d·d/Σw, d = Σw(x − r); |r − μ| ≤ 8σ. Four roundings, each ε/2, make a term
+  w(x − r)²: 130ε of M2 together. Two make a term of d, which is squared: 129ε. Then there are
   d·(d/Σw) and the difference: 65ε. Sums of n terms, and merges, are given 4ε each of the 129 that
-  could be if no two roundings cancelled. Mean: ε(|μ| + (8 + 4n)σ). Variance: ε(324 + 4n)σ². No |μ|/σ
-  is in it: x − r is taken from the given floats, however far they lie from 0, and the mean is kept
-  with what its rounding lacks.
+  could be if no two roundings cancelled. Mean: ε(|μ| + (8 + 4n)σ). Variance: ε(324 + 4n)σ². No
+  |μ|/σ is in it: x − r is taken from the given floats, however far they lie from 0, and the mean
+  is kept with what its rounding lacks.
 - *underflow*: a product below 2⁻¹⁰²² loses up to 2⁻¹⁰⁷⁴, n of them in a sum, over Σw. Where all
   w(x − r)² are below 2⁻¹⁰⁷⁴ they do not tell that a light r is far: the mean loses nε|x − r|.
 - *overflow*: infinity stands where Σw(x − μ)² is beyond the largest float, and nowhere else.
