@@ -1,5 +1,7 @@
 """The format of saved estimators: its version goes with the state and is checked in loading."""
 
+import numpy as np
+
 # Raised when a state of this version is one that the version before would misread.
 FORMAT = 1
 
@@ -15,12 +17,22 @@ class Persistent:
         saved = state.pop("_format", None)
         if saved is None:
             self._refuse_missing_parameters(state)
-        elif saved > FORMAT:
+        elif not isinstance(saved, int) or saved > FORMAT:
             raise ValueError(
-                f"This {type(self).__name__} was saved by a newer skbn (format {saved}; this one "
-                f"reads up to {FORMAT}): upgrade skbn."
+                f"This {type(self).__name__} was saved by a newer skbn (format {saved!r}; this "
+                f"one reads up to {FORMAT}): upgrade skbn."
             )
         super().__setstate__(state)
+        self._refuse_shapes()
+
+    def _refuse_shapes(self):
+        """Raise where arrays, which kernels read without looking, have not the shapes they had."""
+        for name, array, shape in self._arrays():
+            if np.shape(array) not in ((), shape):  # a number was set by hand
+                raise ValueError(
+                    f"This {type(self).__name__} is damaged: {name} has shape {np.shape(array)}, "
+                    f"expected {shape}."
+                )
 
     def _refuse_missing_parameters(self, state):
         """Raise where the state is of an early version, which had fewer parameters."""

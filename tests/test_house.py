@@ -6,6 +6,7 @@ import pytest
 from conftest import ROOT
 
 LAYERS = [
+    {"cache"},
     {"compile"},
     {"formulas", "layout"},
     {"cpu", "cuda"},
@@ -20,7 +21,7 @@ LAYERS = [
     {"_normalizer", "_show_versions"},
     {"_mlp"},
 ]
-WITHOUT_SKLEARN = set.union(*LAYERS[:9])
+WITHOUT_SKLEARN = set.union(*LAYERS[:10])
 FILES = sorted(
     p for p in ROOT.glob("skbn/**/*.py") if p.parent.name != "skbn" or p.name != "__init__.py"
 )

@@ -1,6 +1,7 @@
 """What the classifier and the regressor share: parameters, fit, and the fitted network."""
 
 from copy import copy
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
@@ -259,12 +260,20 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are no batch-normalized layers, or a single row.
+            If there are no batch-normalized layers, or a single row, or rows so far away that
+            no statistics of the layers are.
         """
         X = self._validate_X(X)
         weight = self._validate_weights(sample_weight, X)
-        with device_of_fitted(self.device).refusing_lack_of_memory():
-            self.batch_norms_ = recalibrated(self, X, weight)
+        device = device_of_fitted(self.device)
+        with device.refusing_lack_of_memory(), np.errstate(all="ignore"):
+            batch_norms = recalibrated(self, X, weight)
+        if not all(np.isfinite([norm.mean_, norm.var_]).all() for norm in batch_norms):
+            raise ValueError(
+                "X contains rows so far from the others that statistics of hidden layers are "
+                f"beyond {self.coefs_[0].dtype}: leave them out."
+            )
+        self.batch_norms_ = batch_norms
         return self
 
     def _validate_X(self, X):
@@ -307,6 +316,18 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
                 f"{self.solver} is not stochastic."
             )
         return True
+
+    def _arrays(self):
+        """Names, arrays and shapes of what was fitted, for the check in loading."""
+        if not hasattr(self, "coefs_"):
+            return
+        units = [self.n_features_in_, *(len(intercept) for intercept in self.intercepts_)]
+        for i, (weight, shape) in enumerate(zip(self.coefs_, pairwise(units), strict=True)):
+            yield f"coefs_[{i}]", weight, shape
+        norms = zip([self.input_norm_, *self.batch_norms_], units, strict=False)
+        for normalizer, n_units in norms:
+            if normalizer is not None:
+                yield "mean_ of a normalizer", normalizer.mean_, (n_units,)
 
     def __getstate__(self):
         state = super().__getstate__()

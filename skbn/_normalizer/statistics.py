@@ -208,6 +208,15 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         self.__dict__ = kept | fitted  # in one assignment: Ctrl-C falls before it or after
         return self
 
+    def _arrays(self):
+        """Names, arrays and shapes of what was fitted, for the check in loading."""
+        fitted = vars(self)
+        if "_moments" in fitted:
+            n_features = self.n_features_in_
+            yield "_moments.table", self._moments.table, (5, n_features)
+            for name in ("mean_", "var_", "scale_", "gamma_", "beta_"):
+                yield name, 0.0 if fitted[name] is None else fitted[name], (n_features,)
+
     def _warn_of_squashed_features(self, moments, identity):
         if not (self.epsilon and self.with_std):
             return

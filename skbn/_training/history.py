@@ -55,7 +55,10 @@ class History:
         if has_validation and self.validation_scores is None:
             self.validation_scores, self.validation_loss_curve = [], []
             self.best_validation_score = -np.inf
-        self.best_loss = None if early_stopping else min(self.loss_curve, default=np.inf)
+        if early_stopping:
+            self.best_loss = None
+        elif self.best_loss is None:
+            self.best_loss = min(self.loss_curve, default=np.inf)
 
     def end_epoch(self, loss, n_rows):
         """Record the loss of an epoch over so many rows."""

@@ -1,8 +1,8 @@
 """The one place that says how Numba compiles our functions."""
 
-from contextlib import suppress
-
 import numba
+
+from .cache import guarded, stamped
 
 FLAGS = {
     "nogil": True,
@@ -22,24 +22,10 @@ def jit(function):
     the function is compiled anew in each process.
     """
     try:
-        compiled = numba.njit(cache=True, **FLAGS)(function)
+        compiled = stamped(numba.njit(cache=True, **FLAGS)(function))
     except RuntimeError:
-        return numba.njit(**FLAGS)(function)
-    _save_where_there_is_room(getattr(compiled, "_cache", None))
-    return compiled
-
-
-def _save_where_there_is_room(cache):
-    """Let a disk that is full, or a folder that is gone since, cost the cache and not the call."""
-    save = getattr(cache, "save_overload", None)
-    if save is None:  # NUMBA_DISABLE_JIT
-        return
-
-    def save_overload(*overload):
-        with suppress(OSError):
-            save(*overload)
-
-    cache.save_overload = save_overload
+        compiled = numba.njit(**FLAGS)(function)
+    return guarded(compiled)
 
 
 def cache_folder():

@@ -52,3 +52,14 @@ def test_units_far_from_1_are_not_folded_into_the_first_layer():
     model, y = MODELS["classifier"]
     for unit, is_folded in ((1.0, True), (1e-39, False), (1e39, False)):
         assert (inference_of(model.fit(X * unit, y)).input_norm is None) == is_folded
+
+
+def test_recalibration_refuses_rows_whose_statistics_are_none_and_keeps_its_own():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 3))
+    model = BatchNormMLPClassifier((4,), max_iter=2, random_state=0).fit(X, X[:, 0] > 0)
+    before = model.predict_proba(X)
+    far = np.where(np.arange(100)[:, None] == 0, 1e39, X)
+    with pytest.raises(ValueError, match="beyond float32"):
+        model.recalibrate(far)
+    np.testing.assert_array_equal(model.predict_proba(X), before)

@@ -10,6 +10,7 @@ from numba import config, cuda
 from numba.cuda.args import ArgHint
 
 from .. import formulas
+from ..cache import stamped
 
 # Gone from NumPy 2.5; numba-cuda 0.30.4 asks for it when it first compiles.
 vars(np).setdefault("row_stack", np.vstack)
@@ -46,7 +47,7 @@ def kernel(function):
     Kept on disk where a folder is writeable, as ``compile.jit`` does.
     """
     try:
-        return cuda.jit(cache=True)(function)
+        return stamped(cuda.jit(cache=True)(function))
     except RuntimeError:
         return cuda.jit(function)
 

@@ -1,0 +1,87 @@
+"""Numba's cache of machine code on disk, and what must not come out of it."""
+
+import hashlib
+import os
+import signal
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import current_thread, main_thread
+
+from numba.core.compiler_lock import global_compiler_lock
+
+# Numba compares the file of a function alone, not those of the functions that it calls (numba
+# #1833): an upgrade would go on with the old machine code.
+SOURCES = hashlib.sha256(
+    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("**/*.py")))
+).hexdigest()
+
+# A child of fork would wait for ever for a compiler that another thread has held.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
+
+
+def stamped(compiled):
+    """The function, whose machine code is taken from the disk for these sources alone."""
+    index = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if index is not None:
+        index._source_stamp = SOURCES
+    return compiled
+
+
+def guarded(compiled):
+    """The function, which no file of the cache and no Ctrl-C while it is loaded can break."""
+    if hasattr(compiled, "_cache"):  # not under NUMBA_DISABLE_JIT
+        _forgive(compiled._cache)
+        compiled.compile = _uninterrupted(compiled.compile)
+    return compiled
+
+
+def _forgive(cache):
+    """Let a file that is damaged or unreadable, or a full disk, cost the cache and not the call."""
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_overload(*of_signature):
+        try:
+            return load(*of_signature)
+        except Exception:  # what unpickling raises is anything
+            with suppress(OSError):
+                cache.flush()
+            return None
+
+    def save_overload(*overload):
+        with suppress(Exception):
+            save(*overload)
+
+    cache.load_overload, cache.save_overload = load_overload, save_overload
+
+
+def _uninterrupted(compile_signature):
+    def compile_to_the_end(signature):
+        with interrupts_later():
+            return compile_signature(signature)
+
+    return compile_to_the_end
+
+
+@contextmanager
+def interrupts_later():
+    """Keep Ctrl-C until the end of the block.
+
+    Within Numba it leaves registries half loaded, and every later call of the process fails.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if current_thread() is not main_thread() or not callable(handler):
+        yield
+        return
+    kept = []
+    signal.signal(signal.SIGINT, lambda *interrupt: kept.append(interrupt))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if kept:
+        handler(*kept[0])
