@@ -101,7 +101,7 @@ def test_for_each_waits_for_the_helper_when_the_caller_fails(monkeypatch):
 def test_for_each_does_not_wait_for_a_pool_that_is_busy(monkeypatch):
     monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
     release = threading.Event()
-    blockers = _chunks._submit(release.wait, 8)
+    blockers = _chunks._submit(8, release.wait)
     seen = []
     try:
         _chunks.for_each(seen.append, [(i,) for i in range(20)])
@@ -113,7 +113,7 @@ def test_for_each_does_not_wait_for_a_pool_that_is_busy(monkeypatch):
 
 def test_for_each_goes_on_alone_where_no_thread_can_be_started(monkeypatch):
     class Pool:
-        def submit(self, work):
+        def submit(self, work, *arguments):
             raise RuntimeError("cannot schedule new futures after shutdown")
 
     monkeypatch.setattr(_chunks, "n_threads", lambda: 2)

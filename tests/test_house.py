@@ -6,6 +6,7 @@ import pytest
 from conftest import ROOT
 
 LAYERS = [
+    {"_interrupts"},
     {"cache"},
     {"compile"},
     {"formulas", "layout"},
@@ -21,7 +22,7 @@ LAYERS = [
     {"_normalizer", "_show_versions"},
     {"_mlp"},
 ]
-WITHOUT_SKLEARN = set.union(*LAYERS[:10])
+WITHOUT_SKLEARN = set.union(*LAYERS[:11])
 FILES = sorted(
     p for p in ROOT.glob("skbn/**/*.py") if p.parent.name != "skbn" or p.name != "__init__.py"
 )

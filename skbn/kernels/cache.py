@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-import signal
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from threading import current_thread, main_thread
 
 from numba.core.compiler_lock import global_compiler_lock
+
+from .._interrupts import interrupts_later
 
 # Numba compares the file of a function alone, not those of the functions that it calls (numba
 # #1833): an upgrade would go on with the old machine code.
@@ -60,28 +60,10 @@ def _forgive(cache):
 
 
 def _uninterrupted(compile_signature):
+    """Ctrl-C within Numba leaves registries half loaded, and later calls of the process fail."""
+
     def compile_to_the_end(signature):
         with interrupts_later():
             return compile_signature(signature)
 
     return compile_to_the_end
-
-
-@contextmanager
-def interrupts_later():
-    """Keep Ctrl-C until the end of the block.
-
-    Within Numba it leaves registries half loaded, and every later call of the process fails.
-    """
-    handler = signal.getsignal(signal.SIGINT)
-    if current_thread() is not main_thread() or not callable(handler):
-        yield
-        return
-    kept = []
-    signal.signal(signal.SIGINT, lambda *interrupt: kept.append(interrupt))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if kept:
-        handler(*kept[0])

@@ -7,8 +7,8 @@ import signal
 import pytest
 from conftest import ROOT
 
+from skbn._interrupts import interrupts_later
 from skbn.kernels import cpu
-from skbn.kernels.cache import interrupts_later
 
 pytestmark = pytest.mark.reliability
 

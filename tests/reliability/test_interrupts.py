@@ -1,6 +1,8 @@
 """Ctrl-C at random moments and at every line leaves what was before, or whole epochs."""
 
 import json
+import os
+import signal
 import sys
 import threading
 import time
@@ -8,7 +10,6 @@ import warnings
 from collections import Counter
 from contextlib import contextmanager
 from copy import deepcopy
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -167,58 +168,50 @@ def test_ctrl_c_before_every_line(known_calls, kind):
 
 
 def test_no_helper_writes_any_more_when_an_interrupted_pass_returns(monkeypatch):
-    is_begun, written = threading.Event(), []
-
-    def write(i):
-        is_begun.set()
-        time.sleep(0.2)
-        written.append(i)
-
-    class Pool:
-        """Its thread has begun when Ctrl-C comes, and there is no future of it."""
-
-        def submit(self, work):
-            threading.Thread(target=work).start()
-            is_begun.wait(60)
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
-    monkeypatch.setattr(_chunks, "_pool", cache(Pool))
-    with pytest.raises(KeyboardInterrupt):
-        _chunks.for_each(write, [(i,) for i in range(100)])
-    assert written == [0]
-
-
-def test_no_helper_writes_any_more_when_the_wait_for_it_was_interrupted(monkeypatch):
     both_run, written = threading.Barrier(2), []
-    caller = threading.current_thread()
 
     def write(i):
-        both_run.wait(60)
-        if threading.current_thread() is not caller:
+        both_run.wait()
+        if threading.current_thread() is threading.main_thread():
+            os.kill(os.getpid(), signal.SIGINT)
+        else:
             time.sleep(0.2)
             written.append(i)
 
-    def interrupted(futures):
-        raise KeyboardInterrupt
+    monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
+    with pytest.raises(KeyboardInterrupt):
+        _chunks.for_each(write, [(i,) for i in range(100)])
+    assert len(written) == 1
+
+
+def test_a_handler_that_raises_nothing_ends_no_pass(monkeypatch):
+    heard, done = [], []
+
+    def work(i):
+        if i == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        done.append(i)
 
     monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
-    monkeypatch.setattr(_chunks, "wait", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        _chunks.for_each(write, [(0,), (1,)])
-    assert len(written) == 1
+    before = signal.signal(signal.SIGINT, lambda *_: heard.append(True))
+    try:
+        _chunks.for_each(work, [(i,) for i in range(100)])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard
+    assert sorted(done) == list(range(100))
 
 
 def test_ctrl_c_while_the_pool_starts_lets_the_process_end(run_python):
     code = """
-        import faulthandler, threading
+        import os, signal, threading
         import numpy as np
         from skbn import BatchNormalizer
-        faulthandler.dump_traceback_later(60, exit=True)
+        signal.alarm(120)
         start = threading.Thread.start
         def interrupted(thread):
             start(thread)
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGINT)
         X = np.random.default_rng(0).normal(size=(300_000, 8))
         threading.Thread.start = interrupted
         normalizer = BatchNormalizer()
