@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -48,6 +49,29 @@ def test_the_code_of_the_readme_runs():
     assert runner.summarize().failed == 0
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/examples/*.py")), ids=lambda p: p.name)
+EXAMPLES = sorted(ROOT.glob("docs/examples/*.py"))
+QUICK_EXAMPLES = {"quickstart.py", "normalizer.py"}
+# Beyond matplotlib, which all of them but the quickstart need.
+NEEDED = {
+    "deployment.py": ["skl2onnx", "onnxruntime"],
+    "permutation_importance.py": ["pandas"],
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path, id=path.name, marks=() if path.name in QUICK_EXAMPLES else pytest.mark.slow
+        )
+        for path in EXAMPLES
+    ],
+)
 def test_examples_run(path, tmp_path):
-    subprocess.run([sys.executable, "-W", "error", path], cwd=tmp_path, check=True)
+    for package in NEEDED.get(path.name, []):
+        pytest.importorskip(package)
+    environment = os.environ | {"MPLBACKEND": "agg"}
+    # Where there is a display, plt.show() says that agg has no window.
+    ignored = "ignore:FigureCanvasAgg is non-interactive:UserWarning"
+    command = [sys.executable, "-W", "error", "-W", ignored, path]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
