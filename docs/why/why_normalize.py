@@ -73,13 +73,10 @@ def batch_norm(x, gamma, beta, epsilon=1e-5):
     return gamma * x_hat + beta, backward
 
 
-def hidden_layers(params):
-    return list(zip(params[0:-2:3], params[1:-2:3], params[2:-2:3], strict=True))
-
-
 def forward(layer, params, X):
     tape = []
-    for W, gamma, beta in hidden_layers(params):
+    for i in range(0, len(params) - 2, 3):
+        W, gamma, beta = params[i : i + 3]
         y, backward = layer(X @ W, gamma, beta)
         tape.append((X, W, y, backward))
         X = np.maximum(y, 0.0)
@@ -179,17 +176,22 @@ print(f"skbn's and NumPy's differ by {largest_difference(params, learned):.0e}")
 # the gradients of β and γ.
 
 
-def undone(params, X):
-    """The same weights, with the γ and β that give back what each layer is given."""
+def with_pairs(pair_of, layer, params, X):
+    """The same weights; γ and β of each layer become pair_of(what the layer is given, γ, β)."""
     changed = list(params)
-    for i, (X_in, W, _, _) in enumerate(forward(affine, params, X)[1]):
-        x = X_in @ W
-        changed[3 * i + 1 : 3 * i + 3] = np.sqrt(x.var(axis=0) + 1e-5), x.mean(axis=0)
+    for i, (X_in, W, _, _) in enumerate(forward(layer, params, X)[1]):
+        pair = slice(3 * i + 1, 3 * i + 3)
+        changed[pair] = pair_of(X_in @ W, *params[pair])
     return changed
 
 
+def undoing(x, _gamma, _beta):
+    return np.sqrt(x.var(axis=0) + 1e-5), x.mean(axis=0)
+
+
 plain = initial(seed=0)
-networks = {"affine": (affine, plain), "BN": (batch_norm, undone(plain, pixels))}
+undone = with_pairs(undoing, affine, plain, pixels)
+networks = {"affine": (affine, plain), "BN": (batch_norm, undone)}
 gradients = {}
 for name, (layer, params) in networks.items():
     loss, gradients[name] = loss_and_gradients(layer, params, pixels, labels)
@@ -314,14 +316,8 @@ _ = figure.legend(*left.get_legend_handles_labels(), loc="outside upper center",
 # rows: for them the network is *folded* (section 7).
 
 
-def folded(params, X):
-    """The affine network that does what the one with BN does by the statistics of X."""
-    changed = list(params)
-    for i, (W, gamma, beta) in enumerate(hidden_layers(params)):
-        fitted = BatchNormalizer(gamma=gamma, beta=beta, epsilon=1e-5).fit(X @ W)
-        changed[3 * i + 1 : 3 * i + 3] = fitted.fold()
-        X = np.maximum(fitted.transform(X @ W), 0.0)
-    return changed
+def folding(x, gamma, beta):
+    return BatchNormalizer(gamma=gamma, beta=beta, epsilon=1e-5).fit(x).fold()
 
 
 def accuracy(params, X):
@@ -333,7 +329,8 @@ def loss_and_accuracy(layer, X, X_test, rate, seed):
     loss, _ = loss_and_gradients(layer, params, X, labels)
     if not np.isfinite(loss):
         return np.nan, 0.1  # diverged: no better than a guess
-    return loss, accuracy(folded(params, X) if layer is batch_norm else params, X_test)
+    folded = with_pairs(folding, layer, params, X) if layer is batch_norm else params
+    return loss, accuracy(folded, X_test)
 
 
 scaler = StandardScaler().fit(pixels)
@@ -388,7 +385,7 @@ ends = {}
 for name, start_signs in (("(w, 1)", [1.0] * 11), ("(±w, ±1)", both), ("(w, ±1)", alone)):
     start = [p * sign for p, sign in zip(plain, start_signs, strict=True)]
     *_, (params, _) = sgd(batch_norm, start, pixels, labels, 0.3, 30)
-    score = accuracy(folded(params, pixels), pixels_test)
+    score = accuracy(with_pairs(folding, batch_norm, params, pixels), pixels_test)
     ends[name] = [p * sign for p, sign in zip(params, start_signs, strict=True)]
     n_changed = np.sum(np.concatenate(ends[name][1:-2:3]) < 0.0)
     print(f"{name:>8}: accuracy {score:.3f}, {n_changed} of 96 γ changed sign in training")
