@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
-import skbn  # noqa: E402
+import skbn
 
 project = "skbn"
 author = "the skbn developers"
@@ -23,7 +23,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "examples", "why"]
+exclude_patterns = ["_build", "examples", "why", "why_normalize/index.rst"]
 templates_path = ["_templates"]
 nitpicky = False
 
@@ -63,6 +63,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 30,
     "download_all_examples": False,
     "show_memory": False,
+    "capture_repr": (),
 }
 
 # An example that warns fails: readers would see the warning too.
