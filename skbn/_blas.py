@@ -1,6 +1,6 @@
 """Keeps BLAS to one thread where its products of matrices are too small for two."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from threading import current_thread, main_thread
 
@@ -13,8 +13,8 @@ MIN_THREADED_PRODUCT = 1 << 21
 
 
 @cache
-def _controller():
-    return ThreadpoolController().select(user_api="blas")
+def _libraries():
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 def threads_for(n_multiplications):
@@ -24,5 +24,25 @@ def threads_for(n_multiplications):
     and restore what the other has set; OpenBLAS does not listen to other threads anyway.
     """
     if n_multiplications < MIN_THREADED_PRODUCT and current_thread() is main_thread():
-        return _controller().limit(limits=1)
+        return _one_thread()
     return nullcontext()
+
+
+@contextmanager
+def _one_thread():
+    """Not threadpoolctl's own limit, which Ctrl-C at its beginning or end would leave in force."""
+    before = [library.get_num_threads() for library in _libraries()]
+    try:
+        _set_threads([1] * len(before))
+        yield
+    finally:
+        try:
+            _set_threads(before)
+        except KeyboardInterrupt:
+            _set_threads(before)
+            raise
+
+
+def _set_threads(numbers):
+    for library, number in zip(_libraries(), numbers, strict=True):
+        library.set_num_threads(number)

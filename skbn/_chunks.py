@@ -5,10 +5,11 @@ same, bit for bit, whatever the number of threads.
 """
 
 import os
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
 from functools import cache
+from multiprocessing import current_process
 
 import numba
 import numpy as np
@@ -42,10 +43,13 @@ MAX_TABLE_COLUMNS = 200_000
 
 
 def n_threads():
-    """Threads that kernels may use: NUMBA_NUM_THREADS, which joblib sets in its workers.
+    """Threads that kernels may use: NUMBA_NUM_THREADS, which loky sets in its workers.
 
+    One in the daemonic workers of a multiprocessing pool, which nobody tells how many they are.
     Read from the configuration: ``numba.get_num_threads()`` would launch a threading layer.
     """
+    if current_process().daemon:
+        return 1
     return numba.config.NUMBA_NUM_THREADS
 
 
@@ -109,7 +113,7 @@ def for_each(function, items):
     The calling thread takes its share, so that a pool busy with others delays nobody. When
     one call fails no further item is begun, and the exception is raised when all threads rest.
     """
-    queue = deque(items)
+    queue, at_work, helpers = deque(items), [], []
 
     def take():
         try:
@@ -125,23 +129,45 @@ def for_each(function, items):
             queue.clear()
             raise
 
-    helpers = _submit(work, min(n_threads(), len(queue)) - 1)
+    def help_out():
+        at_work.append(None)
+        try:
+            work()
+        finally:
+            at_work.pop()
+
     try:
+        helpers = _submit(help_out, min(n_threads(), len(queue)) - 1)
         work()
     finally:
         queue.clear()
         begun = [helper for helper in helpers if not helper.cancel()]
-        wait(begun)
+        _rest(begun, at_work)
     for helper in begun:
         helper.result()
+
+
+def _rest(helpers, at_work):
+    """Wait for the helpers, also where Ctrl-C ends the waiting: they write into arrays in use."""
+    try:
+        wait(helpers)
+    finally:
+        while at_work:  # of an interrupted submission there is no future
+            time.sleep(1e-4)
 
 
 def _submit(work, times):
     """Futures of the work, fewer where no thread can be started, as when Python shuts down."""
     helpers = []
-    with suppress(RuntimeError):
+    try:
         while len(helpers) < times:
             helpers.append(_pool().submit(work))
+    except RuntimeError:
+        pass
+    except KeyboardInterrupt:
+        # A thread that the pool has started and not noted would never end, nor the process.
+        _pool.cache_clear()
+        raise
     return helpers
 
 

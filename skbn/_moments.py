@@ -148,15 +148,23 @@ def _small_table(table_of, X, sample_weight):
 
 
 def _sparse_table(X, sample_weight):
-    """Two passes over the stored values: the first tells the mean, the second squares about it."""
+    """Passes over the stored values: the first tells the mean, the second squares about it.
+
+    More where rows of next to no weight spread less than the mean is rounded.
+    """
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
     weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
     reference = np.zeros(X.shape[1])
     table = np.empty((5, X.shape[1]))
-    cpu.shift_to_mean(reference, _sparse_sums(X, weight, reference))
-    cpu.moments_from_sums(_sparse_sums(X, weight, reference), reference, table)
+    sums = _sparse_sums(X, weight, reference)
+    for _ in range(cpu.MAX_SHIFTS):
+        cpu.shift_to_mean(reference, sums)
+        sums = _sparse_sums(X, weight, reference)
+        if not cpu.squares_lose_digits(sums):
+            break
+    cpu.moments_from_sums(sums, reference, table)
     return table
 
 

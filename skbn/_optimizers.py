@@ -118,6 +118,13 @@ class Optimizer:
         other.states = [device.to_host(state) for state in self.states]
         return other
 
+    def copy(self):
+        """The same, which goes on for itself."""
+        other = copy(self)
+        other.schedule, other.constants = copy(self.schedule), self.constants.copy()
+        other.states = [state.copy() for state in self.states]
+        return other
+
     def resume(self, known, device):
         """Go on from the averages of another optimizer of the same kind and size, on the host.
 

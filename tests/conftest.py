@@ -16,13 +16,13 @@ _SOURCES = b"".join(path.read_bytes() for path in sorted(ROOT.glob("skbn/kernels
 _CACHE = ROOT / ".cache" / f"numba-{hashlib.sha256(_SOURCES).hexdigest()[:12]}"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(_CACHE))
 
-import cupy_stand_in  # noqa: E402
+import cuda_simulator  # noqa: E402
 import numba  # noqa: E402
 
 from skbn._device import _missing  # noqa: E402
 
 if numba.config.ENABLE_CUDASIM:
-    cupy_stand_in.install()
+    cuda_simulator.install()
 
 
 def pytest_runtest_setup(item):

@@ -1,14 +1,10 @@
 """A stand-in for CuPy over NumPy, for Numba's CUDA simulator; as strict as CuPy or stricter.
 
 Arrays of the host and of the device do not mix, and none becomes the other unless it is asked to.
-``install`` puts it where ``import cupy`` finds it.
+``cuda_simulator.install`` puts it where ``import cupy`` finds it.
 """
 
 import ctypes
-import random
-import sys
-import threading
-from functools import cache
 from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
@@ -101,7 +97,7 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
         assert out.flags.c_contiguous or out.flags.f_contiguous
         assert out.dtype == self.dtype
         assert out.shape == self.shape
-        stream.later(lambda: np.copyto(_poisoned(out), self._host))
+        stream.later(lambda: np.copyto(poisoned(out), self._host))
         if blocking:
             stream.synchronize()
         return out
@@ -191,12 +187,23 @@ def asnumpy(array, stream=None, order="C", out=None, *, blocking=True):
     return array.get(out=out) if isinstance(array, ndarray) else np.asarray(array)
 
 
+def array_over(interface):
+    """The array over memory that another owns."""
+    pointer, shape, strides = interface["data"][0], interface["shape"], interface["strides"]
+    dtype = np.dtype(interface["typestr"])
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    n_bytes = dtype.itemsize + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    buffer = (ctypes.c_char * n_bytes).from_address(pointer)
+    return np.ndarray(shape, dtype, buffer, strides=strides)
+
+
 def asarray(array, dtype=None, order=None):
     """An upload copies; an array of the device stays."""
     if isinstance(array, ndarray):
         return array if dtype in (None, array.dtype) else array.astype(dtype)
     if hasattr(array, "__cuda_array_interface__"):
-        return ndarray(_memory(array.__cuda_array_interface__))
+        return ndarray(array_over(array.__cuda_array_interface__))
     return ndarray(np.array(array, dtype=dtype, order=order or "C"))
 
 
@@ -205,19 +212,19 @@ def array(values, dtype=None):
     return ndarray(np.array(host, dtype=dtype))
 
 
-def _poisoned(array):
+def poisoned(array):
     """The array with NaN, or −1, where nothing has been written yet."""
     array.reshape(-1).view(np.uint8)[...] = 0xFF
     return array
 
 
 def empty(shape, dtype=float):
-    return ndarray(_poisoned(np.empty(shape, dtype)))
+    return ndarray(poisoned(np.empty(shape, dtype)))
 
 
 def empty_like(array, dtype=None):
     like = np.empty_like(array._host, dtype=dtype)
-    _poisoned(like.T if like.flags.f_contiguous else like)
+    poisoned(like.T if like.flags.f_contiguous else like)
     return ndarray(like)
 
 
@@ -310,110 +317,3 @@ def module():
     cupy.cublas = ModuleType("cupy.cublas")
     cupy.cublas.gemm = gemm
     return cupy
-
-
-def _memory(interface):
-    """The array over memory that another owns."""
-    pointer, shape, strides = interface["data"][0], interface["shape"], interface["strides"]
-    dtype = np.dtype(interface["typestr"])
-    if 0 in shape:
-        return np.empty(shape, dtype)
-    n_bytes = dtype.itemsize + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    buffer = (ctypes.c_char * n_bytes).from_address(pointer)
-    return np.ndarray(shape, dtype, buffer, strides=strides)
-
-
-def _from_interface(interface, owner=None, sync=True):
-    """What the simulator lacks."""
-    from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
-
-    return FakeCUDAArray(_memory(interface))
-
-
-def _shared_array(self, shape, dtype):
-    """One array by line of code; the simulator may give two threads two of them."""
-    caller = sys._getframe(1)
-    where = caller.f_code.co_filename, caller.f_lineno
-    return self._allocations.setdefault(where, _poisoned(np.empty(shape, dtype)))
-
-
-def _syncthreads(self):
-    self.syncthreads_blocked = True
-    self._manager.stopped.release()
-    self.syncthreads_event.wait()
-    self.syncthreads_event.clear()
-    self.syncthreads_blocked = False
-    if self.abort:
-        raise RuntimeError("another thread of the block has failed")
-
-
-def _run_block(self, grid_point, *args):
-    """One thread after the other as far as it gets; the simulator polls them, 8 times slower."""
-    from numba.cuda.simulator.kernel import BlockThread
-
-    def body():
-        try:
-            self._f(*args)
-        finally:
-            self.stopped.release()
-
-    def go_on(thread):
-        thread.syncthreads_event.set() if thread.ident else thread.start()
-        self.stopped.acquire()
-
-    self.stopped = threading.Semaphore(0)
-    points = np.ndindex(*self._block_dim)
-    live = [BlockThread(body, self, grid_point, point, self._debug) for point in points]
-    while live:
-        for thread in live:
-            go_on(thread)
-        for thread in (done := [thread for thread in live if not thread.syncthreads_blocked]):
-            thread.join()
-        live = [thread for thread in live if thread not in done]
-        if failed := [thread.exception for thread in done if thread.exception]:
-            for thread in live:
-                thread.abort = True
-                go_on(thread)
-            raise failed[0][0].with_traceback(failed[0][1])
-
-
-class AnyOrder:
-    """NumPy for the simulator, whose blocks then run in another order at every launch."""
-
-    def __init__(self):
-        self.draw = random.Random(0)
-
-    def __getattr__(self, name):
-        return getattr(np, name)
-
-    def ndindex(self, *shape):
-        points = list(np.ndindex(*shape))
-        self.draw.shuffle(points)
-        return points
-
-
-@cache
-def install():
-    """Give the simulator what it lacks, and the product a CuPy to import."""
-    from numba import cuda
-    from numba.cuda.simulator import kernel
-    from numba.cuda.simulator.kernel import BlockManager, BlockThread
-    from numba.cuda.simulator.kernelapi import FakeCUDAShared
-
-    sys.modules["cupy"] = cupy = module()
-    sys.modules["cupy.cublas"] = cupy.cublas
-    cuda.from_cuda_array_interface = _from_interface
-    FakeCUDAShared.array = _shared_array
-    BlockThread.syncthreads, BlockManager.run = _syncthreads, _run_block
-    type(cuda.get_current_device()).MULTIPROCESSOR_COUNT = 2
-    cuda.external_stream = lambda _pointer: 0
-    kernel.np = AnyOrder()
-
-    from skbn import _device
-    from skbn.kernels.cuda import launch
-
-    _device._driver = lambda: _device.Driver(13_000, 1)
-    _device._cupys = lambda: ["cupy-cuda13x"]
-
-    # A kernel of the simulator keeps one configuration.
-    launch.configured = launch.configured.__wrapped__

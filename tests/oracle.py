@@ -37,3 +37,9 @@ def exponential(batches, momentum):
         [np.full(len(b), w / len(b)) for w, b in zip(weights, batches, strict=True)]
     )
     return moments(rows, each)[1:]
+
+
+def normalized(X, gamma=1.0, beta=0.0, epsilon=0.0):
+    """X as Algorithm 1 normalizes it, in float64."""
+    _, mean, var = moments(X)
+    return np.asarray(gamma * (X - mean) / np.sqrt(var + epsilon) + beta, dtype=float)

@@ -143,9 +143,9 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
 
     def _commit(self, attributes):
         """Become what the attributes say, after all that could be refused."""
-        for name in {*_validation.IDENTITY, "_optimizer"} - set(attributes):
-            vars(self).pop(name, None)
-        vars(self).update(attributes)
+        stale = {*_validation.IDENTITY, "_optimizer"}
+        kept = {name: value for name, value in vars(self).items() if name not in stale}
+        self.__dict__ = kept | attributes  # in one assignment: Ctrl-C falls before it or after
         self._inference()
 
     def _refuse_parameters(self, is_incremental):

@@ -191,6 +191,8 @@ class Fitting:
             loop.run()
             self._set_population_moments()
         self.history = loop.history
+        if self.uses_batches:
+            self.optimizer = loop.optimizer
 
     def _set_population_moments(self):
         """Replace the running statistics by exact ones, unless the user interrupts."""

@@ -192,9 +192,8 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         n_samples_seen = count[0] if (count == count[0]).all() else count
         mean = mean if self.with_mean or self.with_std else None
         var, scale = (var, scale) if self.with_std else (None, None)
-        for name in _validation.IDENTITY:
-            vars(self).pop(name, None)
-        vars(self).update(
+        kept = {k: value for k, value in vars(self).items() if k not in _validation.IDENTITY}
+        fitted = dict(
             identity,
             n_samples_seen_=n_samples_seen,
             mean_=mean,
@@ -206,6 +205,7 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
             _committed=[None if s is None else np.copy(s) for s in (n_samples_seen, mean, var)],
             _validated_params=self._params(),
         )
+        self.__dict__ = kept | fitted  # in one assignment: Ctrl-C falls before it or after
         return self
 
     def _warn_of_squashed_features(self, moments, identity):

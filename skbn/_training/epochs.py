@@ -171,7 +171,7 @@ class EpochLoop:
         except KeyboardInterrupt:
             if self.whole is None:
                 raise
-            state, self.history = self.whole
+            state, self.history, self.optimizer, self.best = self.whole
             self.network.restore(state)
             warnings.warn("Training interrupted by user.", stacklevel=levels_below_caller())
         if self.settings.early_stopping:
@@ -180,7 +180,8 @@ class EpochLoop:
     def _run_epochs(self):
         for _ in range(self.max_iter):
             has_converged = self.run_epoch()
-            self.whole = self.network.state(), self.history.copy()
+            state, history = self.network.state(), self.history.copy()
+            self.whole = state, history, self.optimizer.copy(), self.best
             if self.tasks.end() or has_converged:
                 return
         self._warn_of_max_iter()

@@ -1,5 +1,7 @@
 """The one place that says how Numba compiles our functions."""
 
+from contextlib import suppress
+
 import numba
 
 FLAGS = {
@@ -20,9 +22,24 @@ def jit(function):
     the function is compiled anew in each process.
     """
     try:
-        return numba.njit(cache=True, **FLAGS)(function)
+        compiled = numba.njit(cache=True, **FLAGS)(function)
     except RuntimeError:
         return numba.njit(**FLAGS)(function)
+    _save_where_there_is_room(getattr(compiled, "_cache", None))
+    return compiled
+
+
+def _save_where_there_is_room(cache):
+    """Let a disk that is full, or a folder that is gone since, cost the cache and not the call."""
+    save = getattr(cache, "save_overload", None)
+    if save is None:  # NUMBA_DISABLE_JIT
+        return
+
+    def save_overload(*overload):
+        with suppress(OSError):
+            save(*overload)
+
+    cache.save_overload = save_overload
 
 
 def cache_folder():

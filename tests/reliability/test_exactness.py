@@ -2,8 +2,10 @@
 
 import functools
 import math
+import os
 import re
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import oracle
@@ -11,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from reliability import fuzz
+from reliability import awkward, bounds, fuzz
+from reliability.exact import LARGEST, exact_moments
+from reliability.figures import say
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
@@ -22,7 +26,6 @@ from skbn._moments import RunningMoments
 pytestmark = pytest.mark.reliability
 
 settings.register_profile("reliability", deadline=None, max_examples=60, derandomize=True)
-LARGEST = fuzz.LARGEST
 
 # Every float64 there is but infinity.
 ANY = st.floats(allow_nan=True, allow_infinity=False)
@@ -39,8 +42,8 @@ def assert_no_violations(report):
 
 
 def check(X, weight=None, cuts=()):
-    report, dtype = fuzz.Report(), X.dtype.str[1:]
-    fuzz.check_input(fuzz.Input(X, [], dtype, "C", weight, sorted(cuts)), report)
+    report, dtype = bounds.Report(), X.dtype.str[1:]
+    fuzz.check_input(awkward.Input(X, [], dtype, "C", weight, sorted(cuts)), report)
     assert_no_violations(report)
 
 
@@ -51,9 +54,18 @@ def test_fuzzed_inputs_keep_their_bounds(seed):
     assert_no_violations(report)
 
 
+@pytest.mark.parametrize("i", [36_268, 100_913, 111_712])
+def test_the_rarest_of_many_inputs_keep_their_bounds(i):
+    """Of 200,000: weights of 36 orders of magnitude, squares below the floats and beyond them."""
+    report = fuzz.fuzz(1, seed=0, first=i)
+    assert_no_violations(report)
+
+
 @pytest.mark.slow
 def test_many_fuzzed_inputs_keep_their_bounds():
-    assert_no_violations(fuzz.fuzz(200_000, 100))
+    report = fuzz.fuzz_in_processes(200_000, seed=0, n_jobs=os.cpu_count())
+    say(report)
+    assert_no_violations(report)
 
 
 @settings(settings.get_profile("reliability"))
@@ -97,12 +109,12 @@ def test_a_column_does_not_depend_on_its_neighbours(column, copies):
     far = LARGEST * np.where(np.arange(len(column)) % 2, 1.0, -1.0)
     together = BatchNormalizer().fit(np.stack([far, *[column] * copies], axis=1))
     for j in range(1, copies + 1):
-        exact = fuzz.exact_moments(column)
-        report = fuzz.Report()
-        case = fuzz.Input(column[:, None], [], "f8", "C")
+        exact = exact_moments(column)
+        report = bounds.Report()
+        case = awkward.Input(column[:, None], [], "f8", "C")
         for normalizer, k in ((alone, 0), (together, j)):
-            fuzz.check_mean(float(normalizer.mean_[k]), exact, report, case, 0)
-            fuzz.check_variance(float(normalizer.var_[k]), exact, report, case, 0)
+            bounds.check_mean(float(normalizer.mean_[k]), exact, report, case, 0)
+            bounds.check_variance(float(normalizer.var_[k]), exact, report, case, 0)
         assert_no_violations(report)
 
 
@@ -153,7 +165,7 @@ def test_squares_about_an_outlier_overflow_where_those_about_the_mean_do_not(how
             normalizer.partial_fit(part)
     else:
         normalizer.fit(sparse.csr_array(X) if how == "sparse" else X)
-    exact = fuzz.exact_moments(X[:, 0])
+    exact = exact_moments(X[:, 0])
     assert abs(float(normalizer.var_[0] / exact.variance) - 1) <= 1e-13
 
 
@@ -168,7 +180,7 @@ def test_a_first_row_of_next_to_no_weight_far_away_costs_no_digits():
     X = np.array([[1e45], [1.0], [2.0], [4.0]])
     weight = np.array([1e-100, 1.0, 1.0, 1.0])
     variance = BatchNormalizer().fit(X, sample_weight=weight).var_[0]
-    exact = fuzz.exact_moments(X[:, 0], weight)
+    exact = exact_moments(X[:, 0], weight)
     np.testing.assert_allclose(variance, float(exact.variance), rtol=1e-14)
 
 
@@ -182,6 +194,15 @@ def test_zeros_of_sparse_rows_of_next_to_no_weight_count(to_format):
     X, weight = to_format(np.array([[0.0], [1.0]])), np.array([1e-20, 1.0])
     variance = BatchNormalizer(with_mean=False).fit(X, sample_weight=weight).var_
     np.testing.assert_allclose(variance, 1e-20, rtol=1e-14)
+
+
+@pytest.mark.parametrize("to_format", [np.array, sparse.csr_array, sparse.csc_array])
+def test_a_spread_below_the_rounding_of_the_mean_counts(to_format):
+    """A row of next to no weight, one float away: σ is 1e-7 of what the mean is rounded by."""
+    X, weight = np.array([[5e51], [np.nextafter(5e51, np.inf)]]), np.array([1e5, 1e-9])
+    normalizer = BatchNormalizer(with_mean=False).fit(to_format(X), sample_weight=weight)
+    exact = exact_moments(X[:, 0], weight)
+    np.testing.assert_allclose(normalizer.var_, float(exact.variance), rtol=1e-14)
 
 
 def test_a_result_beyond_float16_is_infinity_without_a_warning():
@@ -199,7 +220,7 @@ def test_a_stream_that_overflows_the_standard_scaler():
         ours.partial_fit(row[None])
         with np.errstate(all="ignore"):
             theirs.partial_fit(row[None])
-    exact = fuzz.exact_moments(stream[:, 0])
+    exact = exact_moments(stream[:, 0])
     np.testing.assert_allclose(ours.mean_, float(exact.mean), rtol=1e-15)
     assert not np.isfinite(theirs.mean_).all()
 
@@ -216,9 +237,9 @@ def test_an_average_forgets_a_batch_whose_squares_overflow(momentum):
 
 def test_the_oracle_is_exact():
     column = np.array([1e308, -1e308, 5e-324, 1.0])
-    exact = fuzz.exact_moments(column, np.array([1.0, 1.0, 2.0, 0.5]))
-    fractions = [fuzz.Fraction(x) for x in column]
-    weights = [1, 1, 2, fuzz.Fraction(1, 2)]
+    exact = exact_moments(column, np.array([1.0, 1.0, 2.0, 0.5]))
+    fractions = [Fraction(x) for x in column]
+    weights = [1, 1, 2, Fraction(1, 2)]
     mean = sum(w * x for w, x in zip(weights, fractions, strict=True)) / sum(weights)
     squares = sum(w * (x - mean) ** 2 for w, x in zip(weights, fractions, strict=True))
     assert exact.count == sum(weights)
@@ -247,15 +268,15 @@ def test_the_fuzzer_finds_a_mean_without_its_shift(monkeypatch):
 def test_merging_parts_in_any_tree_keeps_the_bound():
     rng = np.random.default_rng(3)
     X = rng.normal(size=(64, 1)) + 1e15
-    report, case = fuzz.Report(), fuzz.Input(X, [], "f8", "C")
+    report, case = bounds.Report(), awkward.Input(X, [], "f8", "C")
     moments = [RunningMoments.of(row[None]) for row in X]
     while len(moments) > 1:
         moments = [a.merge(b) for a, b in zip(moments[::2], moments[1::2], strict=True)]
     chain = functools.reduce(RunningMoments.merge, (RunningMoments.of(row[None]) for row in X))
     for made in (moments[0], chain):
-        exact = fuzz.exact_moments(X[:, 0])
-        fuzz.check_mean(float(made.mean[0]), exact, report, case, 64)
-        fuzz.check_variance(float(made.variance(0)[0]), exact, report, case, 64)
+        exact = exact_moments(X[:, 0])
+        bounds.check_mean(float(made.mean[0]), exact, report, case, 64)
+        bounds.check_variance(float(made.variance(0)[0]), exact, report, case, 64)
     assert_no_violations(report)
 
 
@@ -266,10 +287,10 @@ def test_merging_parts_in_any_tree_keeps_the_bound():
 @pytest.mark.filterwarnings("ignore:invalid value encountered in reduce:RuntimeWarning")
 @pytest.mark.parametrize("estimator", [BatchNormMLPClassifier, BatchNormMLPRegressor])
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
-@pytest.mark.parametrize("kind", fuzz.KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", awkward.KINDS, ids=lambda kind: kind.__name__)
 def test_a_network_is_finite_or_refuses_in_words(kind, dtype, estimator):
     rng = np.random.default_rng(7)
-    X = fuzz.cast(np.stack([kind(rng, 24), rng.normal(size=24)], axis=1), dtype)
+    X = awkward.cast(np.stack([kind(rng, 24), rng.normal(size=24)], axis=1), dtype)
     network = estimator(hidden_layer_sizes=(4,), max_iter=2, n_iter_no_change=2, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -21,6 +21,7 @@ from .optimizers import adam_step, add_scaled, nesterov_step, sgd_step
 from .statistics import (
     COUNT,
     M2,
+    MAX_SHIFTS,
     MEAN,
     MEAN_ERROR,
     WEIGHT,
@@ -33,12 +34,14 @@ from .statistics import (
     normalize,
     scale_stored,
     shift_to_mean,
+    squares_lose_digits,
     weighted_column_moments,
 )
 
 __all__ = [
     "COUNT",
     "M2",
+    "MAX_SHIFTS",
     "MEAN",
     "MEAN_ERROR",
     "WEIGHT",
@@ -68,6 +71,7 @@ __all__ = [
     "smooth_clip",
     "softmax_cross_entropy",
     "squared_error",
+    "squares_lose_digits",
     "tanh_backward",
     "weighted_column_moments",
 ]
