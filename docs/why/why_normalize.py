@@ -1,4 +1,3 @@
-# ruff: noqa: T201
 r"""
 If γ and β can undo it, why normalize?
 ======================================

@@ -195,7 +195,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         Activation of the outputs.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,), object
+    feature_names_in_ : ndarray of shape (n_features,), object
         Names of the features, where X had names that are all strings.
 
     See Also
