@@ -23,7 +23,14 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "examples", "why", "why_normalize/index.rst"]
+exclude_patterns = [
+    "_build",
+    "benchmark_results/index.rst",
+    "benchmarks",
+    "examples",
+    "why",
+    "why_normalize/index.rst",
+]
 templates_path = ["_templates"]
 nitpicky = False
 
@@ -52,9 +59,11 @@ html_theme_options = {
 }
 
 sphinx_gallery_conf = {
-    "examples_dirs": ["examples", "why"],
-    "gallery_dirs": ["gallery", "why_normalize"],
+    "examples_dirs": ["examples", "why", "benchmarks"],
+    "gallery_dirs": ["gallery", "why_normalize", "benchmark_results"],
     "filename_pattern": r"\.py$",
+    # What the page of the benchmarks imports.
+    "ignore_pattern": r"(__init__|asv_results|comparison)\.py$",
     "within_subsection_order": "FileNameSortKey",
     "doc_module": ("skbn",),
     "backreferences_dir": "api/backreferences",
@@ -64,6 +73,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "capture_repr": (),
+    "remove_config_comments": True,
 }
 
 # An example that warns fails: readers would see the warning too.
