@@ -15,6 +15,7 @@ version = release = skbn.__version__
 
 extensions = [
     "mathml",
+    "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -39,6 +40,11 @@ myst_heading_anchors = 3
 
 autosummary_generate = True
 numpydoc_show_class_members = False
+plot_include_source = False
+plot_html_show_source_link = False
+plot_html_show_formats = False
+plot_formats = ["svg"]
+
 copybutton_prompt_text = ">>> |\\.\\.\\. |\\$ "
 copybutton_prompt_is_regexp = True
 
