@@ -15,6 +15,7 @@ version = release = skbn.__version__
 
 extensions = [
     "mathml",
+    "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -23,7 +24,14 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "examples", "why", "why_normalize/index.rst"]
+exclude_patterns = [
+    "_build",
+    "benchmark_results/index.rst",
+    "benchmarks",
+    "examples",
+    "why",
+    "why_normalize/index.rst",
+]
 templates_path = ["_templates"]
 nitpicky = False
 
@@ -32,6 +40,11 @@ myst_heading_anchors = 3
 
 autosummary_generate = True
 numpydoc_show_class_members = False
+plot_include_source = False
+plot_html_show_source_link = False
+plot_html_show_formats = False
+plot_formats = ["svg"]
+
 copybutton_prompt_text = ">>> |\\.\\.\\. |\\$ "
 copybutton_prompt_is_regexp = True
 
@@ -52,9 +65,11 @@ html_theme_options = {
 }
 
 sphinx_gallery_conf = {
-    "examples_dirs": ["examples", "why"],
-    "gallery_dirs": ["gallery", "why_normalize"],
+    "examples_dirs": ["examples", "why", "benchmarks"],
+    "gallery_dirs": ["gallery", "why_normalize", "benchmark_results"],
     "filename_pattern": r"\.py$",
+    # What the page of the benchmarks imports.
+    "ignore_pattern": r"(__init__|asv_results|comparison)\.py$",
     "within_subsection_order": "FileNameSortKey",
     "doc_module": ("skbn",),
     "backreferences_dir": "api/backreferences",
@@ -64,6 +79,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "capture_repr": (),
+    "remove_config_comments": True,
 }
 
 # An example that warns fails: readers would see the warning too.

@@ -89,6 +89,24 @@ def test_the_page_on_migration_tells_all_defaults_of_the_normalizer():
     assert defaults(StandardScaler) | added == defaults(BatchNormalizer)
 
 
+@pytest.mark.parametrize("path", ["docs/CITATION.cff", "docs/about/citing.md"])
+def test_the_version_to_cite_is_ours(path):
+    versions = re.findall(r"^ *version *[:=] *{?([^},\n]+)", (ROOT / path).read_text(), re.M)
+    assert versions == [skbn.__version__]
+
+
+def test_files_that_contributors_are_told_of_exist():
+    text = (ROOT / "docs/about/contributing.md").read_text()
+    paths = re.findall(r"`((?:\.ci|benchmarks|docs|skbn|tests)/[\w./]+)`", text)
+    assert paths
+    assert not [path for path in paths if not (ROOT / path).exists()]
+
+
+def test_the_drawing_of_the_house_has_a_word_for_every_room():
+    command = [sys.executable, "-W", "error", ROOT / "docs/about/house.py"]
+    subprocess.run(command, env=os.environ | {"MPLBACKEND": "agg"}, check=True)
+
+
 EXAMPLES = sorted(ROOT.glob("docs/examples/*.py"))
 QUICK_EXAMPLES = {"quickstart.py", "normalizer.py"}
 # Beyond matplotlib, which all of them but the quickstart need.
