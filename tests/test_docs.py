@@ -1,7 +1,9 @@
 """Docstrings, README and examples say what is true."""
 
+import ast
 import doctest
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -9,10 +11,11 @@ import sys
 import pytest
 from conftest import ROOT
 from numpydoc.validate import validate
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.preprocessing import StandardScaler
 
 import skbn
-
-README = (ROOT / "README.md").read_text()
+from skbn import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor
 
 # Not every method needs a second paragraph, a See Also or an example; what is returned has a name,
 # as in scikit-learn (RT02), and "self" says what it is.
@@ -38,16 +41,95 @@ def test_docstrings_are_numpydoc(name):
     assert not errors
 
 
-def test_the_code_of_the_readme_runs():
-    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert blocks
-    parser = doctest.DocTestParser()
+def is_session(page):
+    return "_build" not in page.parts and ">>> " in page.read_text()
+
+
+SESSIONS = [ROOT / "README.md", *filter(is_session, sorted(ROOT.glob("docs/**/*.md")))]
+
+
+@pytest.mark.parametrize("page", SESSIONS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_code_of_a_page_runs(page):
+    text = re.sub(r"^ *(```|:::).*$", "", page.read_text(), flags=re.M)  # ends what is expected
+    session = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
-    for block in blocks:
-        runner.run(parser.get_doctest(block, {}, "README", "README.md", 0))
-    assert runner.summarize().failed == 0
+    assert runner.run(session).failed == 0
+    assert session.examples
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/examples/*.py")), ids=lambda p: p.name)
+def defaults(cls):
+    return {name: p.default for name, p in inspect.signature(cls).parameters.items()}
+
+
+def told(heading, column):
+    """The defaults in a column of the table below a heading of the page on migration."""
+    page = (ROOT / "docs/start/migration.md").read_text()
+    below = page.split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [re.findall(r"[^|]+", row) for row in re.findall(r"^\| `.*$", below, re.M)]
+    cells = {row[0].strip(" `"): row[column].strip(" `") for row in rows}
+    return {name: ast.literal_eval(cell) for name, cell in cells.items() if cell != "–"}
+
+
+@pytest.mark.parametrize(
+    ("stock", "ours", "column"),
+    [(MLPClassifier, BatchNormMLPClassifier, 1), (MLPRegressor, BatchNormMLPRegressor, 2)],
+)
+def test_the_page_on_migration_tells_all_defaults_of_the_mlps(stock, ours, column):
+    old, new = defaults(stock), defaults(ours)
+    changed = [name for name in old if new[name] != old[name]]
+    heading = "Defaults of the MLPs that differ"
+    assert told(heading, column=1) == {name: old[name] for name in changed}
+    assert told(heading, column=2) == {name: new[name] for name in changed}
+    added = told("Parameters of the MLPs that scikit-learn has not", column)
+    assert added == {name: new[name] for name in new if name not in old}
+
+
+def test_the_page_on_migration_tells_all_defaults_of_the_normalizer():
+    added = told("Parameters of BatchNormalizer that StandardScaler has not", column=1)
+    assert defaults(StandardScaler) | added == defaults(BatchNormalizer)
+
+
+@pytest.mark.parametrize("path", ["docs/CITATION.cff", "docs/about/citing.md"])
+def test_the_version_to_cite_is_ours(path):
+    versions = re.findall(r"^ *version *[:=] *{?([^},\n]+)", (ROOT / path).read_text(), re.M)
+    assert versions == [skbn.__version__]
+
+
+def test_files_that_contributors_are_told_of_exist():
+    text = (ROOT / "docs/about/contributing.md").read_text()
+    paths = re.findall(r"`((?:\.ci|benchmarks|docs|skbn|tests)/[\w./]+)`", text)
+    assert paths
+    assert not [path for path in paths if not (ROOT / path).exists()]
+
+
+def test_the_drawing_of_the_house_has_a_word_for_every_room():
+    command = [sys.executable, "-W", "error", ROOT / "docs/about/house.py"]
+    subprocess.run(command, env=os.environ | {"MPLBACKEND": "agg"}, check=True)
+
+
+EXAMPLES = sorted(ROOT.glob("docs/examples/*.py"))
+QUICK_EXAMPLES = {"quickstart.py", "normalizer.py"}
+# Beyond matplotlib, which all of them but the quickstart need.
+NEEDED = {
+    "deployment.py": ["skl2onnx", "onnxruntime"],
+    "permutation_importance.py": ["pandas"],
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path, id=path.name, marks=() if path.name in QUICK_EXAMPLES else pytest.mark.slow
+        )
+        for path in EXAMPLES
+    ],
+)
 def test_examples_run(path, tmp_path):
-    subprocess.run([sys.executable, "-W", "error", path], cwd=tmp_path, check=True)
+    for package in NEEDED.get(path.name, []):
+        pytest.importorskip(package)
+    environment = os.environ | {"MPLBACKEND": "agg"}
+    # Where there is a display, plt.show() says that agg has no window.
+    ignored = "ignore:FigureCanvasAgg is non-interactive:UserWarning"
+    command = [sys.executable, "-W", "error", "-W", ignored, path]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)

@@ -1,0 +1,86 @@
+"""Draws the rooms of skbn, from the layers that tests/test_house.py enforces."""
+
+import ast
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.patches import FancyBboxPatch
+
+ROOT = Path(sys.argv[0]).resolve().parents[2]
+WORDS = {
+    "_mlp": "the classifier, the regressor",
+    "_normalizer": "BatchNormalizer",
+    "_show_versions": "for bug reports",
+    "_training": "epochs, stops, callbacks",
+    "_validation": "what X and y may be",
+    "_persistence": "saved models",
+    "_inference": "predictions, in NumPy",
+    "_network": "forward, backward",
+    "_losses": "and their outputs",
+    "_optimizers": "and schedules",
+    "_moments": "running statistics",
+    "_activations": "relu, tanh, …",
+    "_rows": "batches of X",
+    "_device": "CPU or GPU",
+    "_streams": "rows through a GPU",
+    "_blas": "threads of BLAS",
+    "_chunks": "rows on threads",
+    "cpu": "loops, by Numba",
+    "cuda": "the same for GPUs",
+    "formulas": "the mathematics",
+    "layout": "order of rows",
+    "compile": "flags and cache of Numba",
+}
+FONT_SIZE, WIDTH, HEIGHT, GAP = 9, 4.6, 0.5, 0.14  # points, then inches
+
+
+def constants(path, *names):
+    """The values of constants of a module, which is not run."""
+    tree, values = ast.parse(path.read_text()), {}
+    tree.body = [n for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id in names]
+    exec(compile(tree, path, "exec"), values)
+    return [values[name] for name in names]
+
+
+def title(room):
+    """The path of a room below skbn."""
+    kernels = {path.stem for path in (ROOT / "skbn" / "kernels").iterdir()}
+    return f"kernels/{room}" if room in kernels else room
+
+
+def draw_box(ax, left, bottom, width, name, word, **style):
+    style = {"facecolor": "white", "edgecolor": "black", "boxstyle": "round,pad=0"} | style
+    ax.add_patch(FancyBboxPatch((left, bottom), width, HEIGHT, **style))
+    middle = left + width / 2
+    bold = {"size": FONT_SIZE, "weight": "bold", "family": "monospace"}
+    ax.text(middle, bottom + 0.69 * HEIGHT, name, ha="center", va="center", **bold)
+    ax.text(middle, bottom + 0.29 * HEIGHT, word, ha="center", va="center", size=FONT_SIZE)
+
+
+def draw_layer(ax, rooms, bottom):
+    """The rooms of a layer side by side."""
+    width = (WIDTH - GAP * (len(rooms) - 1)) / len(rooms)
+    for i, room in enumerate(sorted(rooms)):
+        draw_box(ax, i * (width + GAP), bottom, width, title(room), WORDS[room])
+
+
+def draw_line(ax, bottom, text):
+    """A dashed line below a layer, and what holds for all below it."""
+    ax.plot([0, WIDTH], [bottom, bottom], "k--", linewidth=1)
+    ax.text(WIDTH, bottom - 0.04, text, ha="right", va="top", size=FONT_SIZE, style="italic")
+
+
+layers, without_sklearn = constants(ROOT / "tests" / "test_house.py", "LAYERS", "WITHOUT_SKLEARN")
+fig, ax = plt.subplots(layout="constrained")
+bottom = 0.0
+draw_box(ax, 0, bottom, WIDTH, "import skbn", "what users see", facecolor="lightgray", linewidth=2)
+for above, rooms in zip([set(), *reversed(layers)], reversed(layers), strict=False):
+    bottom -= HEIGHT + GAP
+    if rooms <= without_sklearn and not above <= without_sklearn:
+        draw_line(ax, bottom + HEIGHT + GAP / 2, "below: no scikit-learn")
+        bottom -= 0.2
+    draw_layer(ax, rooms, bottom)
+ax.set(xlim=(-0.05, WIDTH + 0.05), ylim=(bottom - 0.05, HEIGHT + 0.05), aspect="equal")
+ax.axis("off")
+fig.set_size_inches(WIDTH + 0.2, HEIGHT - bottom + 0.2)

@@ -1,0 +1,63 @@
+"""
+Grid search over batch normalization and dropout
+================================================
+
+``batch_norm`` is one parameter to search over, with scikit-learn's own tools. On many tables it
+helps, on noisy ones it does nothing, and on a few it hurts (:doc:`/learning`).
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import make_classification
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+from skbn import BatchNormMLPClassifier
+
+X, y = make_classification(
+    2000,
+    20,
+    n_informative=12,
+    n_classes=5,
+    n_clusters_per_class=2,
+    flip_y=0.05,
+    random_state=0,
+)
+
+# %%
+# Two values and five, on five folds: fifty fits, and one more of the best on all rows.
+
+GRID = {"batch_norm": [True, False], "dropout": [0.0, 0.1, 0.2, 0.4, 0.6]}
+model = BatchNormMLPClassifier((64, 64), max_iter=25, random_state=0)
+folds = StratifiedKFold(5, shuffle=True, random_state=0)
+search = GridSearchCV(model, GRID, cv=folds).fit(X, y)
+print("best:", search.best_params_)
+
+# %%
+# Neighbours in the grid differ by less than the folds do: a cell that is ahead by less than the
+# standard error of its mean is ahead by chance.
+
+shape = [len(values) for values in GRID.values()]
+mean = search.cv_results_["mean_test_score"].reshape(shape)
+error = search.cv_results_["std_test_score"].reshape(shape) / np.sqrt(folds.get_n_splits() - 1)
+for batch_norm, scores in zip(GRID["batch_norm"], mean, strict=True):
+    best = scores.argmax()
+    print(f"batch_norm={batch_norm}: {scores[best]:.3f} at dropout={GRID['dropout'][best]}")
+
+# %%
+
+figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+image = axes.imshow(mean, cmap="gray", aspect="auto")
+for (row, column), score in np.ndenumerate(mean):
+    axes.text(
+        column,
+        row,
+        f"{score:.3f}\n± {error[row, column]:.3f}",
+        ha="center",
+        va="center",
+        color="black" if score > (mean.min() + mean.max()) / 2 else "white",
+    )
+axes.set_xticks(range(shape[1]), GRID["dropout"])
+axes.set_yticks(range(shape[0]), GRID["batch_norm"])
+axes.set(xlabel="dropout", ylabel="batch_norm")
+figure.colorbar(image, label="accuracy, mean of five folds")
+plt.show()
