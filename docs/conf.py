@@ -70,7 +70,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"\.py$",
     # What the page of the benchmarks imports.
     "ignore_pattern": r"(__init__|asv_results|comparison)\.py$",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_order.ByReading",
     "doc_module": ("skbn",),
     "backreferences_dir": "api/backreferences",
     "image_scrapers": ("matplotlib",),

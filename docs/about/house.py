@@ -30,7 +30,9 @@ WORDS = {
     "cuda": "the same for GPUs",
     "formulas": "the mathematics",
     "layout": "order of rows",
-    "compile": "flags and cache of Numba",
+    "compile": "flags of Numba",
+    "cache": "machine code on disk",
+    "_interrupts": "Ctrl-C, later",
 }
 FONT_SIZE, WIDTH, HEIGHT, GAP = 9, 4.6, 0.5, 0.14  # points, then inches
 

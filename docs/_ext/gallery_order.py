@@ -1,0 +1,23 @@
+"""The examples in the order in which one reads them; others follow by name."""
+
+ORDER = (
+    "quickstart.py",
+    "normalizer.py",
+    "drifting_stream.py",
+    "merge_workers.py",
+    "learning_curves.py",
+    "ghost_batches.py",
+    "recalibration.py",
+    "imbalanced.py",
+    "deployment.py",
+)
+
+
+class ByReading:
+    """A key to sort by, as sphinx-gallery makes one for each folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self, name):
+        return ORDER.index(name) if name in ORDER else len(ORDER), name
