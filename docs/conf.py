@@ -26,8 +26,6 @@ extensions = [
 ]
 exclude_patterns = [
     "_build",
-    "benchmark_results/index.rst",
-    "benchmarks",
     "examples",
     "why",
     "why_normalize/index.rst",
@@ -65,11 +63,9 @@ html_theme_options = {
 }
 
 sphinx_gallery_conf = {
-    "examples_dirs": ["examples", "why", "benchmarks"],
-    "gallery_dirs": ["gallery", "why_normalize", "benchmark_results"],
+    "examples_dirs": ["examples", "why"],
+    "gallery_dirs": ["gallery", "why_normalize"],
     "filename_pattern": r"\.py$",
-    # What the page of the benchmarks imports.
-    "ignore_pattern": r"(__init__|asv_results|comparison)\.py$",
     "within_subsection_order": "gallery_order.ByReading",
     "doc_module": ("skbn",),
     "backreferences_dir": "api/backreferences",
@@ -79,7 +75,6 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "capture_repr": (),
-    "remove_config_comments": True,
 }
 
 # An example that warns fails: readers would see the warning too.
