@@ -5,6 +5,7 @@ same, bit for bit, whatever the number of threads.
 """
 
 import os
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -115,44 +116,60 @@ def for_each(function, items):
     one call fails no further item is begun, and the exception is raised when all threads rest.
     Ctrl-C comes between two items: within concurrent.futures it may leave a lock for ever.
     """
-    queue = deque(items)
-    n_helpers = min(n_threads(), len(queue)) - 1
+    shared = _Pass(function, items)
+    n_helpers = min(n_threads(), len(shared.queue)) - 1
     if n_helpers < 1:
-        _work(function, queue)
+        shared.work()
         return
     with interrupts_later() as deliver:
-        helpers = _submit(n_helpers, _work, function, queue)
+        helpers = _submit(shared.work, n_helpers)
         try:
-            _work(function, queue, deliver)
+            shared.work(deliver)
         finally:
-            queue.clear()
-            begun = [helper for helper in helpers if not helper.cancel()]
-            wait(begun)
-        for helper in begun:
-            helper.result()
+            shared.rest(helpers)
+    if shared.errors:
+        raise shared.errors[0]
 
 
-def _work(function, queue, before_each=lambda: None):
-    """Take items from the queue until it is empty, and empty it where one fails."""
-    try:
-        while True:
-            before_each()
-            try:
-                item = queue.popleft()
-            except IndexError:
-                return
-            function(*item)
-    except BaseException:
-        queue.clear()
-        raise
+class _Pass:
+    """The items that threads take by turns, and what became of them."""
+
+    def __init__(self, function, items):
+        self.function, self.queue = function, deque(items)
+        self.at_work, self.errors = [], []
+
+    def work(self, before_each=lambda: None):
+        """Take items until there are none, or none is wanted any more since one has failed."""
+        self.at_work.append(None)
+        try:
+            while True:
+                before_each()
+                try:
+                    item = self.queue.popleft()
+                except IndexError:
+                    return
+                self.function(*item)
+        except BaseException as error:
+            self.queue.clear()
+            self.errors.append(error)
+            raise
+        finally:
+            self.at_work.pop()
+
+    def rest(self, helpers):
+        """Wait for all at work, also for those whose start seemed to fail: they have no future."""
+        self.queue.clear()
+        wait([helper for helper in helpers if not helper.cancel()])
+        while self.at_work:
+            time.sleep(1e-4)
 
 
-def _submit(times, work, *arguments):
+def _submit(work, times):
     """Futures of the work, fewer where no thread can be started, as when Python shuts down."""
     helpers = []
     with suppress(RuntimeError):
         while len(helpers) < times:
-            helpers.append(_pool().submit(work, *arguments))
+            helpers.append(_pool().submit(work))
     return helpers
 
 
@@ -199,7 +216,8 @@ def normalize(X, mean, scale, offset, out):
         else:
             scratch = np.empty_like(block)
             cpu.normalize(block, *vectors, count, scratch)
-            target[...] = scratch
+            with np.errstate(over="ignore"):  # beyond float16 is infinity, as in other dtypes
+                target[...] = scratch
 
     for_each(normalize_block, blocks(X))
     return sum(count.item() for count in infinite)

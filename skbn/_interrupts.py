@@ -1,31 +1,39 @@
-"""Ctrl-C at the moments where it does no harm."""
+"""Ctrl-C, and other signals whose handlers raise, at the moments where they do no harm."""
 
 import signal
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 
+# Services have handlers of these that call sys.exit.
+NAMES = ("SIGINT", "SIGTERM", "SIGALRM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
+
 
 @contextmanager
 def interrupts_later():
-    """Keep Ctrl-C until the end of the block, or until the function that is given is called.
+    """Keep signals until the end of the block, or until the function that is given is called.
 
-    Python raises it between any two instructions, also where a lock was taken and is not yet known
-    to be: a thread that waits for it then waits for ever. Other threads than the main one are never
-    interrupted.
+    Python handles them between any two instructions, also where a lock was taken and is not yet
+    known to be: a thread that waits for it then waits for ever. Other threads than the main one
+    are never interrupted.
     """
-    handler = signal.getsignal(signal.SIGINT)
-    if current_thread() is not main_thread() or not callable(handler):
+    if current_thread() is not main_thread():
         yield lambda: None
         return
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
     kept = []
 
     def deliver():
         while kept:
-            handler(*kept.pop(0))
+            number, frame = kept.pop(0)
+            handlers[number](number, frame)
 
-    signal.signal(signal.SIGINT, lambda *interrupt: kept.append(interrupt))
+    for number in handlers:
+        signal.signal(number, lambda *heard: kept.append(heard))
     try:
         yield deliver
     finally:
-        signal.signal(signal.SIGINT, handler)
-    deliver()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        deliver()

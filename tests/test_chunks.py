@@ -1,3 +1,4 @@
+import contextlib
 import threading
 import time
 
@@ -101,7 +102,7 @@ def test_for_each_waits_for_the_helper_when_the_caller_fails(monkeypatch):
 def test_for_each_does_not_wait_for_a_pool_that_is_busy(monkeypatch):
     monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
     release = threading.Event()
-    blockers = _chunks._submit(8, release.wait)
+    blockers = _chunks._submit(release.wait, 8)
     seen = []
     try:
         _chunks.for_each(seen.append, [(i,) for i in range(20)])
@@ -113,7 +114,7 @@ def test_for_each_does_not_wait_for_a_pool_that_is_busy(monkeypatch):
 
 def test_for_each_goes_on_alone_where_no_thread_can_be_started(monkeypatch):
     class Pool:
-        def submit(self, work, *arguments):
+        def submit(self, work):
             raise RuntimeError("cannot schedule new futures after shutdown")
 
     monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
@@ -121,6 +122,30 @@ def test_for_each_goes_on_alone_where_no_thread_can_be_started(monkeypatch):
     seen = []
     _chunks.for_each(seen.append, [(i,) for i in range(20)])
     assert seen == list(range(20))
+
+
+def test_the_error_of_a_helper_whose_start_seemed_to_fail_is_raised(monkeypatch):
+    begun = threading.Event()
+
+    class Pool:
+        def submit(self, work):
+            threading.Thread(target=quietly, args=[work]).start()
+            begun.wait()
+            raise RuntimeError("can't start new thread")
+
+    def quietly(work):
+        with contextlib.suppress(ValueError):
+            work()
+
+    def fail_in_helpers(i):
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            raise ValueError(f"item {i}")
+
+    monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
+    monkeypatch.setattr(_chunks, "_pool", Pool)
+    with pytest.raises(ValueError, match="item 0"):
+        _chunks.for_each(fail_in_helpers, [(i,) for i in range(6)])
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

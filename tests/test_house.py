@@ -7,7 +7,7 @@ from conftest import ROOT
 
 LAYERS = [
     {"_interrupts"},
-    {"cache"},
+    {"_cache"},
     {"compile"},
     {"formulas", "layout"},
     {"cpu", "cuda"},

@@ -31,7 +31,7 @@ WORDS = {
     "formulas": "the mathematics",
     "layout": "order of rows",
     "compile": "flags of Numba",
-    "cache": "machine code on disk",
+    "_cache": "machine code on disk",
     "_interrupts": "Ctrl-C, later",
 }
 FONT_SIZE, WIDTH, HEIGHT, GAP = 9, 4.6, 0.5, 0.14  # points, then inches

@@ -277,8 +277,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         mean, scale, offset = affine
         if not sparse.issparse(X):
             device = _device.device_of_fitted(self.device)
-            # What is beyond float16 becomes infinity, as in other dtypes, whose loops do not warn.
-            with device.refusing_lack_of_memory(), np.errstate(over="ignore"):
+            with device.refusing_lack_of_memory():
                 infinite = device.chunks.normalize(X, mean, scale, offset, out)
         elif mean.any() or offset.any():
             raise ValueError(

@@ -2,7 +2,7 @@
 
 import numba
 
-from .cache import guarded, stamped
+from .._cache import guarded, stamped
 
 FLAGS = {
     "nogil": True,

@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -62,17 +63,25 @@ def test_sigint_at_many_random_moments(run_python):
 # At every line ---------------------------------------------------------------------------------
 
 
+@dataclass
+class Lines:
+    """How many ran, and what became of the interrupt."""
+
+    ran: int = 0
+    outcome: str = "finished"
+
+
 @contextmanager
 def interrupted_at_line(n):
     """Ctrl-C before the n-th line of skbn that runs; counts those that ran before."""
-    lines, folder = [0], str(ROOT / "skbn")
+    lines, folder = Lines(), str(ROOT / "skbn")
 
     def trace(frame, event, argument):
         if not frame.f_code.co_filename.startswith(folder):
             return None
         if event == "line":
-            lines[0] += 1
-            if lines[0] == n:
+            lines.ran += 1
+            if lines.ran == n:
                 sys.settrace(None)
                 raise KeyboardInterrupt
         return trace
@@ -82,7 +91,7 @@ def interrupted_at_line(n):
     try:
         yield lines
     except KeyboardInterrupt:
-        pass
+        lines.outcome = "raised"
     finally:
         sys.settrace(tracer)
 
@@ -137,9 +146,9 @@ def interrupt_lines(call, stride):
             warnings.simplefilter("always")
             with interrupted_at_line(n) as lines:
                 call.run(model)
-        ran = lines[0]
+        ran = lines.ran
         if ran == n:
-            outcome = interrupt_trials.outcome_of(caught, "raised")
+            outcome = interrupt_trials.outcome_of(caught, lines.outcome)
             faults[interrupt_trials.fault_of(call, model, outcome, was_interrupted=True)] += 1
             n, ran = n + stride, n + stride
     del faults[None]

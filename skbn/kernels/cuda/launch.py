@@ -9,8 +9,8 @@ import numpy as np
 from numba import config, cuda
 from numba.cuda.args import ArgHint
 
+from ..._cache import stamped
 from .. import formulas
-from ..cache import stamped
 
 # Gone from NumPy 2.5; numba-cuda 0.30.4 asks for it when it first compiles.
 vars(np).setdefault("row_stack", np.vstack)

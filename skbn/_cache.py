@@ -4,15 +4,18 @@ import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 from numba.core.compiler_lock import global_compiler_lock
 
-from .._interrupts import interrupts_later
+from ._interrupts import interrupts_later
 
 # Numba compares the file of a function alone, not those of the functions that it calls (numba
 # #1833): an upgrade would go on with the old machine code.
 SOURCES = hashlib.sha256(
-    b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("**/*.py")))
+    b"".join(
+        path.read_bytes() for path in sorted((Path(__file__).parent / "kernels").glob("**/*.py"))
+    )
 ).hexdigest()
 
 # A child of fork would wait for ever for a compiler that another thread has held.
@@ -24,11 +27,17 @@ if hasattr(os, "register_at_fork"):
     )
 
 
+# Numba writes the index before the machine code, and two processes the same name: an index would
+# lead to what another process, or the version before, has left there.
+WRITER = uuid4().hex[:16]
+
+
 def stamped(compiled):
     """The function, whose machine code is taken from the disk for these sources alone."""
     index = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if index is not None:
         index._source_stamp = SOURCES
+        index._data_name_pattern = index._data_name_pattern.replace("{", WRITER + ".{")
     return compiled
 
 
