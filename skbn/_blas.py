@@ -21,7 +21,7 @@ def threads_for(n_multiplications):
     """A context in which BLAS has the threads that pay for products of so many.
 
     The limit is that of the process. Only the main thread sets it, so that no two contexts overlap
-    and restore what the other has set; OpenBLAS does not listen to other threads anyway.
+    and restore what the other has set.
     """
     if n_multiplications < MIN_THREADED_PRODUCT and current_thread() is main_thread():
         return _one_thread()
