@@ -135,10 +135,11 @@ def draw(curves, path):
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 4, figsize=(15, 3.6), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
+    axes = axes.ravel()
     draw_accuracy(axes[0], {name: curves[name] for name in (label(True, 1), label(False, 1))})
     draw_accuracy(axes[1], curves)
-    axes[1].set(title="learning rates 1×, 5×, 30×")
+    axes[1].set(title="learning rates 1×, 5×, 30×", xscale="log", xlim=(100, None))
     for ax, batch_norm in zip(axes[2:], (False, True), strict=True):
         draw_unit(ax, curves[label(batch_norm, 1)])
         ax.set(title=f"inputs of a sigmoid, {label(batch_norm, 1)}")
@@ -148,18 +149,24 @@ def draw(curves, path):
 
 
 def draw_accuracy(ax, curves):
-    for name, curve in curves.items():
-        style = "-" if name.startswith("with BN") else "--"
-        ax.plot(curve.steps, curve.accuracy, style, label=name, linewidth=1)
+    """Dark with batch normalization and light without, solid, dashed and dotted by the rate."""
+    for batch_norm, color in ((True, "C0"), (False, "C1")):
+        for factor, style in zip(FACTORS, ("-", "--", ":"), strict=True):
+            name = label(batch_norm, factor)
+            if name in curves:
+                curve, look = curves[name], {"color": color, "linestyle": style, "linewidth": 1.3}
+                ax.plot(curve.steps, curve.accuracy, label=name, **look)
     ax.set(xlabel="steps", ylabel="test accuracy", ylim=(0.7, 1.0), title="test accuracy")
     ax.legend(loc="lower right", fontsize="small")
 
 
 def draw_unit(ax, curve):
-    for percentile, values in zip(PERCENTILES, np.transpose(curve.percentiles), strict=True):
-        ax.plot(curve.steps, values, label=f"{percentile}th percentile", linewidth=1)
-    ax.set(xlabel="steps")
-    ax.legend(fontsize="small")
+    low, middle, high = np.transpose(curve.percentiles)
+    names = [f"{percentile}th percentile" for percentile in PERCENTILES]
+    for values, style, name in zip((high, middle, low), ("--", "-", ":"), names[::-1], strict=True):
+        ax.plot(curve.steps, values, f"k{style}", label=name, linewidth=1.3)
+    ax.set(xlabel="steps", ylabel="what the sigmoid is given")
+    ax.legend(loc="center right", fontsize="small")
 
 
 def arguments():

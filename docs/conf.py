@@ -26,6 +26,8 @@ extensions = [
 ]
 exclude_patterns = [
     "_build",
+    "benchmark_results/index.rst",
+    "benchmarks",
     "examples",
     "why",
     "why_normalize/index.rst",
@@ -37,6 +39,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 plot_include_source = False
 plot_html_show_source_link = False
@@ -52,20 +55,25 @@ html_static_path = ["_static"]
 html_css_files = ["skbn.css"]
 html_math_renderer = "mathml"
 html_show_sourcelink = False
+html_sidebars = {"why_normalize/why_normalize": []}  # one page, nothing beside it
 html_theme_options = {
     "logo": {"text": "skbn"},
     "header_links_before_dropdown": 7,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": ["page-toc"],
+    # Tables as wide as the page have no contents beside them.
+    "secondary_sidebar_items": {"**": ["page-toc"]}
+    | dict.fromkeys(["index", "learning", "start/comparison", "start/migration", "start/when"], []),
     "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
 
 sphinx_gallery_conf = {
-    "examples_dirs": ["examples", "why"],
-    "gallery_dirs": ["gallery", "why_normalize"],
+    "examples_dirs": ["examples", "why", "benchmarks"],
+    "gallery_dirs": ["gallery", "why_normalize", "benchmark_results"],
     "filename_pattern": r"\.py$",
+    # What the page of the benchmarks imports.
+    "ignore_pattern": r"(__init__|asv_results|comparison)\.py$",
     "within_subsection_order": "gallery_order.ByReading",
     "doc_module": ("skbn",),
     "backreferences_dir": "api/backreferences",
@@ -75,6 +83,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "capture_repr": (),
+    "remove_config_comments": True,
 }
 
 # An example that warns fails: readers would see the warning too.

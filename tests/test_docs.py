@@ -80,12 +80,12 @@ def test_the_page_on_migration_tells_all_defaults_of_the_mlps(stock, ours, colum
     heading = "Defaults of the MLPs that differ"
     assert told(heading, column=1) == {name: old[name] for name in changed}
     assert told(heading, column=2) == {name: new[name] for name in changed}
-    added = told("Parameters of the MLPs that scikit-learn has not", column)
+    added = told("Parameters of the MLPs that are new", column)
     assert added == {name: new[name] for name in new if name not in old}
 
 
 def test_the_page_on_migration_tells_all_defaults_of_the_normalizer():
-    added = told("Parameters of BatchNormalizer that StandardScaler has not", column=1)
+    added = told("Parameters of BatchNormalizer that are new", column=1)
     assert defaults(StandardScaler) | added == defaults(BatchNormalizer)
 
 

@@ -4,7 +4,7 @@ Ghost batches
 
 With ``virtual_batch_size`` the parts of a batch are normalized by themselves (Hoffer et al.,
 `arXiv:1705.08741 <https://arxiv.org/abs/1705.08741>`_). Large batches then have the noise of small
-ones in their statistics. That noise regularizes: it helps a network that overfits, and no other.
+ones in their statistics. That noise regularizes: it helps a network that overfits.
 """
 
 import matplotlib.pyplot as plt
@@ -65,9 +65,9 @@ for name, params in SETTINGS.items():
     print(f"   batches of   64, none:                  {small[name][0]:.3f} {small[name][1]:.3f}")
 
 # %%
-# A ghost batch of 1024 is the whole batch. The smaller ones are, the less is learned by heart.
-# Where dropout and weight decay do that already, little is left to gain: on real tables ghost
-# batches of 64 gained nothing over the defaults (:doc:`/learning`).
+# A ghost batch of 1024 is the whole batch. The smaller ones are, the less is learned by heart. With
+# dropout and weight decay less is left to gain than without, though not nothing on this table; on
+# real ones, in batches of the default size, ghosts of 64 gained nothing (:doc:`/learning`).
 
 figure, panels = plt.subplots(1, 2, figsize=(8, 4), sharey=True, layout="constrained")
 for axes, name in zip(panels, SETTINGS, strict=True):

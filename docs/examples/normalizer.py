@@ -85,7 +85,7 @@ for name, values in errors.items():
 
 # %%
 # Up to an offset of some thousands both are as exact as float64 is. Beyond it StandardScaler loses
-# digits; BatchNormalizer, whose sums are relative to the first rows, does not.
+# digits; BatchNormalizer, which sums deviations from a reference near the mean, does not.
 
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
 for (name, values), style in zip(errors.items(), ("s--", "o-"), strict=True):

@@ -355,8 +355,8 @@ axes[1, 0].set_ylabel("test accuracy")
 _ = axes[0, 0].legend()
 
 # %%
-# Points are medians, and bars reach from the worst to the best of the five. What diverged has no
-# loss (nan), and guesses.
+# Points are medians, and bars reach from the worst to the best of the five. A fit that diverged
+# has no loss, and guesses; where one of the five did, the median of the losses is nan.
 #
 # - On pixels as they are, the best accuracy with BN is above the best with the affine layer. Low
 #   rates get further in the same ten epochs, and rates ten times as high still work.

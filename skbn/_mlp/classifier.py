@@ -16,10 +16,10 @@ from .labels import LearnsLabels
 class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
     """A multi-layer perceptron classifier with batch normalization.
 
-    :class:`~sklearn.neural_network.MLPClassifier` with what that has not: batch normalization
+    :class:`~sklearn.neural_network.MLPClassifier` and what that lacks: batch normalization
     with trainable γ and β, standardized inputs, dropout, class weights, label smoothing, rows to
     validate on, decoupled weight decay, a cosine schedule, callbacks. Defaults were chosen on 22
-    tables (docs/learning.md). With ``**MLPClassifier().get_params(), batch_norm=False,
+    tables (:doc:`/learning`). With ``**MLPClassifier().get_params(), batch_norm=False,
     normalize_inputs=False, dropout=0, label_smoothing=0, dtype="input"`` it gives scikit-learn's
     results.
 

@@ -15,9 +15,9 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     """A multi-layer perceptron regressor with batch normalization.
 
     scikit-learn's :class:`~sklearn.neural_network.MLPRegressor`, every parameter with its
-    meaning, and what that has not: batch normalization with trainable γ and β, standardized
+    meaning, and what that lacks: batch normalization with trainable γ and β, standardized
     inputs and targets, dropout, rows to validate on, decoupled weight decay, a cosine schedule,
-    callbacks. Defaults were chosen on 22 tables (docs/learning.md). With
+    callbacks. Defaults were chosen on 22 tables (:doc:`/learning`). With
     ``**MLPRegressor().get_params(), batch_norm=False, normalize_inputs=False,
     normalize_targets=False, dtype="input"`` it gives scikit-learn's results.
 

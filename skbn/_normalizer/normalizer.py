@@ -20,7 +20,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
     and variance are those of all rows seen by :meth:`fit` and :meth:`partial_fit`. With the
     default parameters it is a drop-in for :class:`~sklearn.preprocessing.StandardScaler`:
     the same attributes, the same results, the same treatment of constant features. Array API
-    dispatch is the one thing that it has not: arrays are NumPy's.
+    dispatch is the one thing that it lacks: arrays are NumPy's.
 
     The statistics are exact: they do not depend on how a stream is split into batches, nor,
     to the last bit, on the number of threads. Arrays are read where they are, in any memory
