@@ -2,7 +2,7 @@
 
 import subprocess
 import timeit
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 from platform import python_version
 from statistics import median
 
@@ -25,8 +25,8 @@ def version_of(library):
     """The version that is installed, or None."""
     own = {"Python": python_version(), "skbn": skbn.__version__}
     try:
-        return own.get(library) or version(library)
-    except PackageNotFoundError:
+        return own.get(library) or metadata.version(library)
+    except metadata.PackageNotFoundError:
         return None
 
 
