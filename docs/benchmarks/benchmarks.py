@@ -30,8 +30,8 @@ machines()
 
 # %%
 # Everyone gets two threads, unless ``SKBN_BENCHMARK_THREADS`` says another number. asv measures
-# each library in a process of its own, one after the other; ``benchmarks/compare.py`` and
-# ``compare_mlp.py`` measure them in turns, in one process.
+# each library in a process of its own, one after the other, while the speed of a shared machine
+# changes; ``benchmarks/compare.py`` and ``compare_mlp.py`` measure them in turns, in one process.
 #
 # Statistics of a table, and its normalization
 # --------------------------------------------

@@ -67,7 +67,7 @@ class Measured:
     def _label_values(self, ax):
         is_wide = self.values.max(axis=None) > 1e4 * self.values.min(axis=None)
         ax.set_xscale("log", subs=[])
-        ax.xaxis.set_major_locator(LogLocator(subs=(1,) if is_wide else (1, 3)))
+        ax.xaxis.set_major_locator(LogLocator(subs=(1,) if is_wide else (1, 2, 5)))
         ax.xaxis.set_major_formatter("{x:g}")
 
 
