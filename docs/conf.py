@@ -49,6 +49,9 @@ plot_formats = ["svg"]
 copybutton_prompt_text = ">>> |\\.\\.\\. |\\$ "
 copybutton_prompt_is_regexp = True
 
+# Their tables take the room of the contents beside them.
+WIDE_PAGES = ["index", "learning", "start/comparison", "start/migration", "start/when"]
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"skbn {version}"
 html_static_path = ["_static"]
@@ -60,9 +63,7 @@ html_theme_options = {
     "logo": {"text": "skbn"},
     "header_links_before_dropdown": 7,
     "navigation_with_keys": False,
-    # Tables as wide as the page have no contents beside them.
-    "secondary_sidebar_items": {"**": ["page-toc"]}
-    | dict.fromkeys(["index", "learning", "start/comparison", "start/migration", "start/when"], []),
+    "secondary_sidebar_items": {"**": ["page-toc"]} | {page: [] for page in WIDE_PAGES},
     "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": [],
