@@ -3,6 +3,7 @@
 import ast
 import doctest
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -115,3 +116,11 @@ def test_examples_run(name, tmp_path):
     ignored = "ignore:FigureCanvasAgg is non-interactive:UserWarning"
     command = [sys.executable, "-W", "error", "-W", ignored, ROOT / "docs/examples" / name]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+
+
+def test_the_page_of_results_finds_every_benchmark_that_it_names():
+    page = "".join(path.read_text() for path in (ROOT / "docs/benchmarks").glob("*.py"))
+    named = set(re.findall(r'"(\w+\.[A-Z]\w+\.(?:time|track)_\w+)"', page))
+    saved = [json.loads(path.read_text()) for path in ROOT.glob("benchmarks/results/*/*-*.json")]
+    assert len(named) > 10
+    assert all(named <= run["results"].keys() for run in saved)

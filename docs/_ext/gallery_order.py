@@ -1,4 +1,6 @@
-"""The examples in the order in which one reads them; others follow by name."""
+"""The examples in the order in which one reads them, others by name; one that warns fails."""
+
+import warnings
 
 ORDER = (
     "quickstart.py",
@@ -21,3 +23,11 @@ class ByReading:
 
     def __call__(self, name):
         return ORDER.index(name) if name in ORDER else len(ORDER), name
+
+
+def warnings_are_errors(_gallery_conf, _name):
+    """Before each example: readers would see its warnings; what it ignores, others do not."""
+    warnings.resetwarnings()
+    warnings.simplefilter("ignore")
+    for category in (UserWarning, FutureWarning, RuntimeWarning):
+        warnings.simplefilter("error", category)

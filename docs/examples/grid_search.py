@@ -33,8 +33,8 @@ search = GridSearchCV(model, GRID, cv=folds).fit(X, y)
 print("best:", search.best_params_)
 
 # %%
-# Neighbours in the grid differ by less than the folds do: a cell that is ahead by less than the
-# standard error of its mean is ahead by chance.
+# Neighbours in the grid differ by less than the folds do: by these folds, cells that differ by less
+# than their standard errors cannot be told apart.
 
 shape = [len(values) for values in GRID.values()]
 mean = search.cv_results_["mean_test_score"].reshape(shape)

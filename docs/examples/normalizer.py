@@ -84,7 +84,7 @@ for name, values in errors.items():
     print(f"{name:<16}" + "".join(f"{error:>9.0e}" for error in values))
 
 # %%
-# Up to an offset of some thousands both are as exact as float64 is. Beyond it StandardScaler loses
+# At small offsets both are as exact as float64 is. From some thousands on StandardScaler loses
 # digits; BatchNormalizer, which sums deviations from a reference near the mean, does not.
 
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")

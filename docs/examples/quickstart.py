@@ -30,7 +30,7 @@ MODELS = {
 # %%
 # Change an import
 # ----------------
-# Both models have their defaults. On these small tables they are level but for the digits;
+# Both models have their defaults. On these small tables they are within a point of each other;
 # :doc:`/learning` compares them on 22 larger ones. The first fit of a new installation compiles,
 # which is why a fit of one epoch comes first.
 

@@ -134,9 +134,9 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         Needs dense X, and has no place in ``to_sklearn``, for it is not affine.
 
     weight_decay : float, default=0.1
-        Times the learning rate, by which share "adamw", and no other solver, shrinks weights at
-        each step; γ, β and biases stay. Weights that do not grow keep the steps large (van
-        Laarhoven 2017, arXiv:1706.05350).
+        Each step of "adamw" multiplies the weights by 1 − ``weight_decay`` times the learning
+        rate; γ, β and biases stay, and other solvers ignore it. Weights that do not grow keep the
+        steps large (van Laarhoven 2017, arXiv:1706.05350).
 
     dropout : float in [0, 1), default=0.0
         Share of the hidden units that a step leaves out. 0.2 suits noisy targets, 0 exact ones.
