@@ -49,7 +49,14 @@ copybutton_prompt_text = ">>> |\\.\\.\\. |\\$ "
 copybutton_prompt_is_regexp = True
 
 # Their tables take the room of the contents beside them.
-WIDE_PAGES = ["index", "learning", "start/comparison", "start/migration", "start/when"]
+WIDE_PAGES = [
+    "benchmarks",
+    "index",
+    "learning",
+    "start/comparison",
+    "start/migration",
+    "start/when",
+]
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"skbn {version}"
