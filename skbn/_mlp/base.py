@@ -18,7 +18,7 @@ from .._normalizer import fitted_normalizer
 from .._persistence import Persistent
 from .._training import EpochTasks
 from .._validation import Interval, Options, StrOptions, fit_context
-from .fitting import Fitting
+from .fitting import RowsFitting
 from .recalibration import recalibrated
 from .state import hidden_units, inference_key, inference_of
 
@@ -118,7 +118,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
         context = self._init_callback_context(max_subtasks=fitting.max_iter)
         context.call_on_fit_task_begin(**task)
-        fitting.run(EpochTasks(context, task, fitting.attributes))
+        fitting.run(EpochTasks(context, task, fitting.attributes, fitting.n_rounds))
         self._commit(fitting.attributes())
         context.call_on_fit_task_end(**task, reconstruction_attributes={})
         return self
@@ -138,9 +138,11 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         targets = model._encode(y, dtype)
         loss_weight = model._loss_weight(y, weight, is_incremental)
         model._learn_prior(targets, loss_weight, is_incremental)
-        model._learn_inputs(X, weight, is_first, is_incremental)
+        moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
+        model._learn_inputs(moments, is_first, is_incremental)
         held_out = model._validate_held_out(*held_out, dtype)
-        return Fitting(model, is_first, is_incremental, X, targets, weight, loss_weight, held_out)
+        of_rows = X, targets, weight, loss_weight
+        return RowsFitting(model, is_first, is_incremental, *of_rows, held_out)
 
     def _commit(self, attributes):
         """Become what the attributes say, after all that could be refused."""
@@ -200,8 +202,8 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
                 "has no zeros; got a sparse matrix. Pass smooth_clip=None or X.toarray()."
             )
 
-    def _learn_inputs(self, X, weight, is_first, is_incremental):
-        """Set input_norm_ to the exact statistics of X, or of all that was seen."""
+    def _learn_inputs(self, moments, is_first, is_incremental):
+        """Set input_norm_ to the exact statistics of the rows, or of all that was seen."""
         known = None if is_first else self.input_norm_
         if not is_first and self.normalize_inputs != (known is not None):
             raise ValueError(
@@ -214,8 +216,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
                 f"{self.smooth_clip_}, got {self.smooth_clip}."
             )
         self.input_norm_, self.smooth_clip_ = None, self.smooth_clip
-        if self.normalize_inputs:
-            moments = RunningMoments.of(X, weight)
+        if moments is not None:
             if known is not None and is_incremental:
                 moments = known._seen().merge(moments)
             self.input_norm_ = fitted_normalizer(moments, _validation.identity(self))

@@ -15,6 +15,7 @@ from .._training import (
     EpochLoop,
     History,
     LBFGSLoop,
+    Steps,
     TrainingRows,
     Validation,
     set_population_moments,
@@ -32,8 +33,43 @@ from .state import (
 )
 
 
+def uses_batches(model):
+    """Whether the solver of a model takes steps on batches."""
+    return model.solver != "lbfgs"
+
+
+def network_of(model, n_features, dtype):
+    """The network that the parameters of a model describe."""
+    return Network(
+        [n_features, *hidden_units(model), model.n_outputs_],
+        activation=model.activation,
+        dtype=dtype,
+        device=device_of(model.device),
+        batch_norm=model.batch_norm,
+        epsilon=model.batch_norm_epsilon,
+        momentum=model.batch_norm_momentum if uses_batches(model) else 1.0,
+        dropout=model.dropout if uses_batches(model) else 0.0,
+    )
+
+
+def batch_bounds(network, n, size):
+    """Bounds of the batches: near-equal where they are normalized, else scikit-learn's."""
+    if not network.normalized:
+        return [(batch.start, batch.stop) for batch in gen_batches(n, size)]
+    bounds = near_equal_bounds(n, max(size, MIN_BATCH_ROWS)).tolist()
+    return list(pairwise(bounds))
+
+
+def training_rows(model, network, X, targets, weight, loss_weight, index, size):
+    """The rows of X at the index, in batches of the size, as the network of a model takes them."""
+    rows = rows_of(X, input_norm_of(model), network.dtype, network.device)
+    scaled = None if weight is None else weight / weight.mean()  # float32 holds no 1e-50
+    targets, bounds = network.device.to_device(targets), batch_bounds(network, len(index), size)
+    return TrainingRows(rows, targets, scaled, loss_weight, index, bounds)
+
+
 class Fitting:
-    """Trains a model, which is a copy of the estimator.
+    """Trains a model, which is a copy of the estimator; subclasses know where the rows are.
 
     Parameters
     ----------
@@ -44,6 +80,144 @@ class Fitting:
         Whether training starts from new weights.
     is_incremental : bool
         Whether it is one epoch, of ``partial_fit``.
+    X : array of shape (n, d)
+        Only its width and its dtype are taken.
+    """
+
+    n_rounds = 0  # of an epoch, where there are workers to wait for
+
+    def __init__(self, model, is_first, is_incremental, X):
+        self.model, self.is_first, self.is_incremental = model, is_first, is_incremental
+        self.uses_batches = uses_batches(model)
+        self.stops_early = model.early_stopping and self.uses_batches
+        self.network = network_of(model, X.shape[1], model._compute_dtype(X, is_first))
+        self.device = self.network.device
+        self._begin_network()
+        self.loss = model._loss(self.device, self.network.dtype)
+        self.input_norm = input_norm_of(model)
+
+    def _begin_network(self):
+        """Draw new weights, or go on from the fitted attributes."""
+        model, network = self.model, self.network
+        if self.is_first:
+            network.initialize(model._random_state, 2.0 if model.activation == "logistic" else 6.0)
+        else:
+            load(network, model)
+        if network.has_dropout:
+            network.seed = int(model._random_state.randint(2**31 - 1))
+
+    def _begin_history(self, has_validation):
+        self.history = History() if self.is_first else History.of(self.model)
+        self.history.begin(has_validation, self.stops_early)
+        self.network.step = self.history.t  # of a later call, another dropout
+
+    def _knows_statistics(self):
+        """Whether running statistics can normalize a single row."""
+        is_known = all(layer.running.any() for layer in self.network.normalized)
+        return self.is_incremental and is_known
+
+    def _batch_size(self, n):
+        """Rows of a batch of n rows."""
+        size = self.model.batch_size
+        if not self.uses_batches:
+            return n
+        if size == "auto":
+            return min(200, n)
+        if size == "scaled":
+            return scaled_batch_size(n)
+        if size > n and not self.is_incremental:  # a stream comes as it comes
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                "clipped",
+                stacklevel=levels_below_caller(),
+            )
+        return min(size, n)
+
+    def _max_iter(self, n):
+        """The largest number of epochs over n rows."""
+        if self.is_incremental:
+            return 1
+        if self.model.max_iter != "scaled":
+            return self.model.max_iter
+        return scaled_max_iter(n) if self.uses_batches else LBFGS_MAX_ITER
+
+    def run(self, tasks):
+        """Train; ``tasks`` are the EpochTasks."""
+        loop = self._loop(tasks)
+        if self.is_incremental:
+            loop.run_epoch()
+            tasks.end()
+        else:
+            loop.run()
+            self._keep_exact_moments()
+        self.history = loop.history
+        if self.uses_batches:
+            self.optimizer = loop.optimizer
+
+    def _loop(self, tasks):
+        followed = self.model, self.history, self.validate, tasks
+        if not self.uses_batches:
+            return LBFGSLoop(self.network, self.loss, self.data, *followed, max_iter=self.max_iter)
+        self.optimizer = self._optimizer()
+        steps, max_iter = self._steps(tasks), self.max_iter
+        return EpochLoop(self.network, steps, *followed, self.optimizer, max_iter=max_iter)
+
+    def _keep_exact_moments(self):
+        """Replace the running statistics by exact ones, unless the user interrupts."""
+        state = self.network.state()
+        try:
+            self._set_population_moments()
+        except KeyboardInterrupt:
+            self.network.restore(state)
+            warnings.warn(
+                "Interrupted by user: the statistics of hidden layers are the running ones.",
+                stacklevel=levels_below_caller(),
+            )
+
+    def _optimizer(self):
+        """A new optimizer, in ``partial_fit`` one that goes on from that of the previous call."""
+        n_steps = None if self.is_incremental else self.max_iter * self.n_batches
+        optimizer = optimizer_of(self.model, self.network, n_steps)
+        if self.is_incremental and not self.is_first:
+            known = getattr(self.model, "_optimizer", None)
+            if not optimizer.resume(known, self.device):
+                optimizer.schedule.skip_start()
+        return optimizer
+
+    def _validation(self, X, targets, weight):
+        """What gives score and loss of a network on the rows held out."""
+        model, network = self.model, self.network
+        rows = rows_of(X, self.input_norm, network.dtype, self.device)
+        loss = model._loss(CPU, network.dtype)
+        score = Validation(rows, targets, weight, loss, model._score_of_logits)
+        of_all = network.activation, model.out_activation_, self.input_norm, self.device
+
+        def validate(network):
+            return score(FoldedNetwork(network.fold(), *of_all))
+
+        return validate
+
+    def attributes(self):
+        """The fitted attributes as training stands."""
+        model = self.model
+        learned = {name: value for name, value in vars(model).items() if is_fitted_name(name)}
+        is_weighted = self.is_weighted or any(
+            norm._seen().is_weighted for norm in learned.get("batch_norms_", [])
+        )
+        learned |= network_attributes(self.network, model, is_weighted)
+        learned |= self.history.attributes()
+        if self.uses_batches:
+            learned["_optimizer"] = self.optimizer.on_host(self.device)
+        return learned
+
+
+class RowsFitting(Fitting):
+    """Trains a model on rows that are at hand.
+
+    Parameters
+    ----------
+    model, is_first, is_incremental
+        See Fitting.
     X : ndarray or CSR matrix of shape (n, d)
     targets : ndarray
         As the loss takes them.
@@ -54,50 +228,17 @@ class Fitting:
     """
 
     def __init__(self, model, is_first, is_incremental, X, targets, weight, loss_weight, held_out):
-        self.model, self.is_first, self.is_incremental = model, is_first, is_incremental
-        self.weight = weight
-        self.uses_batches = model.solver != "lbfgs"
-        self.stops_early = model.early_stopping and self.uses_batches
-        self.device = device_of(model.device)
-        self.network = self._network(X, is_first)
-        self.loss = model._loss(self.device, self.network.dtype)
-        self.input_norm = input_norm_of(model)
+        super().__init__(model, is_first, is_incremental, X)
+        self.weight, self.is_weighted = weight, weight is not None
         index, held_out = self._split(X, targets, held_out)
         self._refuse_single_row(index)
-        self.max_iter = 1 if is_incremental else self._max_iter(len(index))
-        self.data = self._training_rows(X, targets, loss_weight, index)
+        n = len(index)
+        self.max_iter = self._max_iter(n)
+        of_rows = X, targets, weight, loss_weight, index
+        self.data = training_rows(model, self.network, *of_rows, self._batch_size(n))
+        self.n_batches = len(self.data.bounds)
         self.validate = None if held_out is None else self._validation(*held_out)
-        self.history = History() if is_first else History.of(model)
-        self.history.begin(held_out is not None, self.stops_early)
-        self.network.step = self.history.t  # of a later call, another dropout
-
-    def _training_rows(self, X, targets, loss_weight, index):
-        rows = rows_of(X, self.input_norm, self.network.dtype, self.device)
-        weight = self.weight
-        scaled = None if weight is None else weight / weight.mean()  # float32 holds no 1e-50
-        targets, bounds = self.device.to_device(targets), self._bounds(len(index))
-        return TrainingRows(rows, targets, scaled, loss_weight, index, bounds)
-
-    def _network(self, X, is_first):
-        """A network of new weights, or one that goes on from the fitted attributes."""
-        model = self.model
-        network = Network(
-            [X.shape[1], *hidden_units(model), model.n_outputs_],
-            activation=model.activation,
-            dtype=model._compute_dtype(X, is_first),
-            device=self.device,
-            batch_norm=model.batch_norm,
-            epsilon=model.batch_norm_epsilon,
-            momentum=model.batch_norm_momentum if self.uses_batches else 1.0,
-            dropout=model.dropout if self.uses_batches else 0.0,
-        )
-        if is_first:
-            network.initialize(model._random_state, 2.0 if model.activation == "logistic" else 6.0)
-        else:
-            load(network, model)
-        if network.has_dropout:
-            network.seed = int(model._random_state.randint(2**31 - 1))
-        return network
+        self._begin_history(held_out is not None)
 
     def _split(self, X, targets, held_out):
         """The index of the rows to train on, and the rows to validate on or None."""
@@ -129,102 +270,11 @@ class Fitting:
 
     def _refuse_single_row(self, index):
         """One row has no variance; in a stream running statistics serve, once there are some."""
-        normalized = self.network.normalized
-        knows_statistics = all(layer.running.any() for layer in normalized)
-        if normalized and not (self.is_incremental and knows_statistics):
+        if self.network.normalized and not self._knows_statistics():
             check_rows_to_normalize_by(len(index) if self.weight is None else self.weight[index])
 
-    def _bounds(self, n):
-        """Bounds of the batches: near-equal where they are normalized, else scikit-learn's."""
-        size = self._batch_size(n)
-        if not self.network.normalized:
-            return [(batch.start, batch.stop) for batch in gen_batches(n, size)]
-        bounds = near_equal_bounds(n, max(size, MIN_BATCH_ROWS)).tolist()
-        return list(pairwise(bounds))
-
-    def _batch_size(self, n):
-        size = self.model.batch_size
-        if not self.uses_batches:
-            return n
-        if size == "auto":
-            return min(200, n)
-        if size == "scaled":
-            return scaled_batch_size(n)
-        if size > n and not self.is_incremental:  # a stream comes as it comes
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be "
-                "clipped",
-                stacklevel=levels_below_caller(),
-            )
-        return min(size, n)
-
-    def _max_iter(self, n):
-        if self.model.max_iter != "scaled":
-            return self.model.max_iter
-        return scaled_max_iter(n) if self.uses_batches else LBFGS_MAX_ITER
-
-    def _validation(self, X, targets, weight):
-        """What gives score and loss of a network on the rows held out."""
-        model, network = self.model, self.network
-        rows = rows_of(X, self.input_norm, network.dtype, self.device)
-        loss = model._loss(CPU, network.dtype)
-        score = Validation(rows, targets, weight, loss, model._score_of_logits)
-        of_all = network.activation, model.out_activation_, self.input_norm, self.device
-
-        def validate(network):
-            return score(FoldedNetwork(network.fold(), *of_all))
-
-        return validate
-
-    def run(self, tasks):
-        """Train; ``tasks`` are the EpochTasks."""
-        common = self.network, self.loss, self.data, self.model, self.history, self.validate, tasks
-        if not self.uses_batches:
-            loop = LBFGSLoop(*common, max_iter=self.max_iter)
-        else:
-            self.optimizer = self._optimizer()
-            loop = EpochLoop(*common, optimizer=self.optimizer, max_iter=self.max_iter)
-        if self.is_incremental:
-            loop.run_epoch()
-            tasks.end()
-        else:
-            loop.run()
-            self._set_population_moments()
-        self.history = loop.history
-        if self.uses_batches:
-            self.optimizer = loop.optimizer
+    def _steps(self, _tasks):
+        return Steps(self.network, self.loss, self.data, self.model, self.optimizer)
 
     def _set_population_moments(self):
-        """Replace the running statistics by exact ones, unless the user interrupts."""
-        state = self.network.state()
-        try:
-            set_population_moments(self.network, self.data.rows, self.data.index, self.weight)
-        except KeyboardInterrupt:
-            self.network.restore(state)
-            warnings.warn(
-                "Interrupted by user: the statistics of hidden layers are the running ones.",
-                stacklevel=levels_below_caller(),
-            )
-
-    def _optimizer(self):
-        """A new optimizer, in ``partial_fit`` one that goes on from that of the previous call."""
-        n_steps = None if self.is_incremental else self.max_iter * len(self.data.bounds)
-        optimizer = optimizer_of(self.model, self.network, n_steps)
-        if self.is_incremental and not self.is_first:
-            known = getattr(self.model, "_optimizer", None)
-            if not optimizer.resume(known, self.device):
-                optimizer.schedule.skip_start()
-        return optimizer
-
-    def attributes(self):
-        """The fitted attributes as training stands."""
-        model = self.model
-        learned = {name: value for name, value in vars(model).items() if is_fitted_name(name)}
-        is_weighted = self.weight is not None or any(
-            norm._seen().is_weighted for norm in learned.get("batch_norms_", [])
-        )
-        learned |= network_attributes(self.network, model, is_weighted)
-        learned |= self.history.attributes()
-        if self.uses_batches:
-            learned["_optimizer"] = self.optimizer.on_host(self.device)
-        return learned
+        set_population_moments(self.network, self.data.rows, self.data.index, self.weight)

@@ -9,6 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight, compute_sample_weig
 from sklearn.utils.multiclass import is_multilabel, unique_labels
 
 from .. import _validation
+from .._lazy import row_by_row
 from .._losses import BinaryCrossEntropy, SoftmaxCrossEntropy, log_softmax
 
 
@@ -122,8 +123,10 @@ class LearnsLabels:
 
     def _learn_prior(self, targets, weight, is_incremental):
         """Learn the share of the rows that each label has, in a stream of all that were seen."""
+        self._add_label_totals(LabelTotals.of(targets, weight, self.n_outputs_), is_incremental)
+
+    def _add_label_totals(self, totals, is_incremental):
         known = getattr(self, "_label_totals", None) if is_incremental else None
-        totals = LabelTotals.of(targets, weight, self.n_outputs_)
         self._label_totals = totals if known is None else known + totals
 
     def _score_of_logits(self, targets, logits, sample_weight):
@@ -134,6 +137,7 @@ class LearnsLabels:
             is_right = ((logits > 0) == targets).all(axis=1)
         return float(np.average(is_right, weights=sample_weight))
 
+    @row_by_row()
     def predict(self, X):
         """Predict class labels.
 
@@ -151,6 +155,7 @@ class LearnsLabels:
             return self.classes_[outputs.argmax(axis=1)]
         return self._label_binarizer.inverse_transform(outputs)
 
+    @row_by_row()
     def predict_proba(self, X):
         """Predict the probability of every class.
 
@@ -168,6 +173,7 @@ class LearnsLabels:
             return outputs
         return np.hstack([1 - outputs, outputs])
 
+    @row_by_row()
     def predict_log_proba(self, X):
         """Predict the logarithm of the probability of every class.
 

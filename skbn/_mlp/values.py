@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.metrics import r2_score
 
+from .._lazy import row_by_row
 from .._losses import PoissonDeviance, SquaredError
 from .._moments import RunningMoments
 from .._normalizer import fitted_normalizer
@@ -18,18 +19,31 @@ class LearnsValues:
 
     def _learn_outputs(self, y, weight, is_first, is_incremental):
         """Learn the number and the units of the outputs."""
+        self._learn_activation(y.reshape(len(y), -1).shape[1], is_first)
+        moments = self._moments_of_targets(self._columns(y), weight)
+        self._learn_units(moments, is_first, is_incremental)
+
+    def _moments_of_targets(self, y, weight):
+        """The moments by which targets are standardized, or None: counts stay what they are."""
+        if not self.normalize_targets or self.loss == "poisson":
+            return None
+        return RunningMoments.of(_numbers(y), weight)
+
+    def _learn_activation(self, n_outputs, is_first):
         out_activation = "exp" if self.loss == "poisson" else "identity"
-        known = None if is_first else self.target_norm_
         if is_first:
-            self.n_outputs_, self.out_activation_ = y.reshape(len(y), -1).shape[1], out_activation
+            self.n_outputs_, self.out_activation_ = n_outputs, out_activation
         elif self.out_activation_ != out_activation:
             raise ValueError(
                 "Training can only go on with the loss of the previous call to fit, got "
                 f"{self.loss!r}."
             )
+
+    def _learn_units(self, moments, is_first, is_incremental):
+        """Set target_norm_ to the moments, or to those of all that was seen."""
+        known = None if is_first else self.target_norm_
         self.target_norm_ = None
-        if self.normalize_targets and self.loss != "poisson":
-            moments = RunningMoments.of(self._columns(y), weight)
+        if moments is not None:
             if known is not None and is_incremental:
                 moments = known._seen().merge(moments)
             self.target_norm_ = fitted_normalizer(moments)
@@ -39,9 +53,7 @@ class LearnsValues:
     def _columns(self, y):
         """y as (n, n_outputs)."""
         # Without normalization it is scikit-learn's MLPRegressor, and refuses in its words.
-        if self.normalize_targets and y.dtype.kind not in "biuf":
-            raise ValueError(f"y must be numbers, got an array of dtype {y.dtype}.")
-        y = y.reshape(len(y), -1)
+        y = _numbers(y) if self.normalize_targets else y.reshape(len(y), -1)
         if y.shape[1] != self.n_outputs_:
             raise ValueError(
                 f"y has {y.shape[1]} outputs, but {type(self).__name__} was trained on "
@@ -95,6 +107,7 @@ class LearnsValues:
             return np.nan
         return r2_score(targets, predicted, sample_weight=sample_weight)
 
+    @row_by_row()
     def predict(self, X):
         """Predict target values, in the units of y.
 
@@ -117,3 +130,10 @@ class LearnsValues:
 def _units(normalizer):
     """Mean and scale of the units of a normalizer, or of no normalizer."""
     return (0.0, 1.0) if normalizer is None else (normalizer.mean_, normalizer.scale_)
+
+
+def _numbers(y):
+    """y as (n, n_outputs), if it has numbers."""
+    if y.dtype.kind not in "biuf":
+        raise ValueError(f"y must be numbers, got an array of dtype {y.dtype}.")
+    return y.reshape(len(y), -1)

@@ -269,7 +269,7 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         return clone(self)._commit(moments, identity, gamma_and_beta)
 
     def _check_mergeable(self, other):
-        if not isinstance(other, type(self)):
+        if not isinstance(other, StatisticsLearner):
             raise TypeError(
                 f"merge takes fitted {type(self).__name__} instances, got {type(other).__name__}."
             )

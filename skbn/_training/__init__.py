@@ -1,9 +1,10 @@
 """The fit loop: epochs, batches, schedule, early stopping, callbacks."""
 
-from .epochs import EpochLoop, TrainingRows
+from .epochs import EpochLoop
 from .history import History
 from .lbfgs import LBFGSLoop
-from .population import set_population_moments
+from .population import layer_moments, set_population_moments
+from .steps import Steps, TrainingRows
 from .tasks import EpochTasks
 from .validation import Validation
 
@@ -12,7 +13,9 @@ __all__ = [
     "EpochTasks",
     "History",
     "LBFGSLoop",
+    "Steps",
     "TrainingRows",
     "Validation",
+    "layer_moments",
     "set_population_moments",
 ]

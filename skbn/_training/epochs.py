@@ -1,4 +1,4 @@
-"""The loop over epochs and batches of the stochastic solvers."""
+"""The loop over epochs of the stochastic solvers."""
 
 import sys
 import warnings
@@ -8,105 +8,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .. import _blas
-from .._network import Network, Workspace
+from .._network import Network
 from .._optimizers import Optimizer
 from .._validation import levels_below_caller
 from .history import History
 from .tasks import EpochTasks
-
-
-@dataclass
-class TrainingRows:
-    """What is trained on.
-
-    Attributes
-    ----------
-    rows : DenseRows or SparseRows
-    targets : ndarray of shape (n,) or (n, n_outputs)
-        As the loss takes them, on the device of the rows.
-    weight : ndarray of shape (n,) or None
-        In the statistics of batch normalization, whatever their scale.
-    loss_weight : ndarray of shape (n,), float64, or None
-    index : ndarray, int64
-        The rows of all these that training takes.
-    bounds : list of (start, stop)
-        Of the batches, among the rows of the index.
-    """
-
-    rows: object
-    targets: np.ndarray
-    weight: np.ndarray | None
-    loss_weight: np.ndarray | None
-    index: np.ndarray
-    bounds: list
-
-    def __post_init__(self):
-        self.n_rows = [stop - start for start, stop in self.bounds]
-
-
-class Epoch:
-    """The training rows in the order of one epoch, on the device.
-
-    Attributes
-    ----------
-    index, targets : ndarray of shape (n,) or (n, n_outputs)
-    weight, share : ndarray of shape (n,) or None
-        In the statistics, and in the loss of their batch, where rows have weights.
-    totals : list of float
-        The sum of the weights in the loss, by batch.
-    """
-
-    def __init__(self, data, index, dtype):
-        self.data, self.device = data, data.rows.device
-        self.index = self.device.to_device(index)
-        self.targets = data.targets.take(self.index, axis=0)
-        self.weight = self.share = None
-        self.totals = data.n_rows
-        if data.weight is not None:
-            self.weight = self.device.to_device(data.weight[index].astype(dtype))
-        if data.loss_weight is not None:
-            self._share(data.loss_weight[index], dtype)
-
-    def _share(self, weight, dtype):
-        starts = [start for start, _ in self.data.bounds]
-        totals = np.add.reduceat(weight, starts)
-        of_row = np.repeat(totals, self.data.n_rows)
-        share = np.divide(weight, of_row, where=of_row > 0.0, out=np.zeros_like(weight))
-        self.share, self.totals = self.device.to_device(share.astype(dtype)), totals.tolist()
-
-    def fill(self, batch, start, stop):
-        """Give the batch the rows from start to stop and their weights; gives their targets."""
-        rows = self.data.rows
-        batch.inputs = rows.take(self.index[start:stop], batch.buffer)
-        if self.weight is not None:
-            batch.weight = self.weight[start:stop]
-        if self.share is not None:
-            batch.share = self.share[start:stop]
-        return self.targets[start:stop]
-
-
-class LossRecord:
-    """The loss and the penalty of every batch of an epoch, read back once.
-
-    Attributes
-    ----------
-    slots : list of (ndarray of shape (1,), ndarray of shape (1,))
-        Where the loss and the penalty of each batch go, on the device.
-    """
-
-    def __init__(self, device, n_batches):
-        self.device = device
-        self.record = device.xp.zeros((2, n_batches))
-        losses, penalties = self.record[0], self.record[1]
-        self.slots = [(losses[i : i + 1], penalties[i : i + 1]) for i in range(n_batches)]
-
-    def clear(self):
-        """For batches that will write nothing."""
-        self.record.fill(0.0)
-
-    def read(self):
-        """The losses and the penalties (n_batches,)."""
-        return self.device.to_host(self.record)
 
 
 def refuse_non_finite(network, loss, epoch):
@@ -126,10 +32,10 @@ class EpochLoop:
     Attributes
     ----------
     network : Network
-    loss : Loss
-    data : TrainingRows
+    steps : Steps
+        Whose ``mean_loss`` trains one epoch.
     settings : estimator
-        Its parameters are read, and its ``_random_state`` is drawn from.
+        Its parameters are read.
     history : History
     validate : callable or None
         Gives score and loss of a network on the validation rows.
@@ -140,23 +46,13 @@ class EpochLoop:
     """
 
     network: Network
-    loss: object
-    data: TrainingRows
+    steps: object
     settings: object
     history: History
     validate: object
     tasks: EpochTasks
     optimizer: Optimizer
     max_iter: int
-
-    def __post_init__(self):
-        self.alpha = self.settings.alpha
-        self.order = self.data.index
-        n_rows = max(self.data.n_rows)
-        virtual_batch_size, is_dense = self.settings.virtual_batch_size, self.data.rows.is_dense
-        self.workspace = Workspace(self.network, n_rows, virtual_batch_size, is_dense)
-        self.record = LossRecord(self.network.device, len(self.data.bounds))
-        self.largest_product = n_rows * max(weight.size for weight in self.network.weights)
 
     def run(self):
         """Train until the loss or the score stays, or for max_iter epochs.
@@ -166,7 +62,7 @@ class EpochLoop:
         self.best = self.network.state() if self.settings.early_stopping else None
         self.whole = None
         try:
-            with _blas.threads_for(self.largest_product):
+            with _blas.threads_for(self.steps.largest_product):
                 self._run_epochs()
         except KeyboardInterrupt:
             if self.whole is None:
@@ -190,47 +86,13 @@ class EpochLoop:
         """Train one epoch, whose task is left to end; tells whether training has converged."""
         self.tasks.begin()
         with np.errstate(all="ignore"):  # what is not finite is refused in words
-            loss = self._mean_loss()
+            loss = self.steps.mean_loss()
         refuse_non_finite(self.network, loss, self.history.n_iter + 1)
-        self.history.end_epoch(loss, len(self.order))
+        self.history.end_epoch(loss, self.steps.n_rows)
         self._say(f"Iteration {self.history.n_iter}, loss = {loss:.8f}")
         self._follow()
         self.optimizer.schedule.end_epoch(self.history.t)
         return self._has_converged()
-
-    def _mean_loss(self):
-        """The loss of one epoch, averaged over its rows."""
-        epoch = Epoch(self.data, self._shuffled(), self.network.dtype)
-        self.record.clear()
-        for bounds, total, slot in zip(
-            self.data.bounds, epoch.totals, self.record.slots, strict=True
-        ):
-            if total > 0.0:  # rows without weight teach nothing
-                self._step(epoch, bounds, total, slot)
-        losses, penalties = self.record.read()
-        of_batch = losses * self.loss.reported_share + penalties
-        return float(of_batch @ self.data.n_rows) / len(self.order)
-
-    def _shuffled(self):
-        """A new order of the rows, as scikit-learn draws it."""
-        if self.settings.shuffle:
-            drawn = np.arange(len(self.order))
-            self.settings._random_state.shuffle(drawn)
-            self.order = self.order[drawn]
-        return self.order
-
-    def _step(self, epoch, bounds, total, slot):
-        """Train on a batch whose weights in the loss sum to the total."""
-        network, rows, (loss, penalty) = self.network, self.data.rows, slot
-        batch = self.workspace.batch(bounds[1] - bounds[0])
-        targets = epoch.fill(batch, *bounds)
-        network.step += 1
-        logits = network.forward(rows, batch)
-        self.loss(logits, targets, batch.share, loss, batch.layers[-1].delta)
-        network.backward(rows, batch)
-        if self.alpha:
-            network.add_penalty(self.alpha / total, penalty)
-        self.optimizer.step(network)
 
     def _follow(self):
         """Validate, and compare with the best epoch so far."""

@@ -8,8 +8,9 @@ import scipy.optimize
 
 from .._network import Network, Workspace
 from .._validation import check_optimize_result, lbfgs_print_option, levels_below_caller
-from .epochs import Epoch, LossRecord, TrainingRows, refuse_non_finite
+from .epochs import refuse_non_finite
 from .history import History
+from .steps import Epoch, LossRecord, TrainingRows
 from .tasks import EpochTasks
 
 STOPPED_BY_CALLBACK = 99

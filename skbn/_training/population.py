@@ -9,17 +9,29 @@ def set_population_moments(network, rows, index, sample_weight):
 
     Layer by layer, the layers below in inference mode, dropout off.
     """
-    below, device = [], network.device
-    width = max(rows.width, *network.layer_units[1:])
-    for weight, layer in zip(network.weights, network.normalized, strict=False):
-        moments = RunningMoments.empty(weight.shape[1])
-        for start, stop in parts(len(index), width, device):
-            part = index[start:stop]
-            part_weight = None if sample_weight is None else sample_weight[part]
-            z = _product(network, rows, device.to_device(part), below, weight)
-            moments = moments.merge(RunningMoments.of(z, part_weight, device))
-        layer.running = device.xp.array(moments.table)
-        below.append(tuple(map(device.to_device, layer.fold(device.to_host(weight)))))
+    for i, layer in enumerate(network.normalized):
+        moments = layer_moments(network, i, rows, index, sample_weight)
+        layer.running = network.device.xp.array(moments.table)
+
+
+def layer_moments(network, i, rows, index, sample_weight):
+    """The moments of the rows at the index (n,) in normalized layer i, before it normalizes."""
+    device, weight = network.device, network.weights[i]
+    below = [_folded(network, j) for j in range(i)]
+    moments = RunningMoments.empty(weight.shape[1])
+    for start, stop in parts(len(index), max(rows.width, *network.layer_units[1:]), device):
+        part = index[start:stop]
+        part_weight = None if sample_weight is None else sample_weight[part]
+        z = _product(network, rows, device.to_device(part), below, weight)
+        moments = moments.merge(RunningMoments.of(z, part_weight, device))
+    return moments
+
+
+def _folded(network, i):
+    """The dense layer for layer i and its normalization, on the device."""
+    device = network.device
+    layer = network.normalized[i].fold(device.to_host(network.weights[i]))
+    return tuple(map(device.to_device, layer))
 
 
 def _product(network, rows, index, below, weight):

@@ -12,14 +12,17 @@ class EpochTasks:
         What every hook may ask for: estimator, X, y and metadata.
     attributes : callable
         Gives the fitted attributes of the estimator as training stands.
+    n_rounds : int
+        Subtasks of an epoch: the rounds of workers.
     """
 
-    def __init__(self, context, arguments, attributes):
+    def __init__(self, context, arguments, attributes, n_rounds=0):
         self.context, self.arguments, self.attributes = context, arguments, attributes
+        self.n_rounds = n_rounds
 
     def begin(self):
         """Call the hooks at the beginning of an epoch."""
-        self.epoch = self.context.subcontext(task_name="epoch")
+        self.epoch = self.context.subcontext(task_name="epoch", max_subtasks=self.n_rounds)
         self.epoch.call_on_fit_task_begin(**self.arguments)
 
     def end(self):
@@ -27,3 +30,12 @@ class EpochTasks:
         return self.epoch.call_on_fit_task_end(
             **self.arguments, reconstruction_attributes=self.attributes
         )
+
+    def begin_round(self):
+        """Call the hooks at the beginning of a round."""
+        self.round = self.epoch.subcontext(task_name="round")
+        self.round.call_on_fit_task_begin(**self.arguments)
+
+    def end_round(self):
+        """Call the hooks at the end of a round."""
+        self.round.call_on_fit_task_end(**self.arguments, reconstruction_attributes=self.attributes)
