@@ -1,14 +1,17 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import skbn.dask
 from skbn import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor
 
 NORMALIZERS = [
     BatchNormalizer(),
     BatchNormalizer(with_mean=False),
     BatchNormalizer(momentum=0.1, epsilon=1e-5, ddof=1, gamma=2.0, beta=-1.0),
+    skbn.dask.BatchNormalizer(),
 ]
 NETWORKS = [BatchNormMLPClassifier(), BatchNormMLPRegressor()]
+NETWORKS += [skbn.dask.BatchNormMLPClassifier(), skbn.dask.BatchNormMLPRegressor()]
 
 
 # The checks' own data has features of variance below 1e-5.

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 
 LAYERS = [
-    {"_interrupts"},
+    {"_interrupts", "_lazy"},
     {"_cache"},
     {"compile"},
     {"formulas", "layout"},
@@ -21,6 +21,7 @@ LAYERS = [
     {"_training"},
     {"_normalizer", "_show_versions"},
     {"_mlp"},
+    {"dask"},
 ]
 WITHOUT_SKLEARN = set.union(*LAYERS[:11])
 FILES = sorted(

@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _chunks, _device, _validation
+from .._lazy import row_by_row
 from .._validation import Interval, StrOptions
 from .statistics import StatisticsLearner, scale_of
 
@@ -162,6 +163,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         self.copy = copy
         self.device = device
 
+    @row_by_row(gives_frames=True, copy=True)
     def transform(self, X, copy=None):
         """Normalize X by the running statistics (the paper's Algorithm 2).
 
@@ -187,6 +189,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         self._refuse_centering(X, "center")
         return self._apply(self._affine(X.shape[1]), X, out)
 
+    @row_by_row(gives_frames=True, copy=True)
     def inverse_transform(self, X, copy=None):
         """Undo ``transform``.
 
@@ -247,14 +250,18 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         self._validate_changed_params()
         known = self._identity() if hasattr(self, "scale_") else None
         batch, identity = self._validate_batch(X, known)
-        gamma, beta = self._gamma_and_beta(batch.shape[1])
         moments = self._moments_of(batch, sample_weight)
+        out = self._normalized_by(moments, batch)
+        return _validation.in_container(self, identity, out, X)
+
+    def _normalized_by(self, moments, batch):
+        """Algorithm 1, by the moments of the rows that are the batch."""
+        gamma, beta = self._gamma_and_beta(batch.shape[1])
         mean = moments.mean if self.with_mean else np.zeros_like(gamma)
         std = scale_of(moments.count, moments.mean, moments.variance(ddof=0), self.epsilon)
         batch = batch.tocsr() if sparse.issparse(batch) else batch
         affine = mean, gamma / std if self.with_std else gamma, beta
-        out = self._apply(affine, batch, _validation.output_like(batch))
-        return _validation.in_container(self, identity, out, X)
+        return self._apply(affine, batch, _validation.output_like(batch))
 
     def _affine(self, n_features):
         """Algorithm 2 as (mean, scale, offset) of y = scale·(x − mean) + offset."""

@@ -1,0 +1,101 @@
+"""Methods that take rows one by one, on collections of Dask: block by block, when asked for.
+
+Nothing of Dask is imported: its collections bring what is needed.
+"""
+
+from copy import copy
+from functools import partial, wraps
+
+import numpy as np
+
+
+def is_lazy(X):
+    """Whether X is a collection of Dask's."""
+    return hasattr(X, "__dask_graph__") and not isinstance(X, type)
+
+
+def row_by_row(gives_frames=False, **options):
+    """Decorate a method of a fitted estimator and X: for a collection it gives a lazy one.
+
+    Parameters
+    ----------
+    gives_frames : bool
+        Whether frames become frames with the same columns, and not arrays.
+    **options
+        With which the method is called for each block.
+    """
+
+    def decorate(method):
+        @wraps(method)
+        def row_wise(self, X, *args, **kwargs):
+            if not is_lazy(X):
+                return method(self, X, *args, **kwargs)
+            of_block = partial(_of_block, as_frame=gives_frames, estimator=_plain(self))
+            of_block = partial(of_block, name=method.__name__, options=options)
+            return lazily(method.__name__, of_block, X)
+
+        return row_wise
+
+    return decorate
+
+
+def _plain(estimator):
+    """The estimator without callbacks, which gives arrays."""
+    config = getattr(estimator, "_sklearn_output_config", {}).get("transform", "default")
+    if config != "default":
+        raise ValueError(
+            f"set_output(transform={config!r}) is not for collections of Dask: a DataFrame gives a "
+            "DataFrame, an array an array. Call set_output(transform='default')."
+        )
+    plain = copy(estimator)
+    vars(plain).pop("_skl_callbacks", None)
+    return plain
+
+
+def _of_block(X, name, options, as_frame, estimator):
+    out = getattr(estimator, name)(X, **options)
+    return in_frame(out, X) if as_frame else out
+
+
+def in_frame(out, X):
+    """The values as X, which may be a frame."""
+    return type(X)(out, index=X.index, columns=X.columns) if is_frame(X) else out
+
+
+def is_frame(X):
+    """Whether X has named columns."""
+    return hasattr(X, "columns")
+
+
+def sample_of(X):
+    """Two rows of the type, dtype and width of a collection, which nothing is computed for."""
+    if hasattr(X, "_meta_nonempty"):
+        return X._meta_nonempty
+    return np.zeros((2, *X.shape[1:]), X.dtype)
+
+
+def whole_rows(X):
+    """X, whose blocks have whole rows."""
+    has_parts = not is_frame(X) and X.ndim == 2 and X.numblocks[1] > 1
+    return X.rechunk({1: -1}) if has_parts else X
+
+
+def lazily(name, function, X, **arguments):
+    """The function of the blocks of X, of which each row is one of the result.
+
+    ``arguments`` may be Delayed values of Dask; the name is for its diagnostics.
+    """
+    X = whole_rows(X)
+    known = {name: value for name, value in arguments.items() if not is_lazy(value)}
+    meta = function(sample_of(X), **known)[:0]
+    of_block = partial(_unless_empty, function=function, meta=meta)
+    if is_frame(X):
+        return X.map_partitions(
+            of_block, meta=meta, enforce_metadata=False, token=name, **arguments
+        )
+    shape = {"drop_axis": 1} if meta.ndim == 1 else {"chunks": (X.chunks[0], meta.shape[1:])}
+    return X.map_blocks(of_block, dtype=meta.dtype, meta=meta, token=name, **shape, **arguments)
+
+
+def _unless_empty(X, function, meta, **arguments):
+    return function(X, **arguments) if len(X) else meta

@@ -1,0 +1,155 @@
+"""Rounds of training over partitions: local SGD (Stich 2019, arXiv:1805.09767)."""
+
+import dask
+import numpy as np
+
+from .._mlp.fitting import Fitting, batch_bounds
+from .._mlp.state import check_rows_to_normalize_by
+from ..kernels import cpu
+from ._averages import average, merged_moments
+from ._partitions import mapped, merged, persisted
+from ._workers import Plan, State, moments_of_layer, plain, trained, validated
+
+
+class Rounds:
+    """Training of all partitions at once, ``sync_every`` steps a round.
+
+    In a round each partition goes on from the same state, and what they make of it is averaged.
+
+    Parameters
+    ----------
+    fitting : DistributedFitting
+    optimizer : Optimizer
+    tasks : EpochTasks
+
+    Attributes
+    ----------
+    n_rows, largest_product : int
+        See Steps.
+    """
+
+    largest_product = np.inf  # products are the workers'
+
+    def __init__(self, fitting, optimizer, tasks):
+        self.fitting, self.optimizer, self.tasks = fitting, optimizer, tasks
+        self.network, self.n_rows = fitting.network, fitting.n_rows
+        self.epoch = fitting.history.t % 2**31  # of a later call, another order
+
+    def mean_loss(self):
+        """Train one epoch; the loss, averaged over its rows."""
+        results = [self._round(first) for first in self.fitting.starts]
+        self.epoch += 1
+        results = [result for result in results if result is not None]
+        if not results:
+            check_rows_to_normalize_by(1)  # in each partition, or none of them would be None
+        n_rows = [result.n_rows for result in results]
+        return float(np.average([result.loss for result in results], weights=n_rows))
+
+    def _round(self, first):
+        """Train the batches from ``first`` to the next start; None where there was nothing."""
+        self.tasks.begin_round()
+        state = self._state()
+        of_round = self.epoch, first, first + self.fitting.sync_every
+        result = self.fitting.compute(trained, average, self.fitting.prepared, state, *of_round)
+        if result is not None:
+            self._take_over(result)
+        self.tasks.end_round()
+        return result
+
+    def _state(self):
+        network, optimizer = self.network, self.optimizer.on_host(self.network.device)
+        counters = optimizer.t, network.step
+        return State(on_host(network), optimizer.states, optimizer.schedule, *counters)
+
+    def _take_over(self, result):
+        """Become the average."""
+        before = self.network.state()[1]
+        xp = self.network.device.xp
+        for table, known in zip(result.runnings, before, strict=True):
+            table[cpu.COUNT] += self.network.device.to_host(known)[cpu.COUNT]
+        runnings = [xp.array(table) for table in result.runnings]
+        self.network.restore((xp.asarray(result.params), runnings))
+        self.optimizer.states = [xp.array(average) for average in result.averages]
+        self.optimizer.t += result.n_steps
+        self.network.step += result.n_steps
+
+
+def on_host(network):
+    """The state of a network, in host memory."""
+    params, runnings = network.state()
+    return network.device.to_host(params), [network.device.to_host(table) for table in runnings]
+
+
+class DistributedFitting(Fitting):
+    """Trains a model on the partitions of collections.
+
+    Parameters
+    ----------
+    model, is_first, is_incremental
+        See Fitting.
+    prepared : Prepared
+        The rows to train on, and those that early stopping holds out.
+    held_out : Prepared, tuple of (X, targets, weight) or None
+        The rows that the user wants to validate on, of a collection or at hand.
+    """
+
+    def __init__(self, model, is_first, is_incremental, prepared, held_out):
+        super().__init__(model, is_first, is_incremental, prepared)
+        self.prepared, self.is_weighted = prepared, prepared.is_weighted
+        self._refuse_single_rows()
+        self.n_rows = sum(prepared.n_rows)
+        self.batch_size = self._batch_size(self.n_rows)
+        self.n_batches = max(map(self._n_batches_of, prepared.n_rows))
+        self.sync_every = model.sync_every or self.n_batches
+        self.starts = range(0, self.n_batches, self.sync_every)
+        self.n_rounds = len(self.starts)
+        self.max_iter = self._max_iter(self.n_rows)
+        self.plan = self._plan()
+        if held_out is None and self.stops_early:
+            held_out = prepared
+        self.validate = None if held_out is None else self._validation_by(held_out)
+        self._begin_history(held_out is not None)
+
+    def _refuse_single_rows(self):
+        if self.network.normalized and not self._knows_statistics():
+            check_rows_to_normalize_by(max(self.prepared.n_rows))
+
+    def _n_batches_of(self, n):
+        return len(batch_bounds(self.network, n, min(self.batch_size, n))) if n else 0
+
+    def _plan(self):
+        """What stays the same, on the workers."""
+        n_steps = None if self.is_incremental else self.max_iter * self.n_batches
+        seed = int(self.model._random_state.randint(2**31 - 1))
+        of_all = self.network.dtype, self.batch_size, self.n_rows, n_steps
+        return persisted(Plan(plain(self.model), *of_all, seed, self.network.seed))
+
+    def compute(self, function, merge, prepared, state, *arguments):
+        """Merge function(plan, state, rows, *arguments) of all partitions."""
+        state, n_bytes = dask.delayed(state, traverse=False), self.network.params.nbytes
+        parts = [(self.plan, state, rows, *arguments) for rows in prepared.partitions]
+        # Dask warns of graphs above 10 MB; this one has the state, which is to be sent.
+        threshold = 10_000_000 + 4 * n_bytes
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": threshold}):
+            return merged(mapped(function, parts), merge).compute()
+
+    def _steps(self, tasks):
+        return Rounds(self, self.optimizer, tasks)
+
+    def _set_population_moments(self):
+        for i, layer in enumerate(self.network.normalized):
+            state = on_host(self.network)
+            moments = self.compute(moments_of_layer, merged_moments, self.prepared, state, i)
+            layer.running = self.device.xp.array(moments.table)
+
+    def _validation_by(self, held_out):
+        """What gives score and loss of a network on the rows held out."""
+        if isinstance(held_out, tuple):
+            return self._validation(*held_out)
+        merge = self.model._merged_scores
+
+        def validate(network):
+            total = self.compute(validated, merge, held_out, on_host(network))
+            return self.model._score_of_parts(total.score), float(total.loss)
+
+        return validate

@@ -1,0 +1,164 @@
+"""BatchNormalizer over collections of Dask."""
+
+from functools import partial
+from typing import NamedTuple
+
+import dask
+import numpy as np
+
+from .. import _normalizer, _validation
+from .._lazy import in_frame, is_lazy, lazily
+from .._moments import RunningMoments
+from .._validation import identity
+from ._partitions import Partitions, merged
+
+
+class BatchNormalizer(_normalizer.BatchNormalizer):
+    """Normalize the features of a Dask collection by running statistics.
+
+    :class:`skbn.BatchNormalizer` with the same parameters, fitted attributes and results: moments
+    of each partition by the local kernels in one pass, merged in a tree (Chan, Golub & LeVeque
+    1983). They do not depend on the number of workers, to the last bit, and agree with a local
+    fit of the same rows to rounding. ``transform``, ``inverse_transform`` and ``normalize_batch``
+    are lazy: an array gives an array of the same chunks, a DataFrame a DataFrame. Collections need
+    not know how many rows they have. What is not a collection of Dask is taken as by the local one.
+
+    Parameters
+    ----------
+    momentum, epsilon, with_mean, with_std, gamma, beta, ddof, copy, device
+        See :class:`skbn.BatchNormalizer`. A call of ``partial_fit`` is one batch, however many
+        partitions it has. ``device`` is that of the workers.
+
+    See Also
+    --------
+    skbn.BatchNormalizer : The local one, which transforms collections too.
+
+    Notes
+    -----
+    A partition whose rows are refused raises the local error with the number of the partition; the
+    statistics are then as before. Blocks are the partitions: rows of an array are put together
+    where its chunks cut them.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from skbn.dask import BatchNormalizer
+    >>> X = da.from_array([[1.0, 200.0], [3.0, 400.0], [5.0, 600.0], [7.0, 800.0]], chunks=(2, 2))
+    >>> normalizer = BatchNormalizer().fit(X)
+    >>> normalizer.mean_, normalizer.var_
+    (array([  4., 500.]), array([5.e+00, 5.e+04]))
+    >>> normalizer.transform(X).compute().round(2)
+    array([[-1.34, -1.34],
+           [-0.45, -0.45],
+           [ 0.45,  0.45],
+           [ 1.34,  1.34]])
+    """
+
+    def to_local(self):
+        """Give the :class:`skbn.BatchNormalizer` with the same parameters and statistics.
+
+        Returns
+        -------
+        normalizer : skbn.BatchNormalizer
+        """
+        local = _normalizer.BatchNormalizer()
+        vars(local).update(vars(self))
+        return local
+
+    def normalize_batch(self, X, sample_weight=None):
+        """Normalize X by its own statistics (the paper's Algorithm 1), lazily.
+
+        Parameters
+        ----------
+        X : {Dask collection, array-like} of shape (n_samples, n_features)
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the statistics.
+
+        Returns
+        -------
+        X_normalized : Dask collection of the type and the chunks of X
+            Both passes are made when it is computed.
+        """
+        if not is_lazy(X):
+            return super().normalize_batch(X, sample_weight)
+        self._validate_changed_params()
+        known = self._identity() if hasattr(self, "scale_") else None
+        partitions, identity = self._validate_batch(X, known)
+        local = self._known(identity)
+        moments = dask.delayed(_moments_of_all)(self._summary_of(partitions, sample_weight))
+        of_block = partial(_normalized, local=local)
+        return lazily("normalize_batch", of_block, X, moments=moments)
+
+    def _known(self, identity):
+        """An unfitted local one that knows its features."""
+        local = _normalizer.BatchNormalizer(**self.get_params())
+        vars(local).update(identity)
+        return local
+
+    def _validate_batch(self, X, known):
+        """The partitions of X where it is a collection, with features known by a sample."""
+        if not is_lazy(X):
+            return super()._validate_batch(X, known)
+        partitions = Partitions(X)
+        _, identity = super()._validate_batch(partitions.sample[0], known)
+        partitions.identity = identity
+        return partitions, identity
+
+    def _moments_of(self, X, sample_weight):
+        if not isinstance(X, Partitions):
+            return super()._moments_of(X, sample_weight)
+        total = self._summary_of(X, sample_weight).compute()
+        X.n_rows = total.n_rows
+        return _moments_of_all(total)
+
+    def _summary_of(self, partitions, sample_weight):
+        """The Delayed summary of all rows."""
+        rows = partitions.with_columns(sample_weight=sample_weight)
+        local = self._known(partitions.identity)
+        return merged(rows.map(_summary, local), _merged_summaries)
+
+
+class Summary(NamedTuple):
+    """How many rows there are, whether any has weight, and their moments."""
+
+    n_rows: int
+    has_weight: bool
+    moments: RunningMoments
+
+
+def _summary(local, X, sample_weight):
+    """The Summary of a partition, whose rows may have no weight."""
+    n_rows, empty = X.shape[0], np.zeros((5, local.n_features_in_))
+    if n_rows == 0:
+        return Summary(0, False, RunningMoments(empty))
+    X, _ = local._validate_batch(X, identity(local))
+    if has_no_weight(sample_weight):
+        return Summary(n_rows, False, RunningMoments(empty, is_weighted=True))
+    return Summary(n_rows, True, local._moments_of(X, sample_weight))
+
+
+def has_no_weight(sample_weight):
+    """Whether weights are zeros alone, which a partition may have and all rows may not."""
+    return sample_weight is not None and not np.any(np.asarray(sample_weight))
+
+
+def _merged_summaries(summaries):
+    n_rows, has_weight, (first, *others) = zip(*summaries, strict=True)
+    return Summary(sum(n_rows), any(has_weight), first.merge(*others))
+
+
+def _moments_of_all(total):
+    """The moments of all rows, or the error of a local fit to no rows and to no weight."""
+    if not total.has_weight:
+        zeros = np.zeros((total.n_rows, 1))
+        _validation.check_array(zeros)
+        _validation.validate_weights(zeros[:, 0], zeros)
+    return total.moments
+
+
+def _normalized(X, local, moments=None):
+    """The rows of a partition, normalized by the moments of all; without, by their own."""
+    batch, _ = local._validate_batch(X, identity(local))
+    moments = local._moments_of(batch, None) if moments is None else moments
+    return in_frame(local._normalized_by(moments, batch), X)

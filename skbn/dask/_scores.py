@@ -1,0 +1,57 @@
+"""Score and loss of validation rows, from parts that the partitions compute."""
+
+import numpy as np
+
+from .._moments import RunningMoments
+from ..kernels import cpu
+from ._workers import Validated
+
+
+def _merged(group, merge_scores):
+    """One Validated of those that are not None."""
+    group = [part for part in group if part is not None]
+    weights, scores, losses = zip(*group, strict=True)
+    return Validated(
+        sum(weights), merge_scores(weights, scores), np.average(losses, weights=weights)
+    )
+
+
+class ScoresLabels:
+    """Accuracy: the average of those of the partitions."""
+
+    def _part_of_score(self, targets, logits, weight):
+        return self._score_of_logits(targets, logits, weight)
+
+    def _merged_scores(self, group):
+        return _merged(group, lambda weights, scores: np.average(scores, weights=weights))
+
+    def _score_of_parts(self, score):
+        return float(score)
+
+
+class ScoresValues:
+    """R² = 1 − Σw(y − ŷ)² / Σw(y − mean)², averaged over the outputs."""
+
+    def _part_of_score(self, targets, logits, weight):
+        predicted = np.exp(logits) if self.loss == "poisson" else logits
+        squares = weight @ np.square(targets - predicted, dtype=np.float64)
+        return squares, RunningMoments.of(targets, weight)
+
+    def _merged_scores(self, group):
+        return _merged(group, _merged_squares)
+
+    def _score_of_parts(self, score):
+        if score is np.nan:
+            return score
+        squares, moments = score
+        spread = moments.table[cpu.M2]
+        # Of targets that do not vary scikit-learn's r2_score is 1 or 0.
+        ratio = np.divide(squares, spread, where=spread > 0, out=(squares > 0).astype(float))
+        return float(np.mean(1.0 - ratio))
+
+
+def _merged_squares(_weights, scores):
+    if any(score is np.nan for score in scores):
+        return np.nan
+    squares, (first, *others) = zip(*scores, strict=True)
+    return sum(squares), first.merge(*others)

@@ -1,0 +1,192 @@
+"""What a worker computes of one partition: pure functions, which may run again elsewhere."""
+
+from copy import copy
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _blas
+from .._device import CPU
+from .._inference import FoldedNetwork
+from .._mlp.fitting import network_of, training_rows
+from .._mlp.solvers import optimizer_of
+from .._mlp.state import input_norm_of, is_fitted_name
+from .._rows import rows_of
+from .._training import Steps, Validation, layer_moments
+from ._averages import Trained
+
+# Between the seeds of the dropout of two partitions: 2^32 by the golden ratio.
+SEED_STRIDE = 0x9E3779B1
+
+
+def plain(model):
+    """What workers need to know of a model: its parameters, and what was learned of X and y."""
+    known = {name: value for name, value in vars(model).items() if is_fitted_name(name)}
+    known.pop("_random_state", None)
+    other = type(model)(**model.get_params(deep=False))
+    vars(other).update(known)
+    return other
+
+
+class Plan(NamedTuple):
+    """What stays the same in all rounds.
+
+    Attributes
+    ----------
+    model : BatchNormMLP
+        A local one: its parameters, and what was learned of X and y.
+    dtype : dtype
+        In which the network computes.
+    batch_size : int
+    n_rows : int
+        Of all partitions.
+    n_steps : int or None
+        Of the whole fit; None for a stream.
+    seed, dropout_seed : int
+    """
+
+    model: object
+    dtype: np.dtype
+    batch_size: int
+    n_rows: int
+    n_steps: int | None
+    seed: int
+    dropout_seed: int
+
+    def network(self):
+        return network_of(self.model, self.model.n_features_in_, self.dtype)
+
+
+class State(NamedTuple):
+    """What a round starts from.
+
+    Attributes
+    ----------
+    network : tuple
+        Parameters and running moments: what ``Network.state`` gives.
+    averages : list of ndarray
+        The buffers of the optimizer.
+    schedule : Constant
+    t, step : int
+        Steps of the optimizer, and of the dropout.
+    """
+
+    network: tuple
+    averages: list
+    schedule: object
+    t: int
+    step: int
+
+
+@dataclass
+class Rows:
+    """A partition as training takes it.
+
+    Attributes
+    ----------
+    number : int
+        Of the partition.
+    X, targets, weight, loss_weight : array or None
+        See TrainingRows.
+    index, index_val : ndarray, int64
+        The rows to train on, and those that early stopping holds out.
+    """
+
+    number: int
+    X: object
+    targets: np.ndarray
+    weight: np.ndarray | None
+    loss_weight: np.ndarray | None
+    index: np.ndarray
+    index_val: np.ndarray
+
+    def __sizeof__(self):
+        """Of the arrays: Dask moves what it takes for small from worker to worker."""
+        arrays = [value for value in vars(self).values() if hasattr(value, "nbytes")]
+        return object.__sizeof__(self) + sum(array.nbytes for array in arrays)
+
+    def order(self, plan, epoch):
+        """The rows in the order of an epoch, the same for every round of it."""
+        if not plan.model.shuffle:
+            return self.index
+        random_state = np.random.RandomState([plan.seed, self.number, epoch])
+        return random_state.permutation(self.index)
+
+    def training_rows(self, plan, network):
+        arrays = self.X, self.targets, self.weight, self.loss_weight, self.index
+        size = min(plan.batch_size, len(self.index))
+        return training_rows(plan.model, network, *arrays, size)
+
+    def can_train(self, network):
+        """Whether there are rows, and two that count or statistics to normalize a single one by."""
+        weight = np.ones(len(self.index)) if self.weight is None else self.weight[self.index]
+        n_rows = np.count_nonzero(weight)
+        knows_statistics = all(layer.running.any() for layer in network.normalized)
+        return n_rows > 1 or (n_rows == 1 and knows_statistics)
+
+
+def trained(plan, state, rows, epoch, first, last):
+    """What the batches from first to last of an epoch make of a state, or None without them."""
+    network = plan.network()
+    network.restore(state.network)
+    if not rows.can_train(network):
+        return None
+    data = rows.training_rows(plan, network)
+    bounds, n_rows = data.bounds[first:last], data.n_rows[first:last]
+    if not bounds:
+        return None
+    network.step = state.step
+    network.seed = plan.dropout_seed + rows.number * SEED_STRIDE
+    steps = _steps(plan, state, network, data)
+    order = rows.order(plan, epoch)
+    with np.errstate(all="ignore"), _blas.threads_for(steps.largest_product):
+        losses = steps.run(order, first, last)[first:last]
+    weight = sum(n_rows)
+    if data.loss_weight is not None:
+        weight = data.loss_weight[order[bounds[0][0] : bounds[-1][1]]].sum()
+    loss = float(np.average(losses, weights=n_rows))
+    return Trained.of(weight, loss, sum(n_rows), network, steps.optimizer, state)
+
+
+def _steps(plan, state, network, data):
+    """Steps by an optimizer that goes on from the state."""
+    optimizer = optimizer_of(plan.model, network, plan.n_steps)
+    optimizer.schedule, optimizer.t = copy(state.schedule), state.t
+    optimizer.states = [network.device.xp.array(average) for average in state.averages]
+    settings = copy(plan.model)
+    settings.alpha *= len(data.index) / plan.n_rows  # the penalty of all batches together
+    loss = plan.model._loss(network.device, network.dtype)
+    return Steps(network, loss, data, settings, optimizer)
+
+
+def moments_of_layer(plan, state, rows, i):
+    """The moments of the training rows in layer i, the layers below in inference mode."""
+    network = plan.network()
+    network.restore(state)
+    taken = rows_of(rows.X, input_norm_of(plan.model), plan.dtype, network.device)
+    return layer_moments(network, i, taken, rows.index, rows.weight)
+
+
+class Validated(NamedTuple):
+    """What the score and the loss of rows are computed from: their weight, and parts of both."""
+
+    weight: float
+    score: object
+    loss: float
+
+
+def validated(plan, state, rows):
+    """Score and loss of the rows held out, or None without them."""
+    index = rows.index_val
+    weight = np.ones(len(index)) if rows.weight is None else rows.weight[index]
+    if not weight.any():
+        return None
+    network, model = plan.network(), plan.model
+    network.restore(state)
+    norm, device = input_norm_of(model), network.device
+    loss = model._loss(CPU, network.dtype)
+    taken = rows_of(rows.X[index], norm, plan.dtype, device)
+    validate = Validation(taken, rows.targets[index], weight, loss, model._part_of_score)
+    of_all = network.activation, model.out_activation_, norm, device
+    return Validated(weight.sum(), *validate(FoldedNetwork(network.fold(), *of_all)))

@@ -1,0 +1,25 @@
+"""Clusters of processes on this machine, and Dask without a cluster."""
+
+import dask
+import pytest
+from distributed import Client, LocalCluster
+
+
+def started(n_workers):
+    """A cluster that listens on the loopback alone."""
+    address = {"host": "127.0.0.1", "dashboard_address": None}
+    return LocalCluster(n_workers=n_workers, threads_per_worker=1, memory_limit=0, **address)
+
+
+@pytest.fixture(scope="package")
+def client():
+    """The default client, of a cluster of two workers."""
+    with started(2) as cluster, Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def in_threads():
+    """Dask without a cluster, where a test does not ask for one."""
+    with dask.config.set(scheduler="threads"):
+        yield

@@ -1,0 +1,322 @@
+"""Training over partitions, beside a local fit of the same rows."""
+
+import warnings
+
+import dask.array as da
+import numpy as np
+import pytest
+from on_dask.parts import KINDS, SIZES, collection, in_parts, unknown
+from sklearn.callback import ScoringMonitor
+from sklearn.datasets import make_classification, make_multilabel_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, log_loss, r2_score
+
+import skbn
+from skbn.dask import BatchNormMLPClassifier, BatchNormMLPRegressor
+
+N = 200
+PAIRS = {
+    "classifier": (BatchNormMLPClassifier, skbn.BatchNormMLPClassifier),
+    "regressor": (BatchNormMLPRegressor, skbn.BatchNormMLPRegressor),
+}
+# By which a round is one step of gradient descent on all partitions together.
+ONE_STEP = {
+    "hidden_layer_sizes": (16, 8),
+    "solver": "sgd",
+    "learning_rate": "constant",
+    "learning_rate_init": 0.05,
+    "alpha": 0.5,
+    "dropout": 0.0,
+    "shuffle": False,
+    "dtype": "float64",
+    "max_iter": 4,
+    "random_state": 0,
+}
+SMALL = {"hidden_layer_sizes": (16, 8), "max_iter": 8, "random_state": 0}
+
+
+@pytest.fixture(autouse=True)
+def few_epochs():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
+
+
+def problem(name):
+    X, y = make_classification(N, 6, n_informative=4, n_classes=3, random_state=0)
+    return X, (y if name == "classifier" else X @ np.arange(1.0, 7.0) + y)
+
+
+def assert_same_model(ours, local, rtol=1e-10):
+    for name in ("coefs_", "intercepts_"):
+        for a, b in zip(getattr(ours, name), getattr(local, name), strict=True):
+            np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+    for a, b in zip(ours.batch_norms_, local.batch_norms_, strict=True):
+        for name in ("gamma_", "beta_", "mean_", "var_"):
+            np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=rtol, atol=rtol)
+    np.testing.assert_allclose(ours.loss_curve_, local.loss_curve_, rtol=rtol)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("is_weighted", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_step_a_round_is_gradient_descent_on_all_partitions(name, is_weighted, kind):
+    X, y = problem(name)
+    weight = np.random.default_rng(0).integers(1, 4, N).astype(float) if is_weighted else None
+    Ours, Local = PAIRS[name]
+    parameters = ONE_STEP if name == "classifier" else {**ONE_STEP, "learning_rate_init": 0.01}
+    parameters = {**parameters, "batch_norm": False, "batch_size": N}
+    sizes, alpha = SIZES["unequal"], parameters.pop("alpha")
+    alpha = 0.0 if is_weighted else alpha  # divided by the weights of a batch
+    of_rows = (None if a is None else collection(a, sizes, kind) for a in (X, y, weight))
+    ours = Ours(**parameters, alpha=alpha, sync_every=1).fit(*of_rows)
+    local = Local(**parameters, alpha=alpha).fit(X, y, weight)
+    assert_same_model(ours, local)
+    rows = collection(X, sizes, kind)
+    np.testing.assert_allclose(ours.predict(rows).compute(), local.predict(X))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_partitions_are_the_ghost_batches_of_a_local_fit(name):
+    X, y = problem(name)
+    Ours, Local = PAIRS[name]
+    ours = Ours(**ONE_STEP, batch_size=50, sync_every=1)
+    ours.fit(in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"]))
+    local = Local(**ONE_STEP, batch_size=N, virtual_batch_size=50).fit(X, y)
+    assert_same_model(ours, local)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "invscaling", "adaptive"])
+def test_one_partition_in_order_is_a_local_fit(name, solver, schedule):
+    X, y = problem(name)
+    Ours, Local = PAIRS[name]
+    parameters = {**SMALL, "solver": solver, "learning_rate": schedule, "shuffle": False}
+    parameters |= {"learning_rate_init": 0.002, "batch_size": 32, "dtype": "float64"}
+    ours = Ours(**parameters, sync_every=3).fit(in_parts(X, [N]), in_parts(y, [N]))
+    assert_same_model(ours, Local(**parameters).fit(X, y), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+def test_training_learns_whatever_the_sizes_of_partitions(name, sizes):
+    X, y = problem(name)
+    model = PAIRS[name][0](hidden_layer_sizes=(16,), max_iter=80, sync_every=1, random_state=0)
+    model.fit(in_parts(X, sizes), in_parts(y, sizes))
+    assert model.score(X, y) > 0.7
+    assert model.score(in_parts(X, sizes), in_parts(y, sizes)) == pytest.approx(model.score(X, y))
+    assert model.t_ == 80 * N
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_statistics_of_layers_are_exact_at_the_end(name):
+    X, y = problem(name)
+    model = PAIRS[name][0](**SMALL, dtype="float64")
+    model.fit(in_parts(X, SIZES["unequal"]), in_parts(y, SIZES["unequal"]))
+    exact = model.to_local().recalibrate(X)
+    for a, b in zip(model.batch_norms_, exact.batch_norms_, strict=True):
+        np.testing.assert_allclose(a.mean_, b.mean_, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(a.var_, b.var_, rtol=1e-9)
+        assert a.n_samples_seen_ == N
+
+
+def test_labels_are_those_of_all_partitions():
+    X, y = problem("classifier")
+    order = np.argsort(y, kind="stable")
+    names = np.array(["blue", "green", "red"])[y[order]]
+    model = BatchNormMLPClassifier(**SMALL)
+    model.fit(in_parts(X[order], SIZES["many"]), in_parts(names, SIZES["many"]))
+    assert list(model.classes_) == ["blue", "green", "red"]
+    assert set(model.predict(in_parts(X, SIZES["one"])).compute()) <= set(names)
+
+
+def test_several_labels_a_row():
+    X, y = make_multilabel_classification(N, 6, n_classes=3, random_state=0)
+    parameters = {**ONE_STEP, "batch_norm": False, "batch_size": N, "class_weight": "balanced"}
+    sizes = SIZES["unequal"]
+    parameters["alpha"] = 0.0
+    ours = BatchNormMLPClassifier(**parameters, sync_every=1)
+    ours.fit(in_parts(X, sizes), in_parts(y, sizes))
+    local = skbn.BatchNormMLPClassifier(**parameters).fit(X, y)
+    assert_same_model(ours, local)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 5.0, 2: 0.5}])
+def test_class_weights_are_those_of_a_local_fit(class_weight):
+    X, y = problem("classifier")
+    y[y == 2] = np.where(np.arange((y == 2).sum()) % 3, 0, 2)  # unequal classes
+    parameters = {**ONE_STEP, "batch_norm": False, "batch_size": N, "alpha": 0.0}
+    ours = BatchNormMLPClassifier(**parameters, class_weight=class_weight, sync_every=1)
+    ours.fit(in_parts(X, SIZES["unequal"]), in_parts(y, SIZES["unequal"]))
+    local = skbn.BatchNormMLPClassifier(**parameters, class_weight=class_weight).fit(X, y)
+    assert ours.class_weight == class_weight
+    assert_same_model(ours, local)
+
+
+def test_several_targets():
+    X, y = problem("regressor")
+    y = np.column_stack([y, -2 * y + 1])
+    model = BatchNormMLPRegressor(**ONE_STEP, batch_size=50, sync_every=1)
+    model.fit(in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"]))
+    local = skbn.BatchNormMLPRegressor(**ONE_STEP, batch_size=N, virtual_batch_size=50).fit(X, y)
+    assert_same_model(model, local)
+    assert model.predict(in_parts(X, SIZES["many"])).compute().shape == (N, 2)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("is_lazy", [True, False], ids=["collection", "array"])
+def test_validation_rows_are_scored_after_each_pass(name, is_lazy):
+    X, y = problem(name)
+    X_val, y_val = X[:71] + 0.1, y[:71]
+    sizes = (0, 30, 1, 40)
+    held_out = {"X_val": X_val, "y_val": y_val}
+    if is_lazy:
+        held_out = {key: in_parts(value, sizes) for key, value in held_out.items()}
+    model = PAIRS[name][0](**SMALL, early_stopping=True)
+    model.fit(in_parts(X, SIZES["unequal"]), in_parts(y, SIZES["unequal"]), **held_out)
+    assert len(model.validation_scores_) == len(model.validation_loss_curve_) == 8
+    best = model.best_validation_score_
+    assert best == max(model.validation_scores_)
+    # Statistics are exact at the end, and those of the averages in training.
+    assert model.score(X_val, y_val) == pytest.approx(best, abs=0.25)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_scores_and_losses_of_parts_are_those_of_all_rows(name):
+    X, y = problem(name)
+    scores = []
+    for rows, targets in ((X, y), (in_parts(X, SIZES["many"]), in_parts(y, SIZES["many"]))):
+        model = PAIRS[name][0](**SMALL)
+        model.fit(
+            in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"]), X_val=rows, y_val=targets
+        )
+        scores.append([model.validation_scores_, model.validation_loss_curve_])
+    np.testing.assert_allclose(*scores, rtol=1e-5, atol=1e-6)
+
+
+def test_early_stopping_holds_out_rows_of_every_partition():
+    X, y = problem("classifier")
+    model = BatchNormMLPClassifier(**SMALL, early_stopping=True, validation_fraction=0.2)
+    model.fit(in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"]))
+    assert len(model.validation_scores_) == 8
+    assert model.t_ == 8 * 0.8 * N
+    assert model.batch_norms_[0].n_samples_seen_ == 0.8 * N
+
+
+def test_early_stopping_ends_training():
+    X, y = problem("classifier")
+    constant = {"learning_rate": "constant", "n_iter_no_change": 2, "max_iter": 100}
+    model = BatchNormMLPClassifier(**{**SMALL, **constant}, early_stopping=True)
+    model.fit(in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"]))
+    assert model.n_iter_ < 100
+
+
+def test_rounds_are_tasks_of_callbacks():
+    X, y = problem("classifier")
+    monitor = ScoringMonitor(scoring="accuracy")
+    parameters = {**SMALL, "max_iter": 2, "batch_size": 10, "sync_every": 2}
+    model = BatchNormMLPClassifier(**parameters).set_callbacks(monitor)
+    model.fit(in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"]))
+    names = monitor.get_logs().data_as_pandas["task_name"].to_list()
+    assert names.count("round") == 2 * 3  # 5 batches in each pass, 2 a round
+    assert names.count("epoch") == 2
+
+
+def test_partial_fit_is_one_pass_and_goes_on():
+    X, y = problem("classifier")
+    model = BatchNormMLPClassifier((16,), random_state=0, sync_every=1)
+    for _ in range(20):
+        for rows in np.array_split(np.arange(N), 2):
+            parts = in_parts(X[rows], (30, 70)), in_parts(y[rows], (30, 70))
+            model.partial_fit(*parts, classes=[0, 1, 2])
+    assert model.t_ == 20 * N
+    assert model.input_norm_.n_samples_seen_ == 20 * N
+    assert model.score(X, y) > 0.6
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not():
+    X, y = problem("classifier")
+    parts = in_parts(X, SIZES["unequal"]), in_parts(y, SIZES["unequal"])
+    first, again, other = (
+        BatchNormMLPClassifier(**{**SMALL, "random_state": seed}).fit(*parts) for seed in (0, 0, 1)
+    )
+    assert all(np.array_equal(a, b) for a, b in zip(first.coefs_, again.coefs_, strict=True))
+    assert not np.array_equal(first.coefs_[0], other.coefs_[0])
+
+
+def test_to_local_is_the_same_model_without_dask():
+    X, y = problem("classifier")
+    model = BatchNormMLPClassifier(**SMALL, sync_every=2).fit(in_parts(X, [N]), in_parts(y, [N]))
+    local = model.to_local()
+    assert type(local) is skbn.BatchNormMLPClassifier
+    assert "sync_every" not in local.get_params()
+    assert np.array_equal(local.predict_proba(X), model.predict_proba(X))
+    local.partial_fit(X, y)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_log_proba"])
+def test_a_local_model_predicts_collections_lazily(method, kind):
+    X, y = problem("classifier")
+    model = skbn.BatchNormMLPClassifier(**SMALL)
+    model.fit(collection(X, [N], "frame").compute() if kind == "frame" else X, y)
+    rows = collection(X, SIZES["empty and single"], kind)
+    result = getattr(model, method)(rows)
+    assert isinstance(result, da.Array)
+    expected = getattr(model, method)(rows.compute())
+    np.testing.assert_allclose(result.compute(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_an_error_names_the_partition_and_loses_nothing():
+    X, y = problem("classifier")
+    parts = in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"])
+    model = BatchNormMLPClassifier(**SMALL).fit(*parts)
+    before = model.predict_proba(X)
+    X[170, 0] = np.nan
+    with pytest.raises(ValueError, match="partition 3: Input X contains NaN"):
+        model.fit(in_parts(X, SIZES["equal"]), parts[1])
+    others = unknown(in_parts(y, (50, 40, 60, 50)))
+    with pytest.raises(ValueError, match=r"partition [12]: .*inconsistent numbers of samples"):
+        model.fit(unknown(parts[0]), others)
+    X[170, 0] = 0.0
+    assert np.array_equal(model.predict_proba(X)[:170], before[:170])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [({"solver": "lbfgs"}, "one batch"), ({"sync_every": 0}, "sync_every")],
+)
+def test_what_rounds_cannot_do_is_refused(parameters, message):
+    X, y = problem("classifier")
+    with pytest.raises(ValueError, match=message):
+        BatchNormMLPClassifier(**parameters).fit(in_parts(X, [N]), in_parts(y, [N]))
+
+
+def test_partitions_of_one_row_alone_have_nothing_to_normalize_by():
+    X, y = problem("classifier")
+    with pytest.raises(ValueError, match="2 rows"):
+        BatchNormMLPClassifier(**SMALL).fit(in_parts(X, [1] * N), in_parts(y, [1] * N))
+
+
+def test_what_is_no_collection_is_taken_as_by_the_local_one():
+    X, y = problem("classifier")
+    ours, local = BatchNormMLPClassifier(**SMALL), skbn.BatchNormMLPClassifier(**SMALL)
+    assert_same_model(ours.fit(X, y), local.fit(X, y), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_score_takes_collections_and_weights(name):
+    X, y = problem(name)
+    weight = np.random.default_rng(0).random(N)
+    model = PAIRS[name][0](**SMALL).fit(in_parts(X, [N]), in_parts(y, [N]))
+    metric = accuracy_score if name == "classifier" else r2_score
+    parts = (in_parts(array, SIZES["unequal"]) for array in (X, y, weight))
+    assert model.score(*parts) == pytest.approx(metric(y, model.predict(X), sample_weight=weight))
+
+
+def test_probabilities_are_those_of_a_good_model():
+    X, y = problem("classifier")
+    model = BatchNormMLPClassifier((32,), max_iter=40, sync_every=2, random_state=0)
+    model.fit(in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"]))
+    assert log_loss(y, model.predict_proba(X)) < 0.7
