@@ -9,6 +9,7 @@ from matplotlib.patches import FancyBboxPatch
 
 ROOT = Path(sys.argv[0]).resolve().parents[2]
 WORDS = {
+    "dask": "the same on a cluster",
     "_mlp": "the classifier, the regressor",
     "_normalizer": "BatchNormalizer",
     "_show_versions": "for bug reports",
@@ -33,6 +34,7 @@ WORDS = {
     "compile": "flags of Numba",
     "_cache": "machine code on disk",
     "_interrupts": "Ctrl-C, later",
+    "_lazy": "collections, row by row",
 }
 FONT_SIZE, WIDTH, HEIGHT, GAP = 9, 4.6, 0.5, 0.14  # points, then inches
 
