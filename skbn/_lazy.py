@@ -7,6 +7,7 @@ from copy import copy
 from functools import partial, wraps
 
 import numpy as np
+from scipy import sparse
 
 
 def is_lazy(X):
@@ -70,7 +71,7 @@ def is_frame(X):
 def sample_of(X):
     """Two rows of the type, dtype and width of a collection, which nothing is computed for."""
     if hasattr(X, "_meta_nonempty"):
-        return X._meta_nonempty
+        return X._meta_nonempty.ffill().bfill()  # of strings the second one is missing
     return np.zeros((2, *X.shape[1:]), X.dtype)
 
 
@@ -98,4 +99,6 @@ def lazily(name, function, X, **arguments):
 
 
 def _unless_empty(X, function, meta, **arguments):
-    return function(X, **arguments) if len(X) else meta
+    if X.shape[0]:
+        return function(X, **arguments)
+    return X if sparse.issparse(X) else meta

@@ -15,7 +15,7 @@ from .._mlp.labels import LabelTotals
 from .._mlp.state import hidden_units
 from .._validation import Interval
 from ._fitting import DistributedFitting
-from ._partitions import Partitions, merged
+from ._partitions import Partitions, checking_sample, merged
 from ._preparing import Labels, Prepared, Values, merged_summaries, summary
 from ._scores import ScoresLabels, ScoresValues
 from ._workers import plain
@@ -74,7 +74,9 @@ class Distributed:
         """
         if not is_lazy(X):
             return super().score(X, y, sample_weight)
-        y, predicted, weight = dask.compute(y, self.predict(X), sample_weight)
+        of_all = y, self.predict(X), sample_weight
+        # One by one: Dask warns of frames and arrays together.
+        y, predicted, weight = (dask.compute(value)[0] for value in of_all)
         return self._metric(y, predicted, sample_weight=weight)
 
     def recalibrate(self, X, sample_weight=None):
@@ -112,7 +114,8 @@ class Distributed:
         self._refuse_full_batches()
         model, rows = copy(self), Partitions(X, y=y, sample_weight=sample_weight)
         is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
-        sample, _ = model._validate_X_y(*rows.sample[:2], reset=is_first)
+        with checking_sample(X):
+            sample, _ = model._validate_X_y(*rows.sample[:2], reset=is_first)
         rows.dtype = sample.dtype
         total = model._summary_of(rows)
         if is_incremental:

@@ -10,7 +10,7 @@ from .. import _normalizer, _validation
 from .._lazy import in_frame, is_lazy, lazily
 from .._moments import RunningMoments
 from .._validation import identity
-from ._partitions import Partitions, merged
+from ._partitions import Partitions, checking_sample, merged
 
 
 class BatchNormalizer(_normalizer.BatchNormalizer):
@@ -101,7 +101,8 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
         if not is_lazy(X):
             return super()._validate_batch(X, known)
         partitions = Partitions(X)
-        _, identity = super()._validate_batch(partitions.sample[0], known)
+        with checking_sample(X):
+            _, identity = super()._validate_batch(partitions.sample[0], known)
         partitions.identity = identity
         return partitions, identity
 

@@ -1,5 +1,6 @@
 """The partitions of collections, what is computed of each, and how results are merged."""
 
+from contextlib import contextmanager
 from functools import partial
 
 import dask
@@ -7,7 +8,7 @@ import dask.array
 import numpy as np
 from dask.bag import from_delayed
 
-from .._lazy import is_lazy, sample_of, whole_rows
+from .._lazy import is_frame, is_lazy, sample_of, whole_rows
 
 # Results that one task merges: of 8 the depth for 100 partitions is 3.
 SPLIT_EVERY = 8
@@ -34,9 +35,7 @@ class Partitions:
     """
 
     def __init__(self, X, **columns):
-        self.X = X = whole_rows(X)
-        if np.isnan(X.shape[1] if len(X.shape) == 2 else 0):
-            raise ValueError("X has an unknown number of columns: rechunk it or set its meta.")
+        self.X = X = whole_rows(_with_columns(X))
         columns = {name: _aligned(name, value, X) for name, value in columns.items()}
         of_each = [_blocks(value) for value in (X, *columns.values())]
         n_parts = len(of_each[0])
@@ -56,6 +55,26 @@ class Partitions:
     def map(self, function, *arguments):
         """Delayed results of function(*arguments, X, *columns) of each partition."""
         return mapped(partial(function, *arguments), self.parts)
+
+
+def _with_columns(X):
+    """X, if it has two dimensions, of which the second is known."""
+    if len(X.shape) != 2:
+        raise ValueError(f"Expected 2D array, got {len(X.shape)}D collection instead: {X}.")
+    if np.isnan(X.shape[1]):
+        raise ValueError("X has an unknown number of columns: set its chunks or its meta.")
+    return X
+
+
+@contextmanager
+def checking_sample(X):
+    """An error of the sample of a frame says that its values are made up."""
+    try:
+        yield
+    except ValueError as error:
+        if not is_frame(X):
+            raise
+        raise ValueError(f"{error} (in two rows made up by the dtypes of X)") from error
 
 
 def mapped(function, parts):

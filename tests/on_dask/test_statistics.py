@@ -4,6 +4,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from on_dask.parts import KINDS, SIZES, collection, frame, in_parts, unknown
+from scipy import sparse
 
 import skbn
 from skbn.dask import BatchNormalizer
@@ -150,6 +151,27 @@ def test_an_error_names_the_partition_and_loses_nothing():
 def test_weights_have_the_rows_of_X(weight, message):
     with pytest.raises(ValueError, match=message):
         BatchNormalizer().fit(in_parts(matrix(), SIZES["equal"]), sample_weight=weight)
+
+
+def test_sparse_blocks_are_scaled():
+    X = np.where(matrix() > 0, matrix(), 0.0)
+    rows = in_parts(X, SIZES["empty and single"]).map_blocks(sparse.csr_array)
+    normalizer = BatchNormalizer(with_mean=False).fit(rows)
+    local = skbn.BatchNormalizer(with_mean=False).fit(X)
+    assert_same_statistics(normalizer, local)
+    blocks = [block.compute().toarray() for block in normalizer.transform(rows).partitions]
+    np.testing.assert_allclose(np.concatenate(blocks), local.transform(X))
+
+
+def test_what_is_no_table_is_refused():
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D"):
+        BatchNormalizer().fit(in_parts(np.ones(N), SIZES["equal"]))
+
+
+def test_columns_of_text_are_refused_before_anything_is_computed():
+    rows = frame(matrix(), SIZES["equal"]).assign(name="red")
+    with pytest.raises(ValueError, match="made up by the dtypes of X"):
+        BatchNormalizer().fit(rows)
 
 
 def test_what_has_no_rows_is_refused():

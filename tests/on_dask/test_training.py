@@ -3,7 +3,9 @@
 import warnings
 
 import dask.array as da
+import dask.dataframe as dd
 import numpy as np
+import pandas as pd
 import pytest
 from on_dask.parts import KINDS, SIZES, collection, in_parts, unknown
 from sklearn.callback import ScoringMonitor
@@ -129,6 +131,17 @@ def test_labels_are_those_of_all_partitions():
     model.fit(in_parts(X[order], SIZES["many"]), in_parts(names, SIZES["many"]))
     assert list(model.classes_) == ["blue", "green", "red"]
     assert set(model.predict(in_parts(X, SIZES["one"])).compute()) <= set(names)
+
+
+@pytest.mark.parametrize("dtype", [object, "str", "category"])
+def test_labels_of_a_frame_may_be_text(dtype):
+    X, y = problem("classifier")
+    names = pd.Series(np.array(["blue", "green", "red"])[y]).astype(dtype)
+    rows = dd.from_pandas(pd.DataFrame(X, columns=list("abcdef")), npartitions=3)
+    labels = dd.from_pandas(names, npartitions=3)
+    model = BatchNormMLPClassifier(**SMALL).fit(rows, labels)
+    assert list(model.classes_) == ["blue", "green", "red"]
+    assert model.score(rows, labels) == accuracy_score(names, model.predict(rows.compute()))
 
 
 def test_several_labels_a_row():
