@@ -207,7 +207,7 @@ class BatchNormMLPClassifier(ScoresLabels, Distributed, _mlp.BatchNormMLPClassif
 
     References
     ----------
-    S. U. Stich, "Local SGD Converges Fast and Communicates Little", ICLR 2019, arXiv:1805.09767.
+    Stich, S. U., "Local SGD Converges Fast and Communicates Little", ICLR 2019, arXiv:1805.09767.
 
     Examples
     --------
