@@ -70,7 +70,7 @@ def test_defaults_are_those_of_the_rows(case, monkeypatch):
 
     class Spy(fitting.EpochLoop):
         def run(self):
-            bounds.extend(self.data.bounds)
+            bounds.extend(self.steps.data.bounds)
             super().run()
 
     monkeypatch.setattr(fitting, "EpochLoop", Spy)

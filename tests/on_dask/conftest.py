@@ -1,17 +1,26 @@
 """Clusters of processes on this machine, and Dask without a cluster."""
 
+import os
+from contextlib import contextmanager
+from unittest.mock import patch
+
 import dask
 import pytest
 from distributed import Client, LocalCluster
 
 
+@contextmanager
 def started(n_workers):
     """A cluster that listens on the loopback alone."""
     address = {"host": "127.0.0.1", "dashboard_address": None}
-    return LocalCluster(n_workers=n_workers, threads_per_worker=1, memory_limit=0, **address)
+    # It leaves the threads that it gives to workers in the environment of this process.
+    with patch.dict(os.environ):
+        options = {"threads_per_worker": 1, "memory_limit": 0, **address}
+        with LocalCluster(n_workers=n_workers, **options) as cluster:
+            yield cluster
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def client():
     """The default client, of a cluster of two workers."""
     with started(2) as cluster, Client(cluster, set_as_default=False) as client:
