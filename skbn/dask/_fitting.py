@@ -150,6 +150,8 @@ class DistributedFitting(Fitting):
 
         def validate(network):
             total = self.compute(validated, merge, held_out, on_host(network))
+            if total is None:
+                raise ValueError("X_val has no row of weight above 0, expected one or more.")
             return self.model._score_of_parts(total.score), float(total.loss)
 
         return validate

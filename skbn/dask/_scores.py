@@ -10,6 +10,8 @@ from ._workers import Validated
 def _merged(group, merge_scores):
     """One Validated of those that are not None."""
     group = [part for part in group if part is not None]
+    if not group:
+        return None
     weights, scores, losses = zip(*group, strict=True)
     return Validated(
         sum(weights), merge_scores(weights, scores), np.average(losses, weights=weights)

@@ -103,8 +103,8 @@ class Rows:
 
     def __sizeof__(self):
         """Of the arrays: Dask moves what it takes for small from worker to worker."""
-        arrays = [value for value in vars(self).values() if hasattr(value, "nbytes")]
-        return object.__sizeof__(self) + sum(array.nbytes for array in arrays)
+        values = [getattr(value, "data", value) for value in vars(self).values()]  # of sparse X
+        return object.__sizeof__(self) + sum(getattr(value, "nbytes", 0) for value in values)
 
     def order(self, plan, epoch):
         """The rows in the order of an epoch, the same for every round of it."""

@@ -1,5 +1,6 @@
 """Training over partitions, beside a local fit of the same rows."""
 
+import sys
 import warnings
 
 import dask.array as da
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from on_dask.parts import KINDS, SIZES, collection, in_parts, unknown
+from scipy import sparse
 from sklearn.callback import ScoringMonitor
 from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
@@ -15,6 +17,7 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 import skbn
 from skbn.dask import BatchNormMLPClassifier, BatchNormMLPRegressor
+from skbn.dask._workers import Rows
 
 N = 200
 PAIRS = {
@@ -215,6 +218,24 @@ def test_early_stopping_holds_out_rows_of_every_partition():
     assert len(model.validation_scores_) == 8
     assert model.t_ == 8 * 0.8 * N
     assert model.batch_norms_[0].n_samples_seen_ == 0.8 * N
+
+
+def test_validation_rows_are_needed():
+    X, y = problem("classifier")
+    nothing = in_parts(X[:0], (0, 0)), in_parts(y[:0], (0, 0))
+    with pytest.raises(ValueError, match="X_val has no row"):
+        BatchNormMLPClassifier(**SMALL).fit(
+            in_parts(X, [N]), in_parts(y, [N]), X_val=nothing[0], y_val=nothing[1]
+        )
+
+
+def test_dask_knows_how_large_rows_are():
+    X, y = problem("classifier")
+    rows = Rows(0, X, y, None, None, np.arange(N), np.arange(0))
+    assert sys.getsizeof(rows) > X.nbytes
+    stored = sparse.csr_array(X)
+    rows = Rows(0, stored, y, None, None, np.arange(N), np.arange(0))
+    assert sys.getsizeof(rows) > stored.data.nbytes
 
 
 def test_early_stopping_ends_training():
