@@ -14,7 +14,7 @@ from sklearn.datasets import load_diabetes, load_iris
 
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor, _device
 from skbn._mlp import recalibration
-from skbn._training import epochs
+from skbn._training import steps
 
 pytestmark = [
     pytest.mark.cuda,
@@ -235,7 +235,7 @@ def test_too_little_memory_is_said_and_changes_nothing(monkeypatch):
     def no_memory(*_args, **_options):
         raise xp.cuda.memory.OutOfMemoryError(1 << 40, 1 << 30)
 
-    monkeypatch.setattr(epochs, "Workspace", no_memory)
+    monkeypatch.setattr(steps, "Workspace", no_memory)
     monkeypatch.setattr(recalibration, "Network", no_memory)
     for learn in (
         lambda: model.fit(X, Y),
