@@ -153,7 +153,7 @@ def main():
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.pop(variable, None)
     cluster = {"n_workers": N_WORKERS, "threads_per_worker": 1, "host": "127.0.0.1"}
-    cluster |= {"dashboard_address": None, "memory_limit": 0}
+    cluster |= {"dashboard_address": "127.0.0.1:0", "memory_limit": 0}
     with LocalCluster(**cluster) as started, Client(started) as client:
         print_header("measure", "one process", "two workers", "difference")
         compare_statistics(client, options.rows, options.partitions, options.repeat)

@@ -149,8 +149,9 @@ class Distributed:
         dtype = self._compute_dtype(rows, is_first)
         held_out = self._held_out(held_out, dtype)
         share = self.validation_fraction if self.early_stopping and held_out is None else 0.0
-        of_all = dtype, rows, total.n_rows, is_incremental
-        prepared = Prepared(self._with_class_weight(total.targets), *of_all, share)
+        of_all = dtype, rows, total.n_rows
+        model = self._with_class_weight(total.targets, is_incremental)
+        prepared = Prepared(model, *of_all, share)
         if share and prepared.n_held_out < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of "
@@ -168,7 +169,8 @@ class Distributed:
             return self._validate_held_out(*held_out, dtype)
         rows = Partitions(X_val, y_val=y_val, sample_weight_val=weight_val)
         rows.dtype = dtype
-        return Prepared(self, dtype, rows, [None] * len(rows.parts), False, share_held_out=1.0)
+        n_rows = [None] * len(rows.parts)
+        return Prepared(self._without_class_weight(), dtype, rows, n_rows, share_held_out=1.0)
 
 
 class BatchNormMLPClassifier(ScoresLabels, Distributed, _mlp.BatchNormMLPClassifier):
@@ -237,12 +239,27 @@ class BatchNormMLPClassifier(ScoresLabels, Distributed, _mlp.BatchNormMLPClassif
     def _learn_targets(self, labels, is_first, is_incremental):
         self._learn_outputs(labels.sample(), None, is_first, is_incremental)
 
-    def _with_class_weight(self, labels):
+    def _with_class_weight(self, labels, is_incremental):
         """A copy whose class weights each partition can take for its own rows."""
+        self._loss_weight(labels.sample(), None, is_incremental)  # which refuses bad ones
         model = copy(self)
         if self.class_weight == "balanced":
             model.class_weight = labels.balanced()
+        elif isinstance(self.class_weight, list):
+            model.class_weight = [{0: 1.0, 1: 1.0} | weights for weights in self.class_weight]
         return model
+
+    def _without_class_weight(self):
+        model = copy(self)
+        model.class_weight = None
+        return model
+
+    def _loss_weight_of_part(self, y, weight):
+        """The weights in the loss of rows that may have a part of the classes, or None."""
+        if self.class_weight is None:
+            return weight
+        class_weight = self._class_weights(y)
+        return class_weight if weight is None else weight * class_weight
 
     def _learn_label_totals(self, prepared, is_incremental):
         totals = prepared.label_totals(LabelTotals.of, self.n_outputs_)
@@ -287,7 +304,8 @@ class BatchNormMLPRegressor(ScoresValues, Distributed, _mlp.BatchNormMLPRegresso
 
     def _summary_of_targets(self, y, weight):
         n_outputs = y.reshape(len(y), -1).shape[1]
-        return Values(n_outputs, self._moments_of_targets(y, weight))
+        has_weight = weight is None or weight.any()
+        return Values(n_outputs, self._moments_of_targets(y, weight) if has_weight else None)
 
     def _sample_of_targets(self, _values):
         """A stream of values announces nothing."""
@@ -296,8 +314,14 @@ class BatchNormMLPRegressor(ScoresValues, Distributed, _mlp.BatchNormMLPRegresso
         self._learn_activation(values.n_outputs, is_first)
         self._learn_units(values.moments, is_first, is_incremental)
 
-    def _with_class_weight(self, _values):
+    def _with_class_weight(self, _values, _is_incremental):
         return self
+
+    def _without_class_weight(self):
+        return self
+
+    def _loss_weight_of_part(self, _y, weight):
+        return weight
 
     def _learn_label_totals(self, _prepared, _is_incremental):
         """Values have none."""

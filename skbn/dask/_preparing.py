@@ -102,8 +102,8 @@ def summary(model, X, y, sample_weight):
     if X.shape[0] == 0:
         return Summary((0,), None, None)
     X, y = model._validate_X_y(X, y, reset=False)
-    if has_no_weight(sample_weight):
-        return Summary((0,), None, None)
+    if has_no_weight(sample_weight):  # its labels count all the same
+        return Summary((0,), None, model._summary_of_targets(y, np.zeros(X.shape[0])))
     weight = model._validate_weights(sample_weight, X)
     inputs = RunningMoments.of(X, weight) if model.normalize_inputs else None
     return Summary((X.shape[0],), inputs, model._summary_of_targets(y, weight))
@@ -117,7 +117,7 @@ def merged_summaries(group):
     return Summary(n_rows, _merged_moments(group, "inputs"), targets)
 
 
-def rows_of_partition(model, dtype, is_incremental, share_held_out, seed, number, X, y, weight):
+def rows_of_partition(model, dtype, share_held_out, seed, number, X, y, weight):
     """The Rows of a partition, of which a share is held out."""
     nothing = np.arange(0)
     if X.shape[0] == 0 or has_no_weight(weight):
@@ -125,7 +125,7 @@ def rows_of_partition(model, dtype, is_incremental, share_held_out, seed, number
     X, y = model._validate_X_y(X, y, reset=False)
     weight = model._validate_weights(weight, X)
     targets = model._encode(y, dtype)
-    loss_weight = model._loss_weight(y, weight, is_incremental)
+    loss_weight = model._loss_weight_of_part(y, weight)
     order = np.random.RandomState([seed, number]).permutation(X.shape[0])
     held_out = n_held_out(X.shape[0], share_held_out)
     index = np.sort(order[held_out:]), np.sort(order[:held_out])
@@ -133,8 +133,8 @@ def rows_of_partition(model, dtype, is_incremental, share_held_out, seed, number
 
 
 def n_held_out(n, share):
-    """How many of n rows a partition holds out."""
-    return round(n * share)
+    """How many of n rows a partition holds out: all, or all but one at most."""
+    return n if share == 1.0 else min(round(n * share), n - 1)
 
 
 class Prepared:
@@ -150,7 +150,6 @@ class Prepared:
         Of X, y and weights.
     n_rows : list of int or None
         Of each partition, None where that is not known.
-    is_incremental : bool
     share_held_out : float
         Of the rows of each partition.
 
@@ -167,10 +166,10 @@ class Prepared:
     is_weighted : bool
     """
 
-    def __init__(self, model, dtype, rows, n_rows, is_incremental, share_held_out=0.0):
+    def __init__(self, model, dtype, rows, n_rows, share_held_out=0.0):
         # Not of the generator itself: the weights drawn next are those of a local fit.
         seed = int(deepcopy(model._random_state).randint(2**31 - 1))
-        of_all = dtype, is_incremental, share_held_out, seed
+        of_all = dtype, share_held_out, seed
         spec = persisted(plain(model))
         parts = [(spec, *of_all, i, *part) for i, part in enumerate(rows.parts)]
         of_parts = zip(n_rows, mapped(rows_of_partition, parts), strict=True)

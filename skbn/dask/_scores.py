@@ -24,26 +24,31 @@ class ScoresLabels:
     def _part_of_score(self, targets, logits, weight):
         return self._score_of_logits(targets, logits, weight)
 
-    def _merged_scores(self, group):
-        return _merged(group, lambda weights, scores: np.average(scores, weights=weights))
+    @staticmethod
+    def _merged_scores(group):
+        return _merged(group, _average)
 
     def _score_of_parts(self, score):
         return float(score)
 
 
 class ScoresValues:
-    """R² = 1 − Σw(y − ŷ)² / Σw(y − mean)², averaged over the outputs."""
+    """R² = 1 − Σw(y − ŷ)² / Σw(y − mean)², averaged over the outputs; NaN where ŷ is not finite."""
 
     def _part_of_score(self, targets, logits, weight):
-        predicted = np.exp(logits) if self.loss == "poisson" else logits
+        with np.errstate(over="ignore"):
+            predicted = np.exp(logits) if self.loss == "poisson" else logits
+        if not np.isfinite(predicted).all():
+            return np.nan
         squares = weight @ np.square(targets - predicted, dtype=np.float64)
         return squares, RunningMoments.of(targets, weight)
 
-    def _merged_scores(self, group):
+    @staticmethod
+    def _merged_scores(group):
         return _merged(group, _merged_squares)
 
     def _score_of_parts(self, score):
-        if score is np.nan:
+        if isinstance(score, float):
             return score
         squares, moments = score
         spread = moments.table[cpu.M2]
@@ -52,8 +57,12 @@ class ScoresValues:
         return float(np.mean(1.0 - ratio))
 
 
+def _average(weights, scores):
+    return np.average(scores, weights=weights)
+
+
 def _merged_squares(_weights, scores):
-    if any(score is np.nan for score in scores):
+    if any(isinstance(score, float) for score in scores):
         return np.nan
     squares, (first, *others) = zip(*scores, strict=True)
     return sum(squares), first.merge(*others)

@@ -12,7 +12,8 @@ from distributed import Client, LocalCluster
 @contextmanager
 def started(n_workers):
     """A cluster that listens on the loopback alone."""
-    address = {"host": "127.0.0.1", "dashboard_address": None}
+    # Any port: another cluster of this machine may have the usual one.
+    address = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     # It leaves the threads that it gives to workers in the environment of this process.
     with patch.dict(os.environ):
         options = {"threads_per_worker": 1, "memory_limit": 0, **address}

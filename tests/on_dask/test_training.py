@@ -1,5 +1,6 @@
 """Training over partitions, beside a local fit of the same rows."""
 
+import pickle
 import sys
 import warnings
 
@@ -17,7 +18,7 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 import skbn
 from skbn.dask import BatchNormMLPClassifier, BatchNormMLPRegressor
-from skbn.dask._workers import Rows
+from skbn.dask._workers import Rows, Validated
 
 N = 200
 PAIRS = {
@@ -168,6 +169,57 @@ def test_class_weights_are_those_of_a_local_fit(class_weight):
     local = skbn.BatchNormMLPClassifier(**parameters, class_weight=class_weight).fit(X, y)
     assert ours.class_weight == class_weight
     assert_same_model(ours, local)
+
+
+def by_class(X, y):
+    """The rows in order of y, in partitions of few classes each, and the rows."""
+    order = np.argsort(y, kind="stable")
+    X, y = X[order], y[order]
+    return X, y, in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"])
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 0.0, 1: 1.0, 2: 2.0}])
+def test_partitions_may_lack_classes_that_have_weights(class_weight):
+    X, y, *parts = by_class(*problem("classifier"))
+    parameters = {**ONE_STEP, "batch_norm": False, "batch_size": N, "alpha": 0.0}
+    parameters["class_weight"] = class_weight
+    ours = BatchNormMLPClassifier(**parameters, sync_every=1)
+    ours.fit(*parts, X_val=parts[0], y_val=parts[1])
+    assert_same_model(ours, skbn.BatchNormMLPClassifier(**parameters).fit(X, y))
+
+
+def test_partitions_may_lack_labels_that_have_weights():
+    X, y = make_multilabel_classification(N, 6, n_classes=3, random_state=0)
+    y[:, 0] = np.arange(N) >= 150  # in the last partition alone
+    parameters = {**ONE_STEP, "batch_norm": False, "batch_size": N, "alpha": 0.0}
+    parameters["class_weight"] = [{1: 5.0}, {1: 2.0}, {0: 1.0, 1: 1.0}]
+    ours = BatchNormMLPClassifier(**parameters, sync_every=1)
+    ours.fit(in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"]))
+    assert_same_model(ours, skbn.BatchNormMLPClassifier(**parameters).fit(X, y))
+
+
+@pytest.mark.parametrize("class_weight", [{0: 0.0, 1: 0.0, 2: 0.0}, {0: -1.0}])
+def test_class_weights_are_refused_as_by_the_local_one(class_weight):
+    _, _, *parts = by_class(*problem("classifier"))
+    with pytest.raises(ValueError, match="class_weight must be finite"):
+        BatchNormMLPClassifier(**SMALL, class_weight=class_weight).fit(*parts)
+
+
+def test_labels_of_rows_without_weight_are_known():
+    X, y, *parts = by_class(*problem("classifier"))
+    weight = (np.arange(N) >= 50).astype(float)
+    model = BatchNormMLPClassifier(**SMALL).fit(*parts, sample_weight=weight)
+    local = skbn.BatchNormMLPClassifier(**SMALL).fit(X, y, weight)
+    assert list(model.classes_) == list(local.classes_) == [0, 1, 2]
+
+
+def test_a_score_that_is_not_finite_is_nan_for_all_partitions():
+    model = BatchNormMLPRegressor(loss="poisson")
+    logits = np.array([[1.0], [1e4]], dtype=np.float32)
+    part = model._part_of_score(np.ones((2, 1)), logits, np.ones(2))
+    good = model._part_of_score(np.ones((2, 1)), np.zeros((2, 1)), np.ones(2))
+    parts = [pickle.loads(pickle.dumps(Validated(2.0, score, 1.0))) for score in (part, good)]
+    assert np.isnan(model._score_of_parts(model._merged_scores(parts).score))
 
 
 def test_several_targets():
