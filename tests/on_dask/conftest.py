@@ -1,12 +1,14 @@
 """Clusters of processes on this machine, and Dask without a cluster."""
 
 import os
+import warnings
 from contextlib import contextmanager
 from unittest.mock import patch
 
 import dask
 import pytest
 from distributed import Client, LocalCluster
+from sklearn.exceptions import ConvergenceWarning
 
 
 @contextmanager
@@ -32,4 +34,11 @@ def client():
 def in_threads():
     """Dask without a cluster, where a test does not ask for one."""
     with dask.config.set(scheduler="threads"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def few_epochs():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         yield

@@ -2,65 +2,22 @@
 
 import pickle
 import sys
-import warnings
 
 import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from on_dask.models import ONE_STEP, PAIRS, SMALL, N, assert_same_model, problem
 from on_dask.parts import KINDS, SIZES, collection, in_parts, unknown
 from scipy import sparse
 from sklearn.callback import ScoringMonitor
-from sklearn.datasets import make_classification, make_multilabel_classification
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.datasets import make_multilabel_classification
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 import skbn
 from skbn.dask import BatchNormMLPClassifier, BatchNormMLPRegressor
 from skbn.dask._workers import Rows, Validated
-
-N = 200
-PAIRS = {
-    "classifier": (BatchNormMLPClassifier, skbn.BatchNormMLPClassifier),
-    "regressor": (BatchNormMLPRegressor, skbn.BatchNormMLPRegressor),
-}
-# By which a round is one step of gradient descent on all partitions together.
-ONE_STEP = {
-    "hidden_layer_sizes": (16, 8),
-    "solver": "sgd",
-    "learning_rate": "constant",
-    "learning_rate_init": 0.05,
-    "alpha": 0.5,
-    "dropout": 0.0,
-    "shuffle": False,
-    "dtype": "float64",
-    "max_iter": 4,
-    "random_state": 0,
-}
-SMALL = {"hidden_layer_sizes": (16, 8), "max_iter": 8, "random_state": 0}
-
-
-@pytest.fixture(autouse=True)
-def few_epochs():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield
-
-
-def problem(name):
-    X, y = make_classification(N, 6, n_informative=4, n_classes=3, random_state=0)
-    return X, (y if name == "classifier" else X @ np.arange(1.0, 7.0) + y)
-
-
-def assert_same_model(ours, local, rtol=1e-10):
-    for name in ("coefs_", "intercepts_"):
-        for a, b in zip(getattr(ours, name), getattr(local, name), strict=True):
-            np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
-    for a, b in zip(ours.batch_norms_, local.batch_norms_, strict=True):
-        for name in ("gamma_", "beta_", "mean_", "var_"):
-            np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=rtol, atol=rtol)
-    np.testing.assert_allclose(ours.loss_curve_, local.loss_curve_, rtol=rtol)
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -157,60 +114,6 @@ def test_several_labels_a_row():
     ours.fit(in_parts(X, sizes), in_parts(y, sizes))
     local = skbn.BatchNormMLPClassifier(**parameters).fit(X, y)
     assert_same_model(ours, local)
-
-
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 5.0, 2: 0.5}])
-def test_class_weights_are_those_of_a_local_fit(class_weight):
-    X, y = problem("classifier")
-    y[y == 2] = np.where(np.arange((y == 2).sum()) % 3, 0, 2)  # unequal classes
-    parameters = {**ONE_STEP, "batch_norm": False, "batch_size": N, "alpha": 0.0}
-    ours = BatchNormMLPClassifier(**parameters, class_weight=class_weight, sync_every=1)
-    ours.fit(in_parts(X, SIZES["unequal"]), in_parts(y, SIZES["unequal"]))
-    local = skbn.BatchNormMLPClassifier(**parameters, class_weight=class_weight).fit(X, y)
-    assert ours.class_weight == class_weight
-    assert_same_model(ours, local)
-
-
-def by_class(X, y):
-    """The rows in order of y, in partitions of few classes each, and the rows."""
-    order = np.argsort(y, kind="stable")
-    X, y = X[order], y[order]
-    return X, y, in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"])
-
-
-@pytest.mark.parametrize("class_weight", ["balanced", {0: 0.0, 1: 1.0, 2: 2.0}])
-def test_partitions_may_lack_classes_that_have_weights(class_weight):
-    X, y, *parts = by_class(*problem("classifier"))
-    parameters = {**ONE_STEP, "batch_norm": False, "batch_size": N, "alpha": 0.0}
-    parameters["class_weight"] = class_weight
-    ours = BatchNormMLPClassifier(**parameters, sync_every=1)
-    ours.fit(*parts, X_val=parts[0], y_val=parts[1])
-    assert_same_model(ours, skbn.BatchNormMLPClassifier(**parameters).fit(X, y))
-
-
-def test_partitions_may_lack_labels_that_have_weights():
-    X, y = make_multilabel_classification(N, 6, n_classes=3, random_state=0)
-    y[:, 0] = np.arange(N) >= 150  # in the last partition alone
-    parameters = {**ONE_STEP, "batch_norm": False, "batch_size": N, "alpha": 0.0}
-    parameters["class_weight"] = [{1: 5.0}, {1: 2.0}, {0: 1.0, 1: 1.0}]
-    ours = BatchNormMLPClassifier(**parameters, sync_every=1)
-    ours.fit(in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"]))
-    assert_same_model(ours, skbn.BatchNormMLPClassifier(**parameters).fit(X, y))
-
-
-@pytest.mark.parametrize("class_weight", [{0: 0.0, 1: 0.0, 2: 0.0}, {0: -1.0}])
-def test_class_weights_are_refused_as_by_the_local_one(class_weight):
-    _, _, *parts = by_class(*problem("classifier"))
-    with pytest.raises(ValueError, match="class_weight must be finite"):
-        BatchNormMLPClassifier(**SMALL, class_weight=class_weight).fit(*parts)
-
-
-def test_labels_of_rows_without_weight_are_known():
-    X, y, *parts = by_class(*problem("classifier"))
-    weight = (np.arange(N) >= 50).astype(float)
-    model = BatchNormMLPClassifier(**SMALL).fit(*parts, sample_weight=weight)
-    local = skbn.BatchNormMLPClassifier(**SMALL).fit(X, y, weight)
-    assert list(model.classes_) == list(local.classes_) == [0, 1, 2]
 
 
 def test_a_score_that_is_not_finite_is_nan_for_all_partitions():
