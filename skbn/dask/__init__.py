@@ -4,9 +4,11 @@ They have the parameters and the fitted attributes of the local ones, which do t
 each partition. ``pip install "skbn[dask]"`` brings Dask.
 """
 
+from importlib import import_module
+
 try:
-    import dask.array  # noqa: F401
-    import distributed  # noqa: F401
+    for _name in ("dask.array", "distributed"):
+        import_module(_name)
 except ImportError as error:
     raise ImportError(
         f'skbn.dask needs Dask, of which {error.name!r} is missing: pip install "skbn[dask]", or '
