@@ -121,7 +121,7 @@ def compare_rounds(client, n_rows, n_partitions):
         # Parameters and the two averages of Adam; γ and β are as many as biases would be, twice.
         n_offsets = 2 * sum(UNITS) + model.intercepts_[-1].size
         state = 3 * 4 * (sum(coef.size for coef in model.coefs_) + n_offsets)
-        n_batches = -(-n_rows // n_partitions // 256)
+        n_batches = n_rows // n_partitions // 256
         for sync_every in (None, 64, 16, 4):
             n_rounds = 1 if sync_every is None else -(-n_batches // sync_every)
             seconds, n_bytes = epoch(distributed, X, y, sync_every=sync_every)

@@ -27,7 +27,7 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
     ----------
     momentum, epsilon, with_mean, with_std, gamma, beta, ddof, copy, device
         See :class:`skbn.BatchNormalizer`. A call of ``partial_fit`` is one batch, however many
-        partitions it has. ``device`` is that of the workers.
+        partitions it has. ``device`` is that of the workers, and of the client too.
 
     See Also
     --------
