@@ -119,7 +119,7 @@ class Distributed:
         rows.dtype = sample.dtype
         total = model._summary_of(rows)
         if is_incremental:
-            first_call = {name: on_host(value) for name, value in first_call.items()}
+            first_call = {name: on_host(dask.compute(v)[0]) for name, v in first_call.items()}
             model._begin_stream(model._sample_of_targets(total.targets), **first_call)
         model._learn_targets(total.targets, is_first, is_incremental)
         model._learn_inputs(total.inputs, is_first, is_incremental)

@@ -165,6 +165,8 @@ def _in_chunks_of(name, value, X):
             f"are not known; got {type(value).__name__}."
         )
     value = np.asarray(value)
+    if value.ndim == 0:  # one weight for all
+        value = np.full(X.shape[0], value)
     _check_rows(name, len(value), X)
     return dask.array.from_array(value, chunks=(X.chunks[0], *value.shape[1:]))
 

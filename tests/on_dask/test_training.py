@@ -234,6 +234,27 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not():
     assert not np.array_equal(first.coefs_[0], other.coefs_[0])
 
 
+def test_classes_and_weights_may_be_said_in_short():
+    X, y = problem("classifier")
+    parts = in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"])
+    one_weight = BatchNormMLPClassifier(**SMALL).fit(*parts, sample_weight=2.0)
+    weights = BatchNormMLPClassifier(**SMALL).fit(*parts, sample_weight=np.full(N, 2.0))
+    assert np.array_equal(one_weight.coefs_[0], weights.coefs_[0])
+    stream = BatchNormMLPClassifier(**SMALL).partial_fit(*parts, classes=da.unique(parts[1]))
+    assert list(stream.classes_) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_score_takes_collections_of_all_kinds_together(kind):
+    X, y = problem("classifier")
+    weight = (np.abs(X[:, 0]) > 0.5).astype(int)
+    rows = collection(X, SIZES["equal"], "frame")
+    model = BatchNormMLPClassifier(**SMALL).fit(rows, collection(y, SIZES["equal"], "frame"))
+    y_parts, weight_parts = (collection(a, SIZES["equal"], kind) for a in (y, weight))
+    expected = accuracy_score(y, model.predict(rows).compute(), sample_weight=weight)
+    assert model.score(rows, y_parts, sample_weight=weight_parts) == expected
+
+
 def test_to_local_is_the_same_model_without_dask():
     X, y = problem("classifier")
     model = BatchNormMLPClassifier(**SMALL, sync_every=2).fit(in_parts(X, [N]), in_parts(y, [N]))
