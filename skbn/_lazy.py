@@ -3,6 +3,7 @@
 Nothing of Dask is imported: its collections bring what is needed.
 """
 
+import sys
 from copy import copy
 from functools import partial, wraps
 
@@ -10,9 +11,38 @@ import numpy as np
 from scipy import sparse
 
 
-def is_lazy(X):
-    """Whether X is a collection of Dask's."""
-    return hasattr(X, "__dask_graph__") and not isinstance(X, type)
+def is_lazy(value, name="X"):
+    """Whether the argument ``name`` is an array or a frame of Dask; others of its types raise."""
+    if not _is_collection(value):
+        return False
+    check_collection(value, name)
+    return True
+
+
+def check_collection(value, name):
+    """Raise if the argument ``name`` is a Delayed, a Bag, or an object of xarray with chunks."""
+    if _is_collection(value) and not hasattr(value, "_meta"):
+        raise TypeError(
+            f"{name} must be array-like, a dask.array.Array or a dask.dataframe.DataFrame, got "
+            f"{_type_name(value)}, which is another collection of Dask: pass "
+            f"{_replacement(value, name)}."
+        )
+
+
+def _is_collection(value):
+    """Whether the value has a graph of Dask; objects of xarray in memory have only the protocol."""
+    base = sys.modules.get("dask.base")  # a collection has imported it
+    return hasattr(value, "__dask_graph__") and bool(base) and base.is_dask_collection(value)
+
+
+def _type_name(value):
+    return f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+
+
+def _replacement(value, name):
+    """What to pass instead of a collection that is no table."""
+    has_array = hasattr(getattr(value, "data", None), "_meta")
+    return f"{name}.data, its array of Dask" if has_array else f"{name}.compute()"
 
 
 def row_by_row(gives_frames=False, **options):
@@ -64,8 +94,8 @@ def in_frame(out, X):
 
 
 def is_frame(X):
-    """Whether X has named columns."""
-    return hasattr(X, "columns")
+    """Whether X has named columns; an array of xarray may have a dimension of that name."""
+    return hasattr(type(X), "columns")
 
 
 def sample_of(X):

@@ -18,6 +18,7 @@ from sklearn.utils.validation import FLOAT_DTYPES, _check_sample_weight
 from sklearn.utils.validation import validate_data as validate_data_of_sklearn
 
 from . import _device
+from ._lazy import check_collection
 
 __all__ = [
     "Interval",
@@ -66,7 +67,7 @@ _WRITEABLE_CHECKS = {
 
 def _dtypes(X):
     """The dtype of an array, or those of the columns of a pandas, polars or Arrow table."""
-    if hasattr(X, "columns"):
+    if hasattr(type(X), "columns"):  # an array of xarray may have a dimension of that name
         return set(X.dtypes if hasattr(X, "dtypes") else X.schema.types)
     return {X.dtype} if hasattr(X, "dtype") else set()
 
@@ -78,6 +79,7 @@ def _is_time(dtype):
 
 def _numbers(values, name):
     """Values that are to be numbers; scikit-learn takes dates for numbers and drops a mask."""
+    check_collection(values, name)
     times = sorted(str(dtype) for dtype in _dtypes(values) if _is_time(dtype))
     if times:
         raise ValueError(
@@ -99,6 +101,7 @@ def _unmasked(values):
 
 def labels(y):
     """y, of which scikit-learn compares the missing labels rather than to refuse them in words."""
+    check_collection(y, "y")
     y = None if y is None else _unmasked(y)
     array = np.asarray(y)
     if array.dtype == object and y is not None:

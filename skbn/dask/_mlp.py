@@ -163,7 +163,7 @@ class Distributed:
     def _held_out(self, held_out, dtype):
         """The rows to validate on: on the workers, at hand, or None."""
         X_val, y_val, weight_val = held_out
-        if not is_lazy(X_val):
+        if not is_lazy(X_val, "X_val"):
             return self._validate_held_out(*held_out, dtype)
         if y_val is None:
             return self._validate_held_out(*held_out, dtype)

@@ -136,7 +136,7 @@ def _aligned(name, value, X):
     """The value as a collection with the partitions of X."""
     if value is None:
         return None
-    value = whole_rows(value) if is_lazy(value) else _in_chunks_of(name, value, X)
+    value = whole_rows(value) if is_lazy(value, name) else _in_chunks_of(name, value, X)
     if _knows_sizes(X) and _knows_sizes(value) and value.chunks[0] != X.chunks[0]:
         _check_rows(name, value.shape[0], X)
         value = value.rechunk({0: X.chunks[0]})
