@@ -46,6 +46,16 @@ class LearnsLabels:
         if _validation.check_partial_fit_first_call(self, classes):
             y = _validation.labels(y)
             self._label_binarizer = LabelBinarizer().fit(y if is_multilabel(y) else classes)
+            self._refuse_other_width(y)
+
+    def _refuse_other_width(self, y):
+        """Raise where an indicator matrix has not a column for each of the announced classes."""
+        n_columns = len(self._label_binarizer.classes_)
+        if is_multilabel(y) and n_columns != len(self.classes_):
+            raise ValueError(
+                "classes must have one label for each column of the indicator matrix y, got "
+                f"{len(self.classes_)} classes and {n_columns} columns."
+            )
 
     def _learn_outputs(self, y, _weight, _is_first, is_incremental):
         """Learn the labels of y, or refuse others than those known."""
@@ -103,7 +113,7 @@ class LearnsLabels:
         """The index of the label of several classes (n,), else 0 and 1 (n, n_outputs)."""
         y_type = self._label_binarizer.y_type_
         if y_type.startswith("multilabel"):
-            return self._label_binarizer.transform(y).astype(dtype)
+            return self._encode_labels(y).astype(dtype)
         if y.ndim > 1:
             raise ValueError("The object was not fitted with multilabel input.")
         index = np.searchsorted(self.classes_, y)
@@ -111,6 +121,15 @@ class LearnsLabels:
         if not np.all(known):
             self._refuse_new_classes(unique_labels(y))
         return index if y_type == "multiclass" else (index[:, None] == 1).astype(dtype)
+
+    def _encode_labels(self, y):
+        """The indicator matrix (n, n_outputs), which may be given sparse."""
+        if y.ndim != 2 or y.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y must be an indicator matrix of shape (n_samples, {self.n_outputs_}), because "
+                f"the model was fitted with multilabel y, got an array of shape {y.shape}."
+            )
+        return self._label_binarizer.transform(y)
 
     def _strata(self, targets):
         """What scikit-learn stratifies the split by: the labels of two classes alone."""

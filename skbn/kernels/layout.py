@@ -23,6 +23,13 @@ LANES = 128
 
 
 @jit
+def check_shapes(are_valid):
+    """Raise where the arrays given to a kernel differ in shape: it would read beyond their ends."""
+    if not are_valid:
+        raise ValueError("The arrays given to a kernel do not have matching shapes.")
+
+
+@jit
 def rows_per_vector(n, c):
     """How many rows of a C-contiguous (n, c) array the loops treat as one wide row."""
     rows = 1

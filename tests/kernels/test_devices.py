@@ -134,6 +134,23 @@ def test_a_device_repeats_itself_to_the_bit(device, problem, name, dtype):
     assert [array.tobytes() for array in twice[0]] == [array.tobytes() for array in twice[1]]
 
 
+def is_cut(argument):
+    """Whether a kernel reads an argument to an end that another argument tells."""
+    return isinstance(argument, np.ndarray) and argument.size > 1
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("problem", "name"), CASES, ids=[name for _, name in CASES])
+def test_arrays_of_unequal_width_are_an_error(device, problem, name, dtype):
+    arguments = problem(np.random.default_rng(0), (70, 7), dtype)[name]
+    cut = [i for i, argument in enumerate(arguments) if is_cut(argument)]
+    assert cut
+    for i in cut:
+        narrow = np.ascontiguousarray(arguments[i][..., :-1])
+        with pytest.raises(ValueError, match=r"shapes|unpack"):
+            getattr(kernels_of(device), name)(*arguments[:i], narrow, *arguments[i + 1 :])
+
+
 @pytest.mark.parametrize("device", DEVICES[1:])
 def test_every_kernel_of_a_device_is_compared(device):
     launchers = kernels_of(device).launchers

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import formulas
 from ..compile import jit
-from ..layout import BETA, GAMMA, INVERSE_STD, M2, MEAN, MU, SCALE, WEIGHT
+from ..layout import BETA, GAMMA, INVERSE_STD, M2, MEAN, MU, SCALE, WEIGHT, check_shapes
 from .statistics import decay, merge_moments, moments_from_sums
 
 EPSILON, MOMENTUM, FLOOR = range(3)
@@ -87,11 +87,21 @@ def total_weight(weight):
 
 
 @jit
+def check_batch(z, weight, bounds, constants, gamma_beta, statistics):
+    """Raise where the parts of a batch differ in rows, columns or ghost batches."""
+    n, c = z.shape
+    check_shapes(weight.size == bounds[-1] == n and constants.size == 3)
+    check_shapes(gamma_beta.shape == (2, c) and statistics.shape == (bounds.size - 1, 3, c))
+
+
+@jit
 def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statistics, out):
     """out (n, c) = max(floor, BN(z)) by ghost batch; running moments (5, c) follow the batches.
 
     A ghost batch without ``total_weight`` is normalized by the running moments.
     """
+    check_batch(z, weight, bounds, constants, gamma_beta, statistics)
+    check_shapes(out.shape == z.shape and running.shape == (5, z.shape[1]))
     epsilon, momentum, floor = constants[EPSILON], constants[MOMENTUM], constants[FLOOR]
     moments = np.empty(running.shape)
     for ghost in range(bounds.size - 1):
@@ -157,6 +167,8 @@ def set_shares(weight, share):
 @jit
 def batch_norm_backward(z, weight, bounds, constants, gamma_beta, statistics, grads, delta):
     """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out; grads (2, c) become ∂ℓ/∂γ and ∂ℓ/∂β."""
+    check_batch(z, weight, bounds, constants, gamma_beta, statistics)
+    check_shapes(delta.shape == z.shape and grads.shape == gamma_beta.shape)
     floor = constants[FLOOR]
     share, own_grads = np.empty_like(weight), np.empty_like(grads)
     sums = np.empty(grads.shape)

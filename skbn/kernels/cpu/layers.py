@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import formulas
 from ..compile import jit
-from ..layout import NORM_MEAN, NORM_SCALE
+from ..layout import NORM_MEAN, NORM_SCALE, check_shapes
 
 
 @jit
@@ -14,6 +14,7 @@ def gather_rows(x, index, mean_scale, out):
     ``mean_scale`` is (2, d): (x − mean)·scale is cast to the dtype of out last, so that values
     far from zero, such as timestamps, keep the digits in which they differ.
     """
+    check_shapes(out.shape == (index.size, x.shape[1]) and mean_scale.shape == (2, x.shape[1]))
     for i in range(index.size):
         row = index[i]
         for j in range(x.shape[1]):
@@ -25,6 +26,7 @@ def gather_rows(x, index, mean_scale, out):
 @jit
 def smooth_clip(x, bound, out):
     """out (n, d) = x, smoothly clipped to ±bound, which is of the dtype of x."""
+    check_shapes(out.shape == x.shape)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             out[i, j] = formulas.smooth_clip(x[i, j], bound)
@@ -33,6 +35,7 @@ def smooth_clip(x, bound, out):
 @jit
 def add_bias(z, bias, floor, out):
     """out (n, c) = max(floor, z + bias)."""
+    check_shapes(out.shape == z.shape and bias.size == z.shape[1])
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             out[i, j] = formulas.at_least(floor, z[i, j] + bias[j])
@@ -41,6 +44,7 @@ def add_bias(z, bias, floor, out):
 @jit
 def bias_backward(out, floor, grad_bias, delta):
     """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out, out = max(floor, z + bias); its sum is ∂ℓ/∂bias."""
+    check_shapes(out.shape == delta.shape and grad_bias.size == delta.shape[1])
     sums = np.zeros(grad_bias.size)
     for i in range(delta.shape[0]):
         for j in range(delta.shape[1]):
@@ -54,6 +58,7 @@ def bias_backward(out, floor, grad_bias, delta):
 @jit
 def logistic_backward(out, delta):
     """delta (n, c) *= out·(1 − out), the derivative of the logistic function."""
+    check_shapes(out.shape == delta.shape)
     for i in range(delta.shape[0]):
         for j in range(delta.shape[1]):
             delta[i, j] = formulas.logistic_gradient(out[i, j], delta[i, j])
@@ -62,6 +67,7 @@ def logistic_backward(out, delta):
 @jit
 def tanh_backward(out, delta):
     """delta (n, c) *= 1 − out², the derivative of tanh."""
+    check_shapes(out.shape == delta.shape)
     for i in range(delta.shape[0]):
         for j in range(delta.shape[1]):
             delta[i, j] = formulas.tanh_gradient(out[i, j], delta[i, j])
@@ -73,6 +79,7 @@ def dropout(x, rate, key, out):
 
     ``rate`` is of the dtype of x, ``key`` tells the layer and the step.
     """
+    check_shapes(out.shape == x.shape)
     threshold = np.uint32(rate * 4294967296.0)
     scale = np.float32(1.0) / (np.float32(1.0) - rate)
     for i in range(x.shape[0]):

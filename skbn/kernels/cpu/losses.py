@@ -11,12 +11,14 @@ import numpy as np
 
 from .. import formulas
 from ..compile import jit
+from ..layout import check_shapes
 
 
 @jit
 def shift_to_max(logits, out):
     """out (n, k) = logits less the largest of each row, so that exp does not overflow."""
     n, k = logits.shape
+    check_shapes(out.shape == logits.shape)
     for i in range(n):
         largest = logits[i, 0]
         for j in range(1, k):
@@ -32,6 +34,7 @@ def softmax_cross_entropy(shifted, label, share, smoothing, prior, eps, loss, ou
     The target of class j is smoothing·prior[j], that of the label 1 − smoothing more.
     """
     n, k = out.shape
+    check_shapes(shifted.shape == out.shape and label.size == share.size == n and prior.size == k)
     lowest, highest = math.log(eps), math.log1p(-eps)
     value = 0.0
     for i in range(n):
@@ -55,6 +58,7 @@ def softmax_cross_entropy(shifted, label, share, smoothing, prior, eps, loss, ou
 def binary_cross_entropy(logits, target, share, smoothing, prior, eps, loss, out):
     """Cross entropy of logits and targets (n, k) of 0 and 1, smoothed towards prior (k,)."""
     n, k = out.shape
+    check_shapes(logits.shape == target.shape == out.shape and share.size == n and prior.size == k)
     lowest, highest = math.log(eps), math.log1p(-eps)
     value = 0.0
     for i in range(n):
@@ -70,6 +74,7 @@ def binary_cross_entropy(logits, target, share, smoothing, prior, eps, loss, out
 def squared_error(prediction, target, share, loss, out):
     """Half the squared error of predictions and targets (n, k)."""
     n, k = out.shape
+    check_shapes(prediction.shape == target.shape == out.shape and share.size == n)
     value = 0.0
     for i in range(n):
         for j in range(k):
@@ -83,6 +88,7 @@ def squared_error(prediction, target, share, loss, out):
 def poisson_deviance(mean, target, share, loss, out):
     """Half the Poisson deviance of predicted means and targets (n, k); the link is log."""
     n, k = out.shape
+    check_shapes(mean.shape == target.shape == out.shape and share.size == n)
     value = 0.0
     for i in range(n):
         for j in range(k):

@@ -5,11 +5,13 @@
 
 from .. import formulas
 from ..compile import jit
+from ..layout import check_shapes
 
 
 @jit
 def add_scaled(x, factor, out):
     """out += factor·x."""
+    check_shapes(out.size == x.size)
     for i in range(x.size):
         out[i] += factor * x[i]
 
@@ -17,6 +19,7 @@ def add_scaled(x, factor, out):
 @jit
 def sgd_step(constants, grads, velocity, params):
     """Momentum: v ← μ·v − η·g, θ ← θ + v; constants are η, μ."""
+    check_shapes(constants.size == 2 and grads.size == velocity.size == params.size)
     rate, momentum = constants[0], constants[1]
     for i in range(params.size):
         velocity[i] = formulas.average(momentum, velocity[i], -rate, grads[i])
@@ -26,6 +29,7 @@ def sgd_step(constants, grads, velocity, params):
 @jit
 def nesterov_step(constants, grads, velocity, params):
     """Nesterov's momentum: v ← μ·v − η·g, θ ← θ + μ·v − η·g; constants are η, μ."""
+    check_shapes(constants.size == 2 and grads.size == velocity.size == params.size)
     rate, momentum = constants[0], constants[1]
     for i in range(params.size):
         velocity[i] = formulas.average(momentum, velocity[i], -rate, grads[i])
@@ -36,6 +40,7 @@ def nesterov_step(constants, grads, velocity, params):
 def adam_step(constants, grads, first, second, params):
     """Adam (Kingma & Ba 2015, Algorithm 1, the bias correction in η); constants are
     η, β₁, 1 − β₁, β₂, 1 − β₂, ε."""
+    check_shapes(constants.size == 6 and grads.size == first.size == second.size == params.size)
     rate, epsilon = constants[0], constants[5]
     beta_1, rest_1, beta_2, rest_2 = constants[1], constants[2], constants[3], constants[4]
     for i in range(params.size):

@@ -15,6 +15,7 @@ from ..layout import (
     MEAN,
     MEAN_ERROR,
     WEIGHT,
+    check_shapes,
     repeated,
     rows_per_vector,
     stream_length,
@@ -234,6 +235,7 @@ def weighted_column_moments(x, weight, moments):
     then the squares lose digits, and are taken again about the mean found, until they do not. Each
     time the reference is some 15 digits nearer.
     """
+    check_shapes(weight.size == x.shape[0] and moments.shape == (5, x.shape[1]))
     pilot = pilot_rows(x.shape[0])
     reference = np.empty(x.shape[1])
     sums = np.empty((3, x.shape[1]))
@@ -256,6 +258,7 @@ def column_moments(x, moments):
     The loop over all values never asks for NaN: where one was met, or a sum of values near the
     largest float overflowed, the sums tell, and the rows are read again.
     """
+    check_shapes(moments.shape == (5, x.shape[1]))
     pilot = pilot_rows(x.shape[0])
     reference = np.empty(x.shape[1])
     sums = np.empty((3, x.shape[1]))
@@ -275,6 +278,7 @@ def column_moments(x, moments):
 @jit
 def merge_moments(moments, other):
     """Merge the table other (5, c) into moments (5, c), column by column."""
+    check_shapes(other.shape == moments.shape)
     for j in range(moments.shape[1]):
         moments[COUNT, j] += other[COUNT, j]
         weight, mean, error, m2 = formulas.merged_moments(
@@ -298,6 +302,7 @@ def decay(moments, batch, momentum):
     Only in columns where the batch has values; merged afterwards, the two are an exponential
     average, whose start needs no correction because the weights are not assumed to sum to 1.
     """
+    check_shapes(batch.shape == moments.shape)
     for j in range(moments.shape[1]):
         if batch[WEIGHT, j] > 0.0:
             kept = formulas.kept_share(moments[COUNT, j], moments[WEIGHT, j], momentum)
@@ -344,6 +349,7 @@ def normalize(x, mean, scale, offset, infinite, out):
     The inverse is the same: x = (y − offset)·(1/scale) + mean.
     """
     n, c = x.shape
+    check_shapes(out.shape == x.shape and mean.size == scale.size == offset.size == c)
     rows = rows_per_vector(n, c)
     tail = n // rows * rows
     infinite[0] += normalize_rows(
@@ -359,6 +365,7 @@ def normalize(x, mean, scale, offset, infinite, out):
 @jit
 def scale_stored(data, columns, scale, out):
     """out (nnz,) = data (nnz,) by the scale (c,) of its column; returns how many are infinite."""
+    check_shapes(data.size == columns.size == out.size)
     infinite = 0
     for k in range(data.size):
         infinite += formulas.is_infinite(data[k])

@@ -20,6 +20,7 @@ from ..layout import (
     MU,
     SCALE,
     WEIGHT,
+    check_shapes,
 )
 from .launch import (
     BLOCK,
@@ -273,11 +274,20 @@ def _input_gradient(z, weight, bounds, floor, gamma_beta, statistics, own, delta
             i += 2 * step
 
 
+def _check_batch(z, weight, bounds, constants, gamma_beta, statistics):
+    """Raise where the parts of a batch differ in rows, columns or ghost batches."""
+    n, c = z.shape
+    check_shapes(weight.size == n and constants.size == 3 and gamma_beta.shape == (2, c))
+    check_shapes(statistics.shape == (bounds.size - 1, 3, c))
+
+
 def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statistics, out):
     """out (n, c) = max(floor, BN(z)) by ghost batch; running moments (5, c) follow the batches.
 
     A ghost batch of which fewer than two rows have weight is normalized by the running moments.
     """
+    _check_batch(z, weight, bounds, constants, gamma_beta, statistics)
+    check_shapes(out.shape == z.shape and running.shape == (5, z.shape[1]))
     epsilon, momentum, floor = constants
     (n, c), n_ghosts = z.shape, bounds.size - 1
     grid = column_grid(n // n_ghosts, c, n_ghosts)
@@ -290,6 +300,8 @@ def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statis
 
 def batch_norm_backward(z, weight, bounds, constants, gamma_beta, statistics, grads, delta):
     """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out; grads (2, c) become ∂ℓ/∂γ and ∂ℓ/∂β."""
+    _check_batch(z, weight, bounds, constants, gamma_beta, statistics)
+    check_shapes(delta.shape == z.shape and grads.shape == gamma_beta.shape)
     (n, c), n_ghosts = z.shape, bounds.size - 1
     grid = column_grid(n // n_ghosts, c, n_ghosts)
     scratch = cupy.empty((3, n_ghosts * grid[1] * c), np.float64), tickets(grid[0])

@@ -5,7 +5,7 @@ import numpy as np
 from numba import config
 
 from .. import formulas
-from ..layout import NORM_MEAN, NORM_SCALE
+from ..layout import NORM_MEAN, NORM_SCALE, check_shapes
 from .launch import (
     BLOCK,
     ROWS,
@@ -112,6 +112,8 @@ def gather_rows(x, index, mean_scale, out):
 
     ``mean_scale`` is (2, d), float64.
     """
+    d = x.shape[1]
+    check_shapes(out.shape == (index.size, d) and mean_scale.shape == (2, d))
     launch(_gather_rows, element_grid(*out.shape), BLOCK, x, index, mean_scale, out)
 
 
@@ -121,6 +123,7 @@ def gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
     What is not stored is 0 before it is normalized, and values stored twice add up.
     """
     m, d = out.shape
+    check_shapes(index.size == m and mean_scale.shape == (2, d) and data.size == indices.size)
     n_tiles = -(-d // SPARSE_TILE)
     grid = n_tiles, max(1, min(m, 8 * max_blocks() // n_tiles))
     arguments = data, indices, indptr, index, mean_scale, out
@@ -129,18 +132,21 @@ def gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
 
 def smooth_clip(x, bound, out):
     """out (n, d) = x, smoothly clipped to ±bound."""
+    check_shapes(out.shape == x.shape)
     bound = x.dtype.type(bound)
     launch(_smooth_clip, flat_grid(x.size), THREADS, x.reshape(-1), bound, out.reshape(-1))
 
 
 def add_bias(z, bias, floor, out):
     """out (n, c) = max(floor, z + bias)."""
+    check_shapes(out.shape == z.shape and bias.size == z.shape[1])
     launch(_add_bias, element_grid(*z.shape), BLOCK, z, bias, z.dtype.type(floor), out)
 
 
 def bias_backward(out, floor, grad_bias, delta):
     """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out, out = max(floor, z + bias); its sum is ∂ℓ/∂bias."""
     n, c = delta.shape
+    check_shapes(out.shape == delta.shape and grad_bias.size == c)
     grid = column_grid(n, c)
     scratch = cupy.empty((1, grid[1] * c), np.float64), tickets(grid[0])
     launch(_bias_backward, grid, BLOCK, out, out.dtype.type(floor), *scratch, grad_bias, delta)
@@ -148,11 +154,13 @@ def bias_backward(out, floor, grad_bias, delta):
 
 def logistic_backward(out, delta):
     """delta (n, c) *= out·(1 − out), the derivative of the logistic function."""
+    check_shapes(out.shape == delta.shape)
     launch(_logistic_backward, flat_grid(out.size), THREADS, out.reshape(-1), delta.reshape(-1))
 
 
 def tanh_backward(out, delta):
     """delta (n, c) *= 1 − out², the derivative of tanh."""
+    check_shapes(out.shape == delta.shape)
     launch(_tanh_backward, flat_grid(out.size), THREADS, out.reshape(-1), delta.reshape(-1))
 
 
@@ -161,6 +169,7 @@ def dropout(x, rate, key, out):
 
     ``key`` tells the layer and the step.
     """
+    check_shapes(out.shape == x.shape)
     rate = x.dtype.type(rate)
     threshold = np.uint32(float(rate) * 4294967296.0)
     scale = x.dtype.type(1.0) / (x.dtype.type(1.0) - rate)

@@ -9,6 +9,7 @@ import cupy
 import numpy as np
 
 from .. import formulas
+from ..layout import check_shapes
 from .launch import THREADS, cuda, device_function, flat_grid, kernel, launch, tickets
 from .reduction import write_grid_sum
 
@@ -102,6 +103,7 @@ def _launch(function, *arguments):
 
 def shift_to_max(logits, out):
     """out (n, k) = logits less the largest of each row, so that exp does not overflow."""
+    check_shapes(out.shape == logits.shape)
     launch(_shift_to_max, flat_grid(out.shape[0]), THREADS, logits, out)
 
 
@@ -110,21 +112,27 @@ def softmax_cross_entropy(shifted, label, share, smoothing, prior, eps, loss, ou
 
     The target of class j is smoothing·prior[j], that of the label 1 − smoothing more.
     """
+    n, k = out.shape
+    check_shapes(shifted.shape == out.shape and label.size == share.size == n and prior.size == k)
     constants = float(smoothing), prior, math.log(eps), math.log1p(-eps)
     _launch(_softmax_cross_entropy, shifted, label, share, *constants, loss, out)
 
 
 def binary_cross_entropy(logits, target, share, smoothing, prior, eps, loss, out):
     """Cross entropy of logits and targets (n, k) of 0 and 1, smoothed towards prior (k,)."""
+    n, k = out.shape
+    check_shapes(logits.shape == target.shape == out.shape and share.size == n and prior.size == k)
     constants = float(smoothing), prior, math.log(eps), math.log1p(-eps)
     _launch(_binary_cross_entropy, logits, target, share, *constants, loss, out)
 
 
 def squared_error(prediction, target, share, loss, out):
     """Half the squared error of predictions and targets (n, k)."""
+    check_shapes(prediction.shape == target.shape == out.shape and share.size == out.shape[0])
     _launch(_squared_error, prediction, target, share, loss, out)
 
 
 def poisson_deviance(mean, target, share, loss, out):
     """Half the Poisson deviance of predicted means and targets (n, k); the link is log."""
+    check_shapes(mean.shape == target.shape == out.shape and share.size == out.shape[0])
     _launch(_poisson_deviance, mean, target, share, loss, out)

@@ -4,6 +4,7 @@
 """
 
 from .. import formulas
+from ..layout import check_shapes
 from .launch import THREADS, cuda, flat_grid, kernel, launch
 
 
@@ -43,20 +44,24 @@ def _adam_step(rate, beta_1, rest_1, beta_2, rest_2, epsilon, grads, first, seco
 
 def add_scaled(x, factor, out):
     """out (n,) += factor·x."""
+    check_shapes(out.size == x.size)
     launch(_add_scaled, flat_grid(out.size), THREADS, x, out.dtype.type(factor), out)
 
 
 def sgd_step(constants, grads, velocity, params):
     """Momentum: v ← μ·v − η·g, θ ← θ + v; constants are η, μ."""
+    check_shapes(constants.size == 2 and grads.size == velocity.size == params.size)
     launch(_sgd_step, flat_grid(params.size), THREADS, *constants, grads, velocity, params)
 
 
 def nesterov_step(constants, grads, velocity, params):
     """Nesterov's momentum: v ← μ·v − η·g, θ ← θ + μ·v − η·g; constants are η, μ."""
+    check_shapes(constants.size == 2 and grads.size == velocity.size == params.size)
     launch(_nesterov_step, flat_grid(params.size), THREADS, *constants, grads, velocity, params)
 
 
 def adam_step(constants, grads, first, second, params):
     """Adam (Kingma & Ba 2015, Algorithm 1, the bias correction in η); constants are
     η, β₁, 1 − β₁, β₂, 1 − β₂, ε."""
+    check_shapes(constants.size == 6 and grads.size == first.size == second.size == params.size)
     launch(_adam_step, flat_grid(params.size), THREADS, *constants, grads, first, second, params)

@@ -9,7 +9,7 @@ import cupy
 import numpy as np
 
 from .. import formulas
-from ..layout import COUNT, M2, MEAN, MEAN_ERROR, WEIGHT, rows_per_vector
+from ..layout import COUNT, M2, MEAN, MEAN_ERROR, WEIGHT, check_shapes, rows_per_vector
 from .launch import (
     BLOCK,
     COLUMNS,
@@ -140,6 +140,7 @@ def _normalize(x, mean, scale, offset, rows, infinite, out):
 def _moments(x, weight, weight_step, moments):
     """Moments of x (n, c), where row i has weight[i * weight_step]."""
     n, c = x.shape
+    check_shapes(moments.shape == (5, c) and weight.size == (n if weight_step else 1))
     rows = rows_per_vector(n, c)
     grid = column_grid(-(-n // rows), rows * c)
     scratch = cupy.empty((4, grid[1] * rows * c), np.float64), tickets(1)
@@ -164,6 +165,7 @@ def normalize(x, mean, scale, offset, infinite, out):
     The inverse is the same: x = (y − offset)·(1/scale) + mean.
     """
     n, c = x.shape
+    check_shapes(out.shape == x.shape and mean.size == scale.size == offset.size == c)
     rows = rows_per_vector(n, c)
     grid, vectors = element_grid(-(-n // rows), rows * c), (mean, scale, offset)
     launch(_normalize, grid, BLOCK, x.reshape(-1), *vectors, rows, infinite, out.reshape(-1))
