@@ -57,38 +57,33 @@ class FoldedNetwork:
         self.width = max(weight.shape[1] for weight, _ in layers)
 
     def logits_of(self, rows):
-        """Outputs (n, n_outputs) before their activation, of a source of rows; on its device."""
+        """Outputs (n, n_outputs) before their activation, of a source of rows; on its device.
+
+        Finite for finite rows: a row that overflows on the way has its inputs clipped to ±LARGEST.
+        """
+        xp = rows.device.xp
+        out = xp.empty((rows.n_rows, self.output[0].shape[1]), self.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start, stop in parts(rows.n_rows, max(rows.width, self.width), rows.device):
+                inputs, part = rows.slice(start, stop), out[start:stop]
+                self._write_logits(rows, inputs, part)
+                if not isfinite(part.sum()):
+                    clipped = xp.empty_like(part)
+                    self._write_logits(rows, rows.clipped(inputs, LARGEST), clipped)
+                    has_overflown = ~xp.isfinite(part).all(axis=1)
+                    part[has_overflown] = clipped[has_overflown]
+        return out
+
+    def _write_logits(self, rows, inputs, out):
+        """Write the logits (m, n_outputs) of the inputs that the source of rows gave."""
         weight, bias = self.output
         dot = rows.device.dot if self.hidden else rows.dot
-        out = rows.device.xp.empty((rows.n_rows, weight.shape[1]), self.dtype)
-        for start, stop in parts(rows.n_rows, max(rows.width, self.width), rows.device):
-            inputs = rows.slice(start, stop)
-            dot(dense(rows, inputs, self.hidden, self.activation), weight, out=out[start:stop])
+        dot(dense(rows, inputs, self.hidden, self.activation), weight, out=out)
         out += bias
-        return out
 
     def logits(self, X):
-        """Outputs (n, n_outputs) before their activation, of rows X (n, d), dense or CSR.
-
-        Finite for finite rows: where a row overflows on the way, its inputs are held to ±LARGEST.
-        """
-        rows = rows_of(X, self.input_norm, self.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
-            out = self.logits_of(rows)
-            if not isfinite(out.sum()):
-                overflown = np.flatnonzero(~np.isfinite(out).all(axis=1))
-                for i in overflown:
-                    out[i] = self._logits_held(rows, i)
-        return out
-
-    def _logits_held(self, rows, i):
-        """Those of row i, with inputs held to ±LARGEST."""
-        weight, bias = self.output
-        inputs = rows.held(rows.slice(i, i + 1), LARGEST)
-        below = dense(rows, inputs, self.hidden, self.activation)
-        out = np.empty((1, weight.shape[1]), self.dtype)
-        (np.dot if self.hidden else rows.dot)(below, weight, out=out)
-        return out[0] + bias
+        """Outputs (n, n_outputs) before their activation, of rows X (n, d), dense or CSR."""
+        return self.logits_of(rows_of(X, self.input_norm, self.dtype))
 
     def __call__(self, X):
         """Outputs (n, n_outputs) of rows X (n, d), dense or CSR."""

@@ -86,7 +86,7 @@ class DenseRows:
             t = xp.clip((rows - mean) * scale / self.norm.bound, -1e9, 1e9)
         return (self.norm.bound * (t / xp.sqrt(1 + t * t))).astype(self.dtype, copy=False)
 
-    def held(self, rows, largest):
+    def clipped(self, rows, largest):
         """The rows, none of their values beyond ±largest."""
         return self.device.xp.clip(rows, -largest, largest)
 
@@ -164,7 +164,7 @@ class SparseRows:
         """The rows from start to stop, scaled."""
         return self._scaled(self.X[start:stop])
 
-    def held(self, rows, largest):
+    def clipped(self, rows, largest):
         """The rows, none of their values beyond ±largest."""
         data = np.clip(rows.data, -largest, largest)
         return sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)

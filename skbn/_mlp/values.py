@@ -100,12 +100,10 @@ class LearnsValues:
         return SquaredError(device, self.n_outputs_)
 
     def _score_of_logits(self, targets, logits, sample_weight):
-        """R², which standardized targets leave as it is."""
+        """R², which standardized targets leave as it is; NaN where it is not defined."""
         with np.errstate(over="ignore"):
             predicted = np.exp(logits) if self.loss == "poisson" else logits
-        if not np.isfinite(predicted).all():
-            return np.nan
-        return r2_score(targets, predicted, sample_weight=sample_weight)
+        return _r2(targets, predicted, sample_weight) if np.isfinite(predicted).all() else np.nan
 
     @row_by_row()
     def predict(self, X):
@@ -125,6 +123,23 @@ class LearnsValues:
         if self.target_norm_ is not None:
             outputs = outputs * self.target_norm_.scale_ + self.target_norm_.mean_
         return outputs.ravel() if self.n_outputs_ == 1 else outputs
+
+
+def _r2(targets, predicted, sample_weight):
+    """R², NaN for fewer than two rows of weight above 0.
+
+    About the first target, because constant targets have a mean with a rounding error, of which
+    R² would be the error relative to.
+    """
+    if sample_weight is not None:
+        weighted = sample_weight > 0
+        targets, predicted = targets[weighted], predicted[weighted]
+        sample_weight = sample_weight[weighted]
+    if len(targets) < 2:
+        return np.nan
+    reference = targets[0].astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return r2_score(targets - reference, predicted - reference, sample_weight=sample_weight)
 
 
 def _units(normalizer):

@@ -100,12 +100,11 @@ class EpochLoop:
         if self.validate is not None:
             history.end_validation(*self.validate(self.network))
             self._say(f"Validation score: {history.validation_scores[-1]:f}")
-        if self.settings.early_stopping:
-            history.follow_score(tol)
-        else:
+        if not self.settings.early_stopping:
             history.follow_loss(tol)
-        is_best = self.validate is not None and history.update_best_score()
-        if is_best and self.settings.early_stopping:
+            if self.validate is not None:
+                history.update_best_validation(history.compare_validation(tol))
+        elif history.follow_score(tol):
             self.best = self.network.state()
 
     def _has_converged(self):

@@ -1,8 +1,17 @@
 """What training leaves behind for the user to read, and what its end is decided by."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
+
+# A validation loss this many times the largest training loss is that of a single row far from all
+# others, beside which float32 keeps nothing of them. One cell of 1e6 standard deviations would
+# otherwise keep an early epoch, with R² 0.85 on the training rows instead of 0.97.
+MAX_LOSS_RATIO = 1.0 / float(np.finfo(np.float32).eps)
+
+# Score and loss of validation that says nothing.
+NOT_COMPARABLE = -np.inf, np.inf
 
 ATTRIBUTES = {
     "n_iter": "n_iter_",
@@ -13,8 +22,16 @@ ATTRIBUTES = {
     "validation_loss_curve": "validation_loss_curve_",
     "validation_scores": "validation_scores_",
     "best_validation_score": "best_validation_score_",
+    "best_validation": "_best_validation",
     "no_improvement_count": "_no_improvement_count",
 }
+
+
+class Comparison(NamedTuple):
+    """An epoch against the best one before it: by ``tol``, and for the model that is kept."""
+
+    is_best: bool
+    is_improved: bool
 
 
 @dataclass
@@ -35,6 +52,9 @@ class History:
         Loss of the validation rows, without penalty.
     validation_scores : list of float or None
     best_validation_score : float or None
+        That of the best epoch.
+    best_validation : tuple of (float, float)
+        Score and loss of the best epoch, as far as they can be compared with others.
     no_improvement_count : int
         Epochs in a row without improvement.
     """
@@ -47,6 +67,7 @@ class History:
     validation_loss_curve: list | None = None
     validation_scores: list | None = None
     best_validation_score: float | None = None
+    best_validation: tuple = NOT_COMPARABLE
     no_improvement_count: int = 0
 
     def begin(self, has_validation, early_stopping):
@@ -74,23 +95,56 @@ class History:
 
     def follow_loss(self, tol):
         """Count the epochs whose loss was no better than the best by ``tol``."""
-        self._count(self.loss > self.best_loss - tol)
+        self._count(is_improved=self.loss <= self.best_loss - tol)
         self.best_loss = min(self.loss, self.best_loss)
 
     def follow_score(self, tol):
-        """Count the epochs whose score was no better than the best by ``tol``."""
-        self._count(self.validation_scores[-1] < self.best_validation_score + tol)
+        """Count the epochs whose validation was no better than the best by ``tol``.
 
-    def _count(self, is_stuck):
-        self.no_improvement_count = self.no_improvement_count + 1 if is_stuck else 0
+        Returns
+        -------
+        is_best : bool
+            Whether the last epoch takes the place of the best one.
+        """
+        comparison = self.compare_validation(tol)
+        self._count(comparison.is_improved)
+        return self.update_best_validation(comparison)
 
-    def update_best_score(self):
-        """Whether the last validation score is the best so far."""
-        score = self.validation_scores[-1]
-        is_best = score > self.best_validation_score
-        if is_best:
-            self.best_validation_score = score
-        return is_best
+    def compare_validation(self, tol):
+        """Compare the validation of the last epoch with that of the best one.
+
+        The higher score is better. Where scores are equal, or neither is a finite number, the loss
+        decides if it falls by ``tol``. While nothing could be compared, the last epoch is the best.
+        """
+        score, loss = self._comparable_validation()
+        best_score, best_loss = self.best_validation
+        falls = score == best_score and loss < best_loss and best_loss - loss >= tol
+        rises = score > best_score
+        return Comparison(
+            is_best=rises or falls or self.best_validation == NOT_COMPARABLE,
+            is_improved=falls or (rises and score >= best_score + tol),
+        )
+
+    def _comparable_validation(self):
+        """Score and loss of the last epoch, as far as they can be compared with others."""
+        score, loss = self.validation_scores[-1], self.validation_loss_curve[-1]
+        if MAX_LOSS_RATIO * max(self.loss_curve) < loss < np.inf:
+            return NOT_COMPARABLE
+        worst_score, worst_loss = NOT_COMPARABLE
+        return (
+            score if np.isfinite(score) else worst_score,
+            loss if np.isfinite(loss) else worst_loss,
+        )
+
+    def update_best_validation(self, comparison):
+        """Take the last epoch for the best one where the comparison says so; whether it does."""
+        if comparison.is_best:
+            self.best_validation_score = self.validation_scores[-1]
+            self.best_validation = self._comparable_validation()
+        return comparison.is_best
+
+    def _count(self, is_improved):
+        self.no_improvement_count = 0 if is_improved else self.no_improvement_count + 1
 
     def copy(self):
         """The same history, which goes on for itself."""

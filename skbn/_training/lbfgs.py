@@ -109,7 +109,7 @@ class LBFGSLoop:
         history.follow_loss(self.settings.tol)
         if self.validate is not None:
             history.end_validation(*self.validate(self.network))
-            history.update_best_score()
+            history.update_best_validation(history.compare_validation(self.settings.tol))
         self.whole = x.copy(), history.copy()
         self.tasks.begin()
         if self.tasks.end():
