@@ -225,8 +225,8 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
     >>> X, y = load_digits(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
     >>> model = BatchNormMLPClassifier(random_state=0).fit(X_train, y_train)
-    >>> round(model.score(X_test, y_test), 2)
-    0.98
+    >>> model.score(X_test, y_test) > 0.95
+    True
     >>> model.batch_norms_[0].gamma_.shape
     (192,)
     """

@@ -227,8 +227,8 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     >>> X, y = make_friedman1(1000, random_state=0)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
     >>> model = BatchNormMLPRegressor(random_state=0).fit(X_train, y_train)
-    >>> round(model.score(X_test, y_test), 2)
-    0.97
+    >>> model.score(X_test, y_test) > 0.9
+    True
     >>> model.target_norm_.mean_.round(1)
     array([14.])
     """
