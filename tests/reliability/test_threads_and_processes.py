@@ -68,7 +68,7 @@ def test_eight_threads_fit_their_own_and_use_the_same(run_jobs):
     """The threads of skbn are one pool, whoever calls: 8 callers do not have 8 of them."""
     n, n_threads = run_jobs(EIGHT_THREADS.format(seconds=0), n_threads=3)
     assert int(n) == 32
-    assert int(n_threads) == 2
+    assert 1 <= int(n_threads) <= 2  # the pool starts a thread when work waits and none is idle
 
 
 @pytest.mark.slow
@@ -146,9 +146,12 @@ def test_nested_parallelism_has_no_more_threads_than_asked_for(run_jobs, backend
                 print(json.dumps(joblib.Parallel()(joblib.delayed(work)(X, y) for _ in range(2))))
     """
     lines = run_jobs(code, n_threads=4)
-    allowed, n_own = {"loky": (2, 1), "threading": (4, 3), "multiprocessing": (1, 0)}[backend]
+    allowed = {"loky": 2, "threading": 4, "multiprocessing": 1}[backend]
     flat, in_nested = (json.loads(line) for line in lines)
-    assert flat == [[allowed, n_own]] * 2
+    for n, own in flat:
+        assert n == allowed
+        # Beside the caller; the pool starts a thread when work waits and none is idle.
+        assert min(allowed - 1, 1) <= own <= allowed - 1
     for counts in in_nested:
         assert all(own < max(2, allowed) and n <= allowed for n, own in counts)
 
