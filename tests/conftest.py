@@ -1,5 +1,6 @@
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -51,6 +52,18 @@ def run_python():
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def sigint_raises():
+    """SIGINT raises KeyboardInterrupt, here and in processes that are started from here.
+
+    Python installs no handler where SIGINT is ignored when it starts, as it is in a background job
+    of a shell script; and a process inherits that a signal is ignored.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def strided(X):

@@ -78,6 +78,7 @@ def test_a_fork_waits_until_another_thread_has_compiled(run_python, tmp_path):
     assert run_python(code, NUMBA_CACHE_DIR=str(tmp_path)) == "0 [5. 6.]\n"
 
 
+@pytest.mark.usefixtures("sigint_raises")
 def test_ctrl_c_comes_out_at_the_end_of_what_must_not_be_interrupted():
     done = []
 
@@ -93,6 +94,7 @@ def test_ctrl_c_comes_out_at_the_end_of_what_must_not_be_interrupted():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("sigint_raises")
 @pytest.mark.skipif(not hasattr(cpu.column_moments, "_cache"), reason="NUMBA_DISABLE_JIT")
 def test_ctrl_c_while_a_kernel_is_loaded_breaks_no_later_call(run_python, tmp_path):
     code = """

@@ -176,6 +176,7 @@ def test_ctrl_c_before_every_line(known_calls, kind):
 # On threads ------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("sigint_raises")
 def test_no_helper_writes_any_more_when_an_interrupted_pass_returns(monkeypatch):
     both_run, written = threading.Barrier(2), []
 
@@ -211,6 +212,7 @@ def test_a_handler_that_raises_nothing_ends_no_pass(monkeypatch):
     assert sorted(done) == list(range(100))
 
 
+@pytest.mark.usefixtures("sigint_raises")
 def test_ctrl_c_while_the_pool_starts_lets_the_process_end(run_python):
     code = """
         import os, signal, threading
