@@ -218,8 +218,8 @@ class BatchNormMLPClassifier(ScoresLabels, Distributed, _mlp.BatchNormMLPClassif
     >>> from skbn.dask import BatchNormMLPClassifier
     >>> X, y = (da.from_array(rows, chunks=450) for rows in load_digits(return_X_y=True))
     >>> model = BatchNormMLPClassifier(random_state=0).fit(X, y)
-    >>> model.predict(X)[:5].compute()
-    array([0, 1, 2, 3, 4])
+    >>> model.score(X, y) > 0.95
+    True
     >>> type(model.to_local())
     <class 'skbn._mlp.classifier.BatchNormMLPClassifier'>
     """
