@@ -117,7 +117,7 @@ def lazily(name, function, X, **arguments):
     ``arguments`` may be Delayed values of Dask; the name is for its diagnostics.
     """
     X = whole_rows(X)
-    known = {name: value for name, value in arguments.items() if not is_lazy(value)}
+    known = {name: value for name, value in arguments.items() if not _is_collection(value)}
     meta = function(sample_of(X), **known)[:0]
     of_block = partial(_unless_empty, function=function, meta=meta)
     if is_frame(X):

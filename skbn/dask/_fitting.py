@@ -7,7 +7,7 @@ from .._mlp.fitting import Fitting, batch_bounds
 from .._mlp.state import check_rows_to_normalize_by
 from ..kernels import cpu
 from ._averages import average, merged_moments
-from ._partitions import mapped, merged, persisted
+from ._tasks import mapped, merged, persisted
 from ._workers import Plan, State, moments_of_layer, plain, trained, validated
 
 
@@ -133,7 +133,7 @@ class DistributedFitting(Fitting):
         # Dask warns of graphs above 10 MB; this one has the state, which is to be sent.
         threshold = 10_000_000 + 4 * n_bytes
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": threshold}):
-            return merged(mapped(function, parts), merge).compute()
+            return merged(mapped(function, parts, prepared.places), merge).compute()
 
     def run(self, tasks):
         """Train; the rows leave the workers when nothing refers to them any more."""
@@ -159,8 +159,6 @@ class DistributedFitting(Fitting):
 
         def validate(network):
             total = self.compute(validated, merge, held_out, on_host(network))
-            if total is None:
-                raise ValueError("X_val has no row of weight above 0, expected one or more.")
             return self.model._score_of_parts(total.score), float(total.loss)
 
         return validate

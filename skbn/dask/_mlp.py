@@ -2,9 +2,11 @@
 
 from copy import copy
 from inspect import Parameter, signature
+from itertools import repeat
 from numbers import Integral
 
 import dask
+import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_random_state
 
@@ -14,11 +16,13 @@ from .._lazy import is_lazy
 from .._mlp.labels import LabelTotals
 from .._mlp.state import hidden_units
 from .._validation import Interval
+from ._errors import naming_partitions
 from ._fitting import DistributedFitting
-from ._partitions import Partitions, checking_sample, merged
+from ._partitions import Partitions, checking_sample
 from ._preparing import Labels, Prepared, Values, merged_summaries, summary
 from ._scores import ScoresLabels, ScoresValues
-from ._workers import plain
+from ._tasks import all_persisted
+from ._workers import plain, predicted
 
 # Steps between two averages. covertype (464,810 rows, 15 passes, 8 partitions): accuracy 0.907 with
 # 8, 0.896 with 16, 0.883 with 32, 0.850 with a pass of 227; a local fit has 0.893.
@@ -73,11 +77,27 @@ class Distributed:
         score : float
         """
         if not is_lazy(X):
-            return super().score(X, y, sample_weight)
-        of_all = y, self.predict(X), sample_weight
-        # One by one: Dask warns of frames and arrays together.
-        y, predicted, weight = (dask.compute(value)[0] for value in of_all)
-        return self._metric(y, predicted, sample_weight=weight)
+            y, weight = at_hand("y", y), at_hand("sample_weight", sample_weight)
+            return super().score(X, y, weight)
+        columns = {"y": y, "sample_weight": sample_weight}
+        columns |= self._predicted(X, columns)
+        return self._metric(
+            columns["y"], columns["predicted"], sample_weight=columns["sample_weight"]
+        )
+
+    def _predicted(self, X, columns):
+        """The predictions of X and the columns that are collections, as arrays.
+
+        They are computed together: a shuffle gives rows in another order each time.
+        """
+        lazy = {name: value for name, value in columns.items() if is_lazy(value, name)}
+        rows = Partitions(X=X, **lazy)
+        results = all_persisted(rows.map(predicted, repeat((plain(self),))), rows.places)
+        with naming_partitions(results, rows.places):
+            parts = [part for part in dask.compute(*results) if part is not None]
+        _check_samples(len(parts))
+        arrays = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+        return dict(zip(["predicted", *lazy], arrays, strict=True))
 
     def recalibrate(self, X, sample_weight=None):
         """Set the statistics of the hidden layers to those of other rows, which are at hand.
@@ -105,14 +125,16 @@ class Distributed:
                 "recalibrate takes rows at hand, got a collection of Dask: pass X.compute(), or a "
                 "sample of it."
             )
-        return super().recalibrate(X, sample_weight)
+        return super().recalibrate(X, at_hand("sample_weight", sample_weight))
 
     def _prepared(self, X, y, sample_weight, held_out, is_incremental, first_call):
         """The fitting of a copy to collections; what is at hand is the local one's."""
         if not is_lazy(X):
-            return super()._prepared(X, y, sample_weight, held_out, is_incremental, first_call)
+            y, weight = at_hand("y", y), at_hand("sample_weight", sample_weight)
+            held_out = at_hand_to_validate(*held_out)
+            return super()._prepared(X, y, weight, held_out, is_incremental, first_call)
         self._refuse_full_batches()
-        model, rows = copy(self), Partitions(X, y=y, sample_weight=sample_weight)
+        model, rows = copy(self), Partitions(X=X, y=y, sample_weight=sample_weight)
         is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
         with checking_sample(X):
             sample, _ = model._validate_X_y(*rows.sample[:2], reset=is_first)
@@ -136,13 +158,9 @@ class Distributed:
 
     def _summary_of(self, rows):
         """What is to be known of all rows, in one pass."""
-        total = merged(rows.map(summary, plain(self)), merged_summaries).compute()
+        total = rows.reduce(summary, repeat((plain(self),)), merged_summaries)
         rows.n_rows = sum(total.n_rows)
-        if not rows.n_rows:
-            raise ValueError(
-                "Found collections with 0 sample(s) of weight above 0, while a minimum of 1 is "
-                "required."
-            )
+        _check_samples(rows.n_rows)
         return total
 
     def _distributed_fitting(self, rows, total, held_out, is_first, is_incremental):
@@ -152,25 +170,56 @@ class Distributed:
         of_all = dtype, rows, total.n_rows
         model = self._with_class_weight(total.targets, is_incremental)
         prepared = Prepared(model, *of_all, share)
-        if share and prepared.n_held_out < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
+        if share:
+            _check_split(prepared)
         self._learn_label_totals(prepared, is_incremental)
         return DistributedFitting(self, is_first, is_incremental, prepared, held_out)
 
     def _held_out(self, held_out, dtype):
         """The rows to validate on: on the workers, at hand, or None."""
         X_val, y_val, weight_val = held_out
-        if not is_lazy(X_val, "X_val"):
-            return self._validate_held_out(*held_out, dtype)
-        if y_val is None:
-            return self._validate_held_out(*held_out, dtype)
-        rows = Partitions(X_val, y_val=y_val, sample_weight_val=weight_val)
+        if not is_lazy(X_val, "X_val") or y_val is None:
+            return self._validate_held_out(*at_hand_to_validate(*held_out), dtype)
+        rows = Partitions(X_val=X_val, y_val=y_val, sample_weight_val=weight_val)
         rows.dtype = dtype
-        n_rows = [None] * len(rows.parts)
-        return Prepared(self._without_class_weight(), dtype, rows, n_rows, share_held_out=1.0)
+        model, n_rows = self._without_class_weight(), [None] * len(rows.parts)
+        prepared = Prepared(model, dtype, rows, n_rows, share_held_out=1.0)
+        if not prepared.row_weights()[1]:
+            raise ValueError("X_val has no row of weight above 0, expected one or more.")
+        return prepared
+
+
+def _check_samples(n):
+    if not n:
+        raise ValueError(
+            "Found collections with 0 sample(s) of weight above 0, while a minimum of 1 is "
+            "required."
+        )
+
+
+def at_hand(name, value):
+    """The argument ``name``, computed where it is a collection."""
+    return value.compute() if is_lazy(value, name) else value
+
+
+def at_hand_to_validate(X_val, y_val, sample_weight_val):
+    """The rows to validate on, computed where they are collections."""
+    values = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+    return tuple(at_hand(name, value) for name, value in values.items())
+
+
+def _check_split(prepared):
+    """Raise unless the rows to train on and those held out suffice, as the local one does."""
+    if prepared.n_held_out < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of "
+            "your dataset."
+        )
+    if not prepared.row_weights().all():
+        raise ValueError(
+            "sample_weight sums to 0 over the rows to train on or over those that "
+            "early_stopping holds out, expected a positive sum of both."
+        )
 
 
 class BatchNormMLPClassifier(ScoresLabels, Distributed, _mlp.BatchNormMLPClassifier):

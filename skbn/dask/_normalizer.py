@@ -1,6 +1,7 @@
 """BatchNormalizer over collections of Dask."""
 
 from functools import partial
+from itertools import repeat
 from typing import NamedTuple
 
 import dask
@@ -10,7 +11,8 @@ from .. import _normalizer, _validation
 from .._lazy import in_frame, is_lazy, lazily
 from .._moments import RunningMoments
 from .._validation import identity
-from ._partitions import Partitions, checking_sample, merged
+from ._partitions import Partitions, checking_sample
+from ._tasks import merged
 
 
 class BatchNormalizer(_normalizer.BatchNormalizer):
@@ -86,7 +88,9 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
         known = self._identity() if hasattr(self, "scale_") else None
         partitions, identity = self._validate_batch(X, known)
         local = self._known(identity)
-        moments = dask.delayed(_moments_of_all)(self._summary_of(partitions, sample_weight))
+        rows, arguments = self._with_weights(partitions, sample_weight)
+        total = merged(rows.map(_summary, arguments), _merged_summaries)
+        moments = dask.delayed(_moments_of_all)(total)
         of_block = partial(_normalized, local=local)
         return lazily("normalize_batch", of_block, X, moments=moments)
 
@@ -100,7 +104,7 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
         """The partitions of X where it is a collection, with features known by a sample."""
         if not is_lazy(X):
             return super()._validate_batch(X, known)
-        partitions = Partitions(X)
+        partitions = Partitions(X=X)
         with checking_sample(X):
             _, identity = super()._validate_batch(partitions.sample[0], known)
         partitions.identity = identity
@@ -109,15 +113,15 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
     def _moments_of(self, X, sample_weight):
         if not isinstance(X, Partitions):
             return super()._moments_of(X, sample_weight)
-        total = self._summary_of(X, sample_weight).compute()
+        rows, arguments = self._with_weights(X, sample_weight)
+        total = rows.reduce(_summary, arguments, _merged_summaries)
         X.n_rows = total.n_rows
         return _moments_of_all(total)
 
-    def _summary_of(self, partitions, sample_weight):
-        """The Delayed summary of all rows."""
-        rows = partitions.with_columns(sample_weight=sample_weight)
+    def _with_weights(self, partitions, sample_weight):
+        """The partitions of X and its weights, and the arguments of their Summary."""
         local = self._known(partitions.identity)
-        return merged(rows.map(_summary, local), _merged_summaries)
+        return partitions.with_columns(sample_weight=sample_weight), repeat((local,))
 
 
 class Summary(NamedTuple):

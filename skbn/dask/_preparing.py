@@ -1,16 +1,14 @@
 """From partitions of X and y to rows to train on: what is learned of all, then what each keeps."""
 
 from copy import deepcopy
-from functools import partial
 from typing import NamedTuple
 
-import dask
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
 from .._moments import RunningMoments
 from ._normalizer import has_no_weight
-from ._partitions import mapped, merged, persisted
+from ._tasks import all_persisted, computed, mapped, persisted
 from ._workers import Rows, plain
 
 
@@ -101,12 +99,17 @@ def summary(model, X, y, sample_weight):
     """The Summary of a partition."""
     if X.shape[0] == 0:
         return Summary((0,), None, None)
-    X, y = model._validate_X_y(X, y, reset=False)
+    X, y = model._validate_X_y(X, _one_column(y), reset=False)
     if has_no_weight(sample_weight):  # its labels count all the same
         return Summary((0,), None, model._summary_of_targets(y, np.zeros(X.shape[0])))
     weight = model._validate_weights(sample_weight, X)
     inputs = RunningMoments.of(X, weight) if model.normalize_inputs else None
     return Summary((X.shape[0],), inputs, model._summary_of_targets(y, weight))
+
+
+def _one_column(y):
+    """y in one dimension where it has one column, of which the sample of y has warned."""
+    return np.ravel(y) if np.shape(y)[1:] == (1,) else y
 
 
 def merged_summaries(group):
@@ -122,7 +125,7 @@ def rows_of_partition(model, dtype, share_held_out, seed, number, X, y, weight):
     nothing = np.arange(0)
     if X.shape[0] == 0 or has_no_weight(weight):
         return Rows(number, None, None, None, None, nothing, nothing)
-    X, y = model._validate_X_y(X, y, reset=False)
+    X, y = model._validate_X_y(X, _one_column(y), reset=False)
     weight = model._validate_weights(weight, X)
     targets = model._encode(y, dtype)
     loss_weight = model._loss_weight_of_part(y, weight)
@@ -169,11 +172,11 @@ class Prepared:
     def __init__(self, model, dtype, rows, n_rows, share_held_out=0.0):
         # Not of the generator itself: the weights drawn next are those of a local fit.
         seed = int(deepcopy(model._random_state).randint(2**31 - 1))
-        of_all = dtype, share_held_out, seed
-        spec = persisted(plain(model))
-        parts = [(spec, *of_all, i, *part) for i, part in enumerate(rows.parts)]
-        of_parts = zip(n_rows, mapped(rows_of_partition, parts), strict=True)
-        self.partitions = dask.persist(*[rows for n, rows in of_parts if n != 0])
+        of_all = persisted(plain(model)), dtype, share_held_out, seed
+        results = rows.map(rows_of_partition, [(*of_all, i) for i in range(len(n_rows))])
+        known = [i for i, n in enumerate(n_rows) if n != 0]
+        self.places = [rows.places[i] for i in known]
+        self.partitions = all_persisted([results[i] for i in known], self.places)
         self.n_rows = [n - n_held_out(n, share_held_out) for n in n_rows if n]
         self.n_held_out = sum(n_held_out(n, share_held_out) for n in n_rows if n)
         self.shape, self.dtype = rows.shape, rows.dtype
@@ -181,14 +184,27 @@ class Prepared:
 
     def label_totals(self, totals_of, n_outputs):
         """The totals of the labels of all training rows."""
-        parts = [(rows, n_outputs) for rows in self.partitions]
-        return merged(mapped(partial(_totals, totals_of), parts), sum_of).compute()
+        return self._sum(_totals, totals_of, n_outputs)
+
+    def row_weights(self):
+        """The weight of the rows to train on, and of those held out."""
+        return self._sum(_row_weights)
+
+    def _sum(self, function, *arguments):
+        """The sum of function(rows, *arguments) over all partitions."""
+        parts = [(rows, *arguments) for rows in self.partitions]
+        return computed(mapped(function, parts, self.places), sum_of, self.places)
 
 
-def _totals(totals_of, rows, n_outputs):
+def _totals(rows, totals_of, n_outputs):
     if rows.targets is None:
         return None
     return totals_of(rows.targets, rows.loss_weight, n_outputs)
+
+
+def _row_weights(rows):
+    index = rows.index, rows.index_val
+    return np.array([len(i) if rows.weight is None else rows.weight[i].sum() for i in index])
 
 
 def sum_of(group):

@@ -190,3 +190,10 @@ def validated(plan, state, rows):
     validate = Validation(taken, rows.targets[index], weight, loss, model._part_of_score)
     of_all = network.activation, model.out_activation_, norm, device
     return Validated(weight.sum(), *validate(FoldedNetwork(network.fold(), *of_all)))
+
+
+def predicted(model, X, *columns):
+    """The predictions of a partition and its columns as arrays, or None without rows."""
+    if X.shape[0] == 0:
+        return None
+    return [model.predict(X), *map(np.asarray, columns)]

@@ -151,9 +151,13 @@ def test_an_error_names_the_partition_and_loses_nothing():
     [
         (np.ones(N + 1), "X has 200 rows, and sample_weight 201"),
         (in_parts(np.ones(N + 1), (N, 1)), "X has 200 rows, and sample_weight 201"),
-        (unknown(in_parts(np.ones(N), (N,))), "X has 4, sample_weight 1"),
+        (unknown(in_parts(np.ones(N + 1), (N, 1))), "X has 200 rows, and sample_weight 201"),
+        (
+            unknown(in_parts(np.ones(N + 1), (50, 50, 51, 50))),
+            "In partition 2: .* X has 50 rows, and sample_weight 51",
+        ),
     ],
-    ids=["array", "collection", "unknown sizes"],
+    ids=["array", "collection", "unknown sizes", "unknown sizes of as many partitions"],
 )
 def test_weights_have_the_rows_of_X(weight, message):
     with pytest.raises(ValueError, match=message):

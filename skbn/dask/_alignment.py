@@ -1,0 +1,148 @@
+"""Blocks of a table and of what belongs to its rows, cut at the same rows."""
+
+import dask
+import dask.array as da
+import numpy as np
+
+from .._lazy import is_lazy, whole_rows
+from ._errors import place_of
+from ._tasks import all_persisted, mapped
+
+
+def as_collection(name, value, table):
+    """What belongs to the rows of a table as a collection; None and a number stay what they are.
+
+    Parameters
+    ----------
+    name : str
+        Of the value, in messages.
+    value : Dask collection, array-like, number or None
+    table : tuple of str and Dask collection
+        The name of the table, and the table.
+    """
+    if value is None:
+        return None
+    value = whole_rows(value) if is_lazy(value, name) else np.asarray(value)
+    if value.ndim == 0:  # one weight for all
+        return np.asarray(dask.compute(value)[0]).item()
+    return _rechunked(name, value, table) if is_lazy(value) else _chunked(name, value, table)
+
+
+def _rechunked(name, value, table):
+    """The collection in the chunks of the table, where both know how many rows they have."""
+    known = table[1]
+    if not (knows_sizes(known) and knows_sizes(value)):
+        return value
+    check_rows(table[0], known.shape[0], name, value.shape[0])
+    return value.rechunk({0: known.chunks[0]})
+
+
+def _chunked(name, value, table):
+    """An array as a collection in the chunks of the table."""
+    table_name, known = table
+    if not knows_sizes(known):
+        raise ValueError(
+            f"{name} must be a collection of Dask, because the partitions of {table_name} do not "
+            f"know how many rows they have; got an array of shape {value.shape}."
+        )
+    check_rows(table_name, known.shape[0], name, len(value))
+    return da.from_array(value, chunks=(known.chunks[0], *value.shape[1:]))
+
+
+def knows_sizes(collection):
+    """Whether a collection knows how many rows each block has."""
+    return isinstance(collection, da.Array) and not np.isnan(collection.chunks[0]).any()
+
+
+def check_rows(table_name, n_rows, name, n_values):
+    """Raise unless there is a value for each row."""
+    if n_rows != n_values:
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: "
+            f"{table_name} has {n_rows} rows, and {name} {n_values}."
+        )
+
+
+def aligned_blocks(collections):
+    """The Delayed blocks of a table and of its columns, in the partitions of the table.
+
+    Parameters
+    ----------
+    collections : dict of str to Dask collection
+        The table comes first. They have as many rows.
+
+    Returns
+    -------
+    blocks : dict of str to list of Delayed
+    """
+    blocks = _blocks(collections)
+    table, *names = collections
+    others = [name for name in names if len(blocks[name]) != len(blocks[table])]
+    if others:
+        sizes = _sizes(table, collections[table], blocks[table])
+        for name in others:
+            value = _with_sizes(name, collections[name], blocks[name])
+            check_rows(table, sum(sizes), name, value.shape[0])
+            blocks[name] = _blocks_of_array(value.rechunk({0: sizes}))
+    return blocks
+
+
+def _blocks(collections):
+    """The blocks of each collection in its own partitions, of frames taken apart together."""
+    arrays = {name: value for name, value in collections.items() if isinstance(value, da.Array)}
+    blocks = {name: _blocks_of_array(value) for name, value in arrays.items()}
+    frames = {name: value for name, value in collections.items() if name not in arrays}
+    for n in {frame.npartitions for frame in frames.values()}:
+        group = {name: frame for name, frame in frames.items() if frame.npartitions == n}
+        blocks |= zip(group, _blocks_of_frames(*group.values()), strict=True)
+    return blocks
+
+
+def _blocks_of_array(array):
+    return list(np.ravel(array.to_delayed()))
+
+
+def _blocks_of_frames(frame, *others):
+    """The blocks of frames in as many partitions, which share the tasks that read their rows.
+
+    Dask's optimization reads several files as one partition where few columns are taken: a
+    number of partitions that is not that of other columns. What is simplified alone reads the
+    columns that are needed, and keeps the partitions.
+    """
+    together = frame.map_partitions(
+        _together,
+        *others,
+        align_dataframes=False,
+        clear_divisions=True,
+        enforce_metadata=False,
+        meta=frame._meta,
+    )
+    rows = together.simplify().to_delayed(optimize_graph=False)
+    return [[block[i] for block in rows] for i in range(1 + len(others))]
+
+
+def _together(*blocks):
+    return blocks
+
+
+def _sizes(name, collection, blocks):
+    """The numbers of rows of the blocks, counted where the collection does not know them."""
+    if knows_sizes(collection):
+        return collection.chunks[0]
+    places = [place_of(name, i) for i in range(len(blocks))]
+    counts = mapped(_n_rows, [(block,) for block in blocks], places)
+    return dask.compute(*all_persisted(counts, places))
+
+
+def _n_rows(block):
+    return block.shape[0]
+
+
+def _with_sizes(name, collection, blocks):
+    """The collection as an array that knows how many rows each block has."""
+    if knows_sizes(collection):
+        return collection
+    dtype, shape = np.asarray(collection._meta).dtype, collection.shape[1:]
+    counted = zip(blocks, _sizes(name, collection, blocks), strict=True)
+    as_array = dask.delayed(np.asarray)
+    return da.concatenate([da.from_delayed(as_array(b), (n, *shape), dtype) for b, n in counted])

@@ -1,0 +1,86 @@
+"""Errors of partitions: each says where it is, and keeps its type."""
+
+import traceback
+from contextlib import contextmanager
+
+import dask
+from dask.optimization import cull
+from dask.utils import shorten_traceback
+from distributed import futures_of
+
+
+def place_of(name, i):
+    """How a message names partition i of the table ``name``."""
+    return f"partition {i}" if name == "X" else f"partition {i} of {name}"
+
+
+def in_partition(place, function, *arguments):
+    """Return what the function gives; an error says of which partition it is."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        raise located(error, place)  # noqa: B904 (it is the same error)
+
+
+def located(error, place):
+    """The error with the place at the beginning of its message, or as a note."""
+    if error.args == (str(error),):
+        return with_message(error, f"In {place}: {error}")
+    error.add_note(f"In {place}.")  # the message of an OSError is made of its number and names
+    return error
+
+
+def with_message(error, message):
+    """The error with another message."""
+    error.args = (message,)
+    return error
+
+
+def is_located(error):
+    """Whether the error says in which partition it is."""
+    notes = getattr(error, "__notes__", [])
+    return any(text.startswith("In partition") for text in (str(error), *notes))
+
+
+@contextmanager
+def naming_partitions(results, places):
+    """Let an error name its partition, also if it comes from a task that reads the rows.
+
+    Parameters
+    ----------
+    results : list of Delayed
+        One for each partition; on a cluster they must be persisted.
+    places : list of str
+    """
+    # Dask shortens the traceback by the frames that have the key of the task.
+    with shorten_traceback(), dask.config.set({"admin.traceback.shorten": []}):
+        try:
+            yield
+        except Exception as error:
+            if not is_located(error):
+                _locate(error, results, places)
+            raise
+
+
+def _locate(error, results, places):
+    """Name the first partition that the error kept from being computed, if there is one."""
+    keys = _keys_of(error)
+    for result, place in zip(results, places, strict=True):
+        if _failed_on_cluster(result) or _depends_on(result, keys):
+            located(error, place)
+            return
+
+
+def _failed_on_cluster(result):
+    return any(future.status == "error" for future in futures_of(result))
+
+
+def _keys_of(error):
+    """The keys of the tasks in a traceback, the only place where a local scheduler has them."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return {frame.f_locals["key"] for frame in frames if frame.f_code.co_name == "execute_task"}
+
+
+def _depends_on(result, keys):
+    graph, _ = cull(dict(result.dask), [result.key])
+    return any(key in graph for key in keys)
