@@ -4,6 +4,7 @@ Nothing of Dask is imported: its collections bring what is needed.
 """
 
 import sys
+from contextlib import contextmanager
 from copy import copy
 from functools import partial, wraps
 
@@ -105,6 +106,41 @@ def sample_of(X):
     return np.zeros((2, *X.shape[1:]), X.dtype)
 
 
+@contextmanager
+def checking_sample(**samples):
+    """Name the columns of text in an error of samples, of which frames have text that is made up.
+
+    Parameters
+    ----------
+    **samples
+        What ``sample_of`` gives, by the names that messages have for it.
+    """
+    try:
+        yield
+    except ValueError as error:
+        columns = [column for name, sample in samples.items() for column in _text_in(name, sample)]
+        if columns and str(error).startswith("could not convert string"):
+            error.args = (f"could not convert string to float: {', '.join(columns)}.",)
+        raise
+
+
+def _text_in(name, sample):
+    """The names and dtypes of the columns of a sample that are not numbers."""
+    is_series = hasattr(type(sample), "to_frame")
+    columns = {name: sample} if is_series else {}
+    if is_frame(sample):
+        columns = {f"{name}[{key!r}]": column for key, column in sample.items()}
+    return [f"{key} ({column.dtype})" for key, column in columns.items() if not _is_numeric(column)]
+
+
+def _is_numeric(column):
+    try:
+        column.astype(float)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def whole_rows(X):
     """X, whose blocks have whole rows."""
     has_parts = not is_frame(X) and X.ndim == 2 and X.numblocks[1] > 1
@@ -118,7 +154,9 @@ def lazily(name, function, X, **arguments):
     """
     X = whole_rows(X)
     known = {name: value for name, value in arguments.items() if not _is_collection(value)}
-    meta = function(sample_of(X), **known)[:0]
+    sample = sample_of(X)
+    with checking_sample(X=sample):
+        meta = function(sample, **known)[:0]
     of_block = partial(_unless_empty, function=function, meta=meta)
     if is_frame(X):
         return X.map_partitions(

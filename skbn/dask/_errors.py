@@ -25,14 +25,9 @@ def in_partition(place, function, *arguments):
 def located(error, place):
     """The error with the place at the beginning of its message, or as a note."""
     if error.args == (str(error),):
-        return with_message(error, f"In {place}: {error}")
-    error.add_note(f"In {place}.")  # the message of an OSError is made of its number and names
-    return error
-
-
-def with_message(error, message):
-    """The error with another message."""
-    error.args = (message,)
+        error.args = (f"In {place}: {error}",)
+    else:  # the message of an OSError is made of its number and names
+        error.add_note(f"In {place}.")
     return error
 
 

@@ -12,13 +12,13 @@ from sklearn.utils import check_random_state
 
 from .. import _mlp
 from .._device import on_host
-from .._lazy import is_lazy
+from .._lazy import checking_sample, is_lazy
 from .._mlp.labels import LabelTotals
 from .._mlp.state import hidden_units
 from .._validation import Interval
 from ._errors import naming_partitions
 from ._fitting import DistributedFitting
-from ._partitions import Partitions, checking_sample
+from ._partitions import Partitions, check_rows_with_weight
 from ._preparing import Labels, Prepared, Values, merged_summaries, summary
 from ._scores import ScoresLabels, ScoresValues
 from ._tasks import all_persisted
@@ -95,7 +95,8 @@ class Distributed:
         results = all_persisted(rows.map(predicted, repeat((plain(self),))), rows.places)
         with naming_partitions(results, rows.places):
             parts = [part for part in dask.compute(*results) if part is not None]
-        _check_samples(len(parts))
+        if not parts:
+            check_rows_with_weight(0)
         arrays = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
         return dict(zip(["predicted", *lazy], arrays, strict=True))
 
@@ -136,8 +137,9 @@ class Distributed:
         self._refuse_full_batches()
         model, rows = copy(self), Partitions(X=X, y=y, sample_weight=sample_weight)
         is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
-        with checking_sample(X):
-            sample, _ = model._validate_X_y(*rows.sample[:2], reset=is_first)
+        X, y, _ = rows.sample
+        with checking_sample(X=X, y=y):
+            sample, _ = model._validate_X_y(X, y, reset=is_first)
         rows.dtype = sample.dtype
         total = model._summary_of(rows)
         if is_incremental:
@@ -160,7 +162,8 @@ class Distributed:
         """What is to be known of all rows, in one pass."""
         total = rows.reduce(summary, repeat((plain(self),)), merged_summaries)
         rows.n_rows = sum(total.n_rows)
-        _check_samples(rows.n_rows)
+        if not rows.n_rows:
+            check_rows_with_weight(n_rows=0 if total.targets is None else 1)
         return total
 
     def _distributed_fitting(self, rows, total, held_out, is_first, is_incremental):
@@ -187,14 +190,6 @@ class Distributed:
         if not prepared.row_weights()[1]:
             raise ValueError("X_val has no row of weight above 0, expected one or more.")
         return prepared
-
-
-def _check_samples(n):
-    if not n:
-        raise ValueError(
-            "Found collections with 0 sample(s) of weight above 0, while a minimum of 1 is "
-            "required."
-        )
 
 
 def at_hand(name, value):

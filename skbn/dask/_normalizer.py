@@ -7,11 +7,11 @@ from typing import NamedTuple
 import dask
 import numpy as np
 
-from .. import _normalizer, _validation
-from .._lazy import in_frame, is_lazy, lazily
+from .. import _normalizer
+from .._lazy import checking_sample, in_frame, is_lazy, lazily
 from .._moments import RunningMoments
 from .._validation import identity
-from ._partitions import Partitions, checking_sample
+from ._partitions import Partitions, check_rows_with_weight, has_no_weight
 from ._tasks import merged
 
 
@@ -105,8 +105,9 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
         if not is_lazy(X):
             return super()._validate_batch(X, known)
         partitions = Partitions(X=X)
-        with checking_sample(X):
-            _, identity = super()._validate_batch(partitions.sample[0], known)
+        (sample,) = partitions.sample
+        with checking_sample(X=sample):
+            _, identity = super()._validate_batch(sample, known)
         partitions.identity = identity
         return partitions, identity
 
@@ -143,11 +144,6 @@ def _summary(local, X, sample_weight):
     return Summary(n_rows, True, local._moments_of(X, sample_weight))
 
 
-def has_no_weight(sample_weight):
-    """Whether weights are zeros alone, which a partition may have and all rows may not."""
-    return sample_weight is not None and not np.any(np.asarray(sample_weight))
-
-
 def _merged_summaries(summaries):
     n_rows, has_weight, (first, *others) = zip(*summaries, strict=True)
     return Summary(sum(n_rows), any(has_weight), first.merge(*others))
@@ -156,9 +152,7 @@ def _merged_summaries(summaries):
 def _moments_of_all(total):
     """The moments of all rows, or the error of a local fit to no rows and to no weight."""
     if not total.has_weight:
-        zeros = np.zeros((total.n_rows, 1))
-        _validation.check_array(zeros)
-        _validation.validate_weights(zeros[:, 0], zeros)
+        check_rows_with_weight(total.n_rows)
     return total.moments
 
 

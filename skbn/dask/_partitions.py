@@ -1,12 +1,11 @@
 """The partitions of a table and of what belongs to its rows."""
 
-from contextlib import contextmanager
-
 import numpy as np
 
-from .._lazy import is_frame, is_lazy, sample_of, whole_rows
+from .. import _validation
+from .._lazy import is_lazy, sample_of, whole_rows
 from ._alignment import aligned_blocks, as_collection, check_rows
-from ._errors import place_of, with_message
+from ._errors import place_of
 from ._tasks import computed, mapped
 
 
@@ -80,12 +79,13 @@ def _with_columns(name, X):
     return X
 
 
-@contextmanager
-def checking_sample(X):
-    """An error of the sample of a frame says that its values are made up."""
-    try:
-        yield
-    except ValueError as error:
-        if is_frame(X):
-            with_message(error, f"{error} (in two rows made up by the dtypes of X)")
-        raise
+def check_rows_with_weight(n_rows):
+    """Raise as a local fit does, to no rows or to rows without weight."""
+    zeros = np.zeros((n_rows, 1))
+    _validation.check_array(zeros)
+    _validation.validate_weights(zeros[:, 0], zeros)
+
+
+def has_no_weight(sample_weight):
+    """Whether weights are zeros alone, which a partition may have and all rows may not."""
+    return sample_weight is not None and not np.any(np.asarray(sample_weight))

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
 from .._moments import RunningMoments
-from ._normalizer import has_no_weight
+from ._partitions import has_no_weight
 from ._tasks import all_persisted, computed, mapped, persisted
 from ._workers import Rows, plain
 

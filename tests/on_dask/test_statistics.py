@@ -179,12 +179,6 @@ def test_what_is_no_table_is_refused():
         BatchNormalizer().fit(in_parts(np.ones(N), SIZES["equal"]))
 
 
-def test_columns_of_text_are_refused_before_anything_is_computed():
-    rows = frame(matrix(), SIZES["equal"]).assign(name="red")
-    with pytest.raises(ValueError, match="made up by the dtypes of X"):
-        BatchNormalizer().fit(rows)
-
-
 def test_what_has_no_rows_is_refused():
     with pytest.raises(ValueError, match="0 sample"):
         BatchNormalizer().fit(in_parts(np.zeros((0, 3)), (0, 0)))
