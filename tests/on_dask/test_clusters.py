@@ -2,20 +2,20 @@
 
 import os
 import signal
-import threading
 import warnings
 
 import joblib
 import numpy as np
 import pytest
-from distributed import Client
+from distributed import Client, WorkerPlugin
 from on_dask.conftest import started
 from on_dask.parts import SIZES, frame, in_parts
 from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
 
 import skbn
-from skbn.dask import BatchNormalizer, BatchNormMLPClassifier
+from skbn.dask import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor
+from skbn.dask._workers import trained
 
 SMALL = {"hidden_layer_sizes": (64, 64), "random_state": 0, "sync_every": 4}
 
@@ -45,12 +45,33 @@ def test_bits_are_the_same_on_any_number_of_workers():
     assert all(other == bits[0] for other in bits)
 
 
-class KillsAWorker:
-    """A callback that kills the process of a worker while it computes a round."""
+class DiesInATask(WorkerPlugin):
+    """Kills the process of the first worker that begins a task of training.
 
-    def __init__(self, client):
-        self.pids = iter(client.run(os.getpid).values())
-        self.n_rounds, self.killed_in = 0, []
+    Parameters
+    ----------
+    mark : Path
+        A file that the process makes before it dies, so that it is the only one.
+    """
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def transition(self, key, start, finish, **options):
+        if finish == "executing" and f"skbn-{trained.__name__}" in str(key):
+            try:
+                self.mark.touch(exist_ok=False)
+            except FileExistsError:
+                return
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class BeginsToKill:
+    """A callback that lets a worker of the client die in a task of the second round."""
+
+    def __init__(self, client, mark):
+        self.client, self.mark = client, mark
+        self.n_rounds, self.killed_in = 0, None
 
     def setup(self, estimator, context):
         """Nothing to set up."""
@@ -62,31 +83,63 @@ class KillsAWorker:
         if context.task_name == "round":
             self.n_rounds += 1
             if self.n_rounds == 2:
-                threading.Timer(0.1, self.kill).start()
-
-    def kill(self):
-        os.kill(next(self.pids), signal.SIGKILL)
-        self.killed_in.append(self.n_rounds)
+                self.client.register_plugin(DiesInATask(self.mark))
 
     def on_fit_task_end(self, estimator, context):
+        if self.killed_in is None and self.mark.exists():
+            self.killed_in = self.n_rounds
         return False
 
 
-def test_a_worker_killed_in_a_round_changes_no_bit():
-    X, y = problem(n=40_000)
-    parts = in_parts(X, [10_000] * 4), in_parts(y, [10_000] * 4)
-    # A round takes each worker some 0.5 s.
-    parameters = {"hidden_layer_sizes": (256, 256), "max_iter": 2, "batch_size": 32}
-    parameters |= {"random_state": 0, "sync_every": 160}
+def test_a_worker_killed_in_a_round_changes_no_bit(tmp_path):
+    X, y = problem()
+    parts = in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"])
+    parameters = {**SMALL, "max_iter": 2, "batch_size": 10, "sync_every": 3}
     undisturbed = BatchNormMLPClassifier(**parameters).fit(*parts)
     with started(2) as cluster, Client(cluster) as client:
-        killer = KillsAWorker(client)
+        killer = BeginsToKill(client, tmp_path / "killed")
+        before = set(client.run(os.getpid).values())
         disturbed = BatchNormMLPClassifier(**parameters).set_callbacks(killer).fit(*parts)
+        client.wait_for_workers(2)
+        assert len(before & set(client.run(os.getpid).values())) == 1
     assert killer.n_rounds == 4
-    assert killer.killed_in == [2]
+    assert killer.killed_in == 2
     for ours, theirs in zip(disturbed.coefs_, undisturbed.coefs_, strict=True):
         assert ours.tobytes() == theirs.tobytes()
     assert disturbed.loss_curve_ == undisturbed.loss_curve_
+
+
+VALIDATED = {
+    "accuracy": (BatchNormMLPClassifier, {}),
+    "R²": (BatchNormMLPRegressor, {}),
+    "R² of counts": (BatchNormMLPRegressor, {"loss": "poisson"}),
+}
+
+
+def validated(Model, parameters, held_out):
+    """What a fit with early stopping knows of its validation rows, and its first weights."""
+    X, y = problem()
+    weight = np.random.default_rng(0).random(len(X))
+    names = ("X_val", "y_val", "sample_weight_val") if held_out else ()
+    rows = zip(names, (X + 0.1, y, weight), strict=False)
+    options = {name: in_parts(array, (60, 0, 139, 1)) for name, array in rows}
+    options["sample_weight"] = in_parts(weight, SIZES["unequal"])
+    parameters = SMALL | {"early_stopping": True, "learning_rate": "constant"} | parameters
+    model = Model(**parameters, max_iter=30, n_iter_no_change=2)
+    model.fit(in_parts(X, SIZES["unequal"]), in_parts(y, SIZES["unequal"]), **options)
+    curves = model.validation_scores_, model.validation_loss_curve_
+    return curves, model.n_iter_, model.coefs_[0].tobytes()
+
+
+@pytest.mark.parametrize(("Model", "parameters"), VALIDATED.values(), ids=VALIDATED)
+@pytest.mark.parametrize("held_out", [True, False], ids=["X_val", "a share of each partition"])
+def test_validation_stops_training_on_processes_as_on_threads(client, Model, parameters, held_out):
+    on_threads = validated(Model, parameters, held_out)
+    with client.as_current():
+        assert validated(Model, parameters, held_out) == on_threads
+    curves, n_epochs, _ = on_threads
+    assert 2 < n_epochs < 30
+    assert [len(curve) for curve in curves] == [n_epochs, n_epochs]
 
 
 def test_an_error_of_a_worker_reaches_the_user(client):

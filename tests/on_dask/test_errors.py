@@ -96,7 +96,7 @@ def scheduler(request):
         with dask.config.set(scheduler=request.param):
             yield
     else:
-        with request.getfixturevalue("client").as_current(), dask.config.set(scheduler=None):
+        with request.getfixturevalue("client").as_current():
             yield
 
 
