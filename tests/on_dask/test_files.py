@@ -281,6 +281,18 @@ def test_scores_of_shuffled_files_take_each_row_with_its_label(files):
     assert model.score(shuffled[FEATURES], shuffled.predicted) == 1.0
 
 
+@pytest.mark.parametrize("persisted", [False, True])
+def test_files_are_learned_from_on_processes(client, files, persisted):
+    data = files[FEATURES], files.label, files.weight
+    expected = BatchNormMLPClassifier(**SMALL).fit(*data)
+    with client.as_current():
+        read = files.persist() if persisted else files
+        data = read[FEATURES], read.label, read.weight
+        model = BatchNormMLPClassifier(**SMALL).fit(*data)
+        assert model.score(*data) == expected.score(table()[FEATURES], *dask.compute(*data[1:]))
+    assert np.array_equal(model.coefs_[0], expected.coefs_[0])
+
+
 def test_rows_of_files_are_not_for_recalibrate(files):
     model = BatchNormMLPClassifier(**SMALL).fit(files[FEATURES], files.label)
     with pytest.raises(ValueError, match=r"recalibrate takes rows at hand, .* X\.compute\(\)"):

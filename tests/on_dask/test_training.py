@@ -166,6 +166,21 @@ def test_scores_and_losses_of_parts_are_those_of_all_rows(name):
     np.testing.assert_allclose(*scores, rtol=1e-5, atol=1e-6)
 
 
+LOSSES = sorted(BatchNormMLPRegressor._parameter_constraints["loss"][0].options)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_each_loss_has_the_score_and_the_loss_of_all_rows(loss):
+    X, counts = problem("classifier")
+    in_memory = X, counts
+    parts = in_parts(X, SIZES["many"]), in_parts(counts, SIZES["many"])
+    curves = []
+    for X_val, y_val in (in_memory, parts):
+        model = BatchNormMLPRegressor(**SMALL, loss=loss).fit(*parts, X_val=X_val, y_val=y_val)
+        curves.append([model.validation_scores_, model.validation_loss_curve_])
+    np.testing.assert_allclose(*curves, rtol=1e-5, atol=1e-6)
+
+
 def test_early_stopping_holds_out_rows_of_every_partition():
     X, y = problem("classifier")
     model = BatchNormMLPClassifier(**SMALL, early_stopping=True, validation_fraction=0.2)
