@@ -26,6 +26,9 @@ class RunningMoments:
         mean lacks, and M2 = Σw(x − mean)² of every column.
     is_weighted : bool
         Whether counts are sums of weights.
+    squared_shares : ndarray of shape (n_columns,) or None
+        Σω² of the shares ω = w/Σw of the rows in a column: the inverse of the effective number of
+        rows (Kish 1965). None where rows weigh alike: 1/count.
 
     References
     ----------
@@ -33,9 +36,12 @@ class RunningMoments:
     Statistician 37.3 (1983), equations 1.5a and 1.5b.
     """
 
-    def __init__(self, table, *, is_weighted=False):
+    squared_shares = None  # of those saved before it was kept
+
+    def __init__(self, table, *, is_weighted=False, squared_shares=None):
         self.table = table
         self.is_weighted = is_weighted
+        self.squared_shares = squared_shares
 
     @classmethod
     def empty(cls, n_columns):
@@ -67,7 +73,10 @@ class RunningMoments:
         overflown = ~np.isfinite(table[[cpu.MEAN, cpu.M2]]).all(axis=0)
         if overflown.any():
             table[:, overflown] = _small_table(table_of, X, sample_weight)[:, overflown]
-        return cls(table, is_weighted=sample_weight is not None)
+        if sample_weight is None:
+            return cls(table)
+        squared_shares = _squared_shares(table_of, X, sample_weight, table[cpu.COUNT])
+        return cls(table, is_weighted=True, squared_shares=squared_shares)
 
     def merge(self, *others):
         """Of the rows of self and the others: exact, whatever the order of merging."""
@@ -75,7 +84,11 @@ class RunningMoments:
         table = group[0].table.copy()
         for moments in group[1:]:
             cpu.merge_moments(table, moments.table)
-        return RunningMoments(table, is_weighted=any(m.is_weighted for m in group))
+        return RunningMoments(
+            table,
+            is_weighted=any(m.is_weighted for m in group),
+            squared_shares=_merged_shares(group, table[cpu.WEIGHT]),
+        )
 
     def forget(self, batch, momentum):
         """Of a stream whose newest batch weighs ``momentum`` and all before it the rest.
@@ -85,8 +98,14 @@ class RunningMoments:
         """
         old, new = self.table.copy(), batch.table.copy()
         cpu.decay(old, new, momentum)
+        weights = old[cpu.WEIGHT].copy(), new[cpu.WEIGHT]
         cpu.merge_moments(old, new)
-        return RunningMoments(old, is_weighted=self.is_weighted or batch.is_weighted)
+        of_each = self._shares_of_rows(), batch._shares_of_rows()
+        return RunningMoments(
+            old,
+            is_weighted=self.is_weighted or batch.is_weighted,
+            squared_shares=_weighted_shares(of_each, weights, old[cpu.WEIGHT]),
+        )
 
     def weighed_by_count(self):
         """The same statistics as those of ``count`` rows of equal weight, after forgetting."""
@@ -96,7 +115,24 @@ class RunningMoments:
         table = self.table.copy()
         table[cpu.M2] *= np.divide(count, weight, where=weight > 0, out=np.zeros_like(count))
         table[cpu.WEIGHT] = count
-        return RunningMoments(table, is_weighted=self.is_weighted)
+        return RunningMoments(
+            table, is_weighted=self.is_weighted, squared_shares=self.squared_shares
+        )
+
+    def _shares_of_rows(self):
+        """``squared_shares``, also where rows weigh alike; 0 where there are none."""
+        if self.squared_shares is not None:
+            return self.squared_shares
+        count = self.table[cpu.COUNT]
+        return np.divide(1.0, count, where=count > 0, out=np.zeros_like(count))
+
+    @property
+    def effective_count(self):
+        """Rows of equal weight that tell as much as those seen, (Σw)²/Σw²: no unit of weights."""
+        if self.squared_shares is None:
+            return self.count
+        shares = self.squared_shares
+        return np.divide(1.0, shares, where=shares > 0, out=np.zeros_like(shares))
 
     def is_finite(self):
         """Whether neither infinity nor an overflow is in the means."""
@@ -118,17 +154,56 @@ class RunningMoments:
         return np.where(self.table[cpu.COUNT] > 0, self.table[cpu.MEAN], np.nan)
 
     def variance(self, ddof):
-        """M2 / weight, times count / (count − ddof); NaN where no value was seen.
+        """M2 / weight, corrected by ``ddof``; NaN where no value was seen.
 
-        0 where the count is not above ddof: nothing is known of the spread yet.
+        Cumulative statistics are multiplied by count / (count − ddof), averages that forget by
+        1 / (1 − ddof·Σω²), ω the share of a row in the average. Where that is not positive nothing
+        is known of the spread yet: a single row has variance 0.
         """
         count, weight, *_, m2 = self.table
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             variance = m2 / weight
-            if ddof:
-                unbiased = variance * (count / (count - ddof))
-                variance = np.where((count > 0) & (count <= ddof), 0.0, unbiased)
-        return variance
+            if not ddof:
+                return variance
+            correction = np.where(
+                weight == count,
+                np.where(count > ddof, count / (count - ddof), 0.0),
+                self._correction_of_average(ddof),
+            )
+            return np.where(count > 0, variance * correction, variance)
+
+    def _correction_of_average(self, ddof):
+        rest = 1.0 - ddof * self._shares_of_rows()
+        return np.where(rest > 0, 1.0 / rest, 1.0)
+
+
+def _squared_shares(table_of, X, sample_weight, count):
+    """Σω² of the weights ω = w/Σw of the rows that each column has."""
+    shares = sample_weight / sample_weight.sum()
+    squares = np.full(len(count), shares @ shares)
+    present = count / sample_weight.sum()
+    # What is missing with less of the weights than this has no share in the squares.
+    has_missing = present < 1.0 - 1e-9
+    if has_missing.any():
+        squares[has_missing] = table_of(X, shares**2)[cpu.COUNT, has_missing]
+    return np.divide(squares, present**2, where=present > 0, out=np.zeros_like(squares))
+
+
+def _merged_shares(group, total):
+    """The ``squared_shares`` of a merge of moments that are weighed by their counts, or None."""
+    if all(moments.squared_shares is None for moments in group):
+        return None
+    weights = [moments.table[cpu.WEIGHT] for moments in group]
+    return _weighted_shares([moments._shares_of_rows() for moments in group], weights, total)
+
+
+def _weighted_shares(shares, weights, total):
+    """Σω² of groups that have so much of the total weight."""
+    merged = np.zeros_like(total)
+    for share, weight in zip(shares, weights, strict=True):
+        part = np.divide(weight, total, where=total > 0, out=np.zeros_like(total))
+        merged += share * part**2
+    return merged
 
 
 def _small_table(table_of, X, sample_weight):

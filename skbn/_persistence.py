@@ -3,7 +3,11 @@
 import numpy as np
 
 # Raised when a state of this version is one that the version before would misread.
-FORMAT = 1
+FORMAT = 2
+
+# Parameters that formats after the first have added, with the value by which a model of an older
+# format behaves as it did.
+ADDED_PARAMETERS = {"target_momentum": None}
 
 
 class Persistent:
@@ -22,6 +26,9 @@ class Persistent:
                 f"This {type(self).__name__} was saved by a newer skbn (format {saved!r}; this "
                 f"one reads up to {FORMAT}): upgrade skbn."
             )
+        else:
+            added = ADDED_PARAMETERS.keys() & self._parameter_constraints.keys()
+            state = {name: ADDED_PARAMETERS[name] for name in added} | state
         super().__setstate__(state)
         self._refuse_shapes()
 

@@ -1,12 +1,12 @@
 """What the estimators accept, in scikit-learn's words: the one place that imports its privates."""
 
 import inspect
+from contextlib import contextmanager
 from copy import copy
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils import assert_all_finite
 from sklearn.utils import check_array as check_array_of_sklearn
 from sklearn.utils._missing import is_pandas_na
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -18,6 +18,14 @@ from sklearn.utils.validation import FLOAT_DTYPES, _check_sample_weight
 from sklearn.utils.validation import validate_data as validate_data_of_sklearn
 
 from . import _device
+from ._columns import (
+    first_infinite,
+    first_refused,
+    float_dtype,
+    is_missing,
+    is_table,
+    times_in,
+)
 from ._lazy import check_collection
 
 __all__ = [
@@ -65,23 +73,10 @@ _WRITEABLE_CHECKS = {
 }
 
 
-def _dtypes(X):
-    """The dtype of an array, or those of the columns of a pandas, polars or Arrow table."""
-    if hasattr(type(X), "columns"):  # an array of xarray may have a dimension of that name
-        return set(X.dtypes if hasattr(X, "dtypes") else X.schema.types)
-    return {X.dtype} if hasattr(X, "dtype") else set()
-
-
-def _is_time(dtype):
-    kinds, names = tuple("mM"), ("date", "time", "duration", "period")
-    return getattr(dtype, "kind", None) in kinds or str(dtype).lower().startswith(names)
-
-
 def _numbers(values, name):
     """Values that are to be numbers; scikit-learn takes dates for numbers and drops a mask."""
     check_collection(values, name)
-    times = sorted(str(dtype) for dtype in _dtypes(values) if _is_time(dtype))
-    if times:
+    if times := times_in(values):
         raise ValueError(
             f"{name} has dates or times ({', '.join(times)}): pass numbers, as the days since a "
             "date are."
@@ -111,6 +106,11 @@ def labels(y):
     return y
 
 
+def _target_values(y):
+    """y of a regressor: ``labels`` that are no dates."""
+    return _numbers(labels(y), "y")
+
+
 def _native(X):
     """X with indices that kernels can read, where it is a sparse matrix."""
     if sparse.issparse(X) and not (X.indices.dtype.isnative and X.indptr.dtype.isnative):
@@ -120,17 +120,88 @@ def _native(X):
 
 
 def check_array(X, **checks):
-    """What scikit-learn makes of X, and of what it would misread the rest."""
-    return _native(check_array_of_sklearn(_numbers(X, "X"), **checks))
+    """X as scikit-learn validates it, after what scikit-learn would misread is refused."""
+    X = _numbers(X, "X")
+    with _explained(X, checks):
+        return _native(check_array_of_sklearn(X, **_keeping_floats(X, checks)))
 
 
 def validate_data(estimator, X, *y, **checks):
-    """What scikit-learn makes of X, or of X and y, and of what it would misread the rest."""
+    """X, or X and y, likewise."""
     X = _numbers(X, "X")
-    if not y:
-        return _native(validate_data_of_sklearn(estimator, X, **checks))
-    X, y = validate_data_of_sklearn(estimator, X, labels(*y), **checks)
-    return _native(X), y
+    check_y = _target_values if checks.get("y_numeric") else labels
+    y = [check_y(values) for values in y]
+    with _explained(X, checks):
+        valid = validate_data_of_sklearn(estimator, X, *y, **_keeping_floats(X, checks))
+    return (_native(valid[0]), valid[1]) if y else _native(valid)
+
+
+def _keeping_floats(X, checks):
+    """The checks, with the dtype of the columns of X where these are floats that are accepted."""
+    accepted = checks.get("dtype")
+    dtype = float_dtype(X, accepted) if is_table(X) and isinstance(accepted, tuple) else None
+    return checks if dtype is None else checks | {"dtype": dtype}
+
+
+@contextmanager
+def _explained(X, checks):
+    """An error of scikit-learn about a value of X names its column and what to do."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        allow_missing = checks.get("ensure_all_finite", True) is not True
+        explanation = _explanation(str(error), X, allow_missing)
+        if explanation is None:
+            raise
+        raise ValueError(explanation) from error
+
+
+def _explanation(message, X, allow_missing):
+    """A message in place of one of scikit-learn's, or None."""
+    if "Complex data not supported" in message:
+        return "Complex data not supported: X must be real numbers."
+    if "fill value must be 0" in message:
+        return (
+            "X has sparse columns of pandas whose fill value is not 0: pass X.sparse.to_dense(), "
+            "or make the columns with fill_value=0."
+        )
+    is_of_a_value = any(part in message for part in OF_A_VALUE)
+    found = first_refused(X, allow_missing) if is_of_a_value else None
+    return None if found is None else _of_value(*found, allow_missing)
+
+
+# In what scikit-learn and NumPy say of a value that is no finite number.
+OF_A_VALUE = ("Input X contains", "could not convert", "must be a string or a real number")
+
+
+def _of_value(value, row, name, allow_missing):
+    """What is to be said of a value that is no finite number, or None."""
+    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, (str, bytes)):
+        return (
+            f"could not convert string to float: {value!r} in column {name!r} of X. Encode text as "
+            "numbers first, for example with sklearn.preprocessing.OneHotEncoder or "
+            "skrub.TableVectorizer."
+        )
+    if is_missing(value) and allow_missing:
+        return (
+            f"Input X contains {value!r} among objects, in row {row} of column {name!r}. Convert "
+            "the column to numbers first, for example with X.convert_dtypes()."
+        )
+    if is_missing(value):
+        what = "NaN" if value is not None and value != value else f"NaN or a missing {value!r}"
+        return (
+            f"Input X contains {what} in row {row} of column {name!r}. Fill missing values first, "
+            "for example with sklearn.impute.SimpleImputer."
+        )
+    return _of_infinity(value, row, name) if isinstance(value, float) else None
+
+
+def _of_infinity(value, row, name):
+    return (
+        f"Input X contains infinity or a value too large for its dtype: {value} in row {row} of "
+        f"column {name!r}. Replace it by a finite number or leave out its row."
+    )
 
 
 def identity(estimator):
@@ -182,7 +253,7 @@ def validate_writeable(estimator, X):
 
 def _writeable(estimator, X):
     """X on the GPU where it takes results, else a copy: what scikit-learn's validation gives."""
-    refuse_infinity(estimator, X)
+    refuse_infinity(identity(estimator), X)
     return X if X.dtype.kind == "f" else X.astype(np.float64)
 
 
@@ -229,10 +300,10 @@ def in_container(estimator, identity, values, X):
     return _wrap_data_with_container("transform", values, X, named)
 
 
-def feature_names(identity, mask):
-    """The names of the features in the mask, or x0, x1, ... as text."""
-    names = identity.get("feature_names_in_", [f"x{i}" for i in range(len(mask))])
-    return ", ".join(np.asarray(names, dtype=str)[mask])
+def feature_names(identity, n_features):
+    """The names of the features, or x0, x1, ..., as an array (n_features,) of text."""
+    names = identity.get("feature_names_in_", [f"x{i}" for i in range(n_features)])
+    return np.asarray(names, dtype=str)
 
 
 def levels_below_caller():
@@ -272,15 +343,14 @@ def validate_weights(sample_weight, X):
     return weights
 
 
-def refuse_infinity(estimator, X):
+def refuse_infinity(identity, X):
     """Raise if X has infinity; NaN is missing, and a sum of finite values may overflow."""
-    name = type(estimator).__name__
     if _device.is_on_gpu(X):
         if (abs(X) == np.inf).any():
             raise ValueError(f"Input X contains infinity or a value too large for {X.dtype!r}.")
-        return
-    values = X.data if sparse.issparse(X) else X
-    assert_all_finite(values, allow_nan=True, estimator_name=name, input_name="X")
+    elif (found := first_infinite(X)) is not None:
+        value, row, column = found
+        raise ValueError(_of_infinity(value, row, str(feature_names(identity, X.shape[1])[column])))
 
 
 def per_feature(name, value, default, n_features):
@@ -290,8 +360,8 @@ def per_feature(name, value, default, n_features):
     expected = f"{name} must be None, a number or an array of shape ({n_features},)"
     try:
         array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{expected}, got {value!r}.") from error
+    except (TypeError, ValueError, RuntimeError) as error:  # a parameter of torch: RuntimeError
+        raise ValueError(f"{expected}, got {type(value).__name__} {value!r}: {error}") from error
     if array.shape not in ((), (n_features,)):
         raise ValueError(f"{expected}, got an array of shape {array.shape}.")
     if not np.isfinite(array).all():

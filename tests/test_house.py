@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 
 LAYERS = [
-    {"_interrupts", "_lazy"},
+    {"_columns", "_interrupts", "_lazy"},
     {"_cache"},
     {"compile"},
     {"formulas", "layout"},

@@ -115,8 +115,13 @@ def test_early_stopping_restores_the_best_epoch_of_a_whole_cosine(case):
     model = make(**settings, early_stopping=True, n_iter_no_change=3, tol=0.001)
     model.fit(X, y, **held_out)
     assert model.n_iter_ == 50
-    best = int(np.argmax(model.validation_scores_)) + 1
+    curves = zip(model.validation_scores_, model.validation_loss_curve_, strict=True)
+    best, kept = 0, (-np.inf, np.inf)
+    for epoch, (score, loss) in enumerate(curves, 1):
+        if score > kept[0] or (score == kept[0] and loss <= kept[1] - model.tol):
+            best, kept = epoch, (score, loss)
     assert best < model.n_iter_
+    assert model.best_validation_score_ == kept[0] == max(model.validation_scores_)
 
     weights = []
     spy = make(**settings)

@@ -1,6 +1,7 @@
 """BatchNormalizer and StandardScaler side by side: code written for one runs with the other."""
 
 import inspect
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -75,8 +76,12 @@ def test_constant_features_are_left_alone(value, scale, dtype):
 def test_near_constant_features_are_treated_alike(deviation, n):
     X = np.full((n, 1), 1.0)
     X[0] += deviation
-    ours, theirs = BatchNormalizer().fit(X), StandardScaler().fit(X)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ours, theirs = BatchNormalizer().fit(X), StandardScaler().fit(X)
     assert (ours.scale_ == 1) == (theirs.scale_ == 1)
+    is_lost = ours.scale_[0] == 1 and ours.var_[0] > 0
+    assert [str(warning.message)[-5:] for warning in caught] == [": x0."] * is_lost
 
 
 @pytest.mark.parametrize("to_format", [sparse.csr_array, sparse.csc_array])

@@ -1,6 +1,5 @@
 """What the classifier and the regressor share: parameters, fit, and the fitted network."""
 
-from copy import copy
 from itertools import pairwise
 from numbers import Integral, Real
 
@@ -13,8 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation
 from .._device import device_of, device_of_fitted, on_host
+from .._interrupts import interrupts_later
 from .._moments import RunningMoments
-from .._normalizer import fitted_normalizer
+from .._normalizer import fitted_normalizer, warn_of_constant_features
 from .._persistence import Persistent
 from .._training import EpochTasks
 from .._validation import Interval, Options, StrOptions, fit_context
@@ -24,6 +24,13 @@ from .state import hidden_units, inference_key, inference_of
 
 SOLVERS_WITH_BATCHES = ("sgd", "adam", "adamw")
 SCHEDULES = {"constant", "invscaling", "adaptive", "cosine"}
+
+
+def shallow_copy(estimator):
+    """An estimator with the same attributes; ``copy.copy`` takes the state apart and checks it."""
+    other = object.__new__(type(estimator))
+    vars(other).update(vars(estimator))
+    return other
 
 
 class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
@@ -119,13 +126,13 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         context = self._init_callback_context(max_subtasks=fitting.max_iter)
         context.call_on_fit_task_begin(**task)
         fitting.run(EpochTasks(context, task, fitting.attributes, fitting.n_rounds))
-        self._commit(fitting.attributes())
+        self._commit(fitting)
         context.call_on_fit_task_end(**task, reconstruction_attributes={})
         return self
 
     def _prepared(self, X, y, sample_weight, held_out, is_incremental, first_call):
         """The Fitting of a copy to what the user gave, all of it validated."""
-        model, y = copy(self), on_host(y)
+        model, y = shallow_copy(self), on_host(y)
         is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
         if is_incremental:
             model._begin_stream(y, **{name: on_host(value) for name, value in first_call.items()})
@@ -135,7 +142,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         model._random_state = check_random_state(self.random_state)
         model.n_layers_ = len(hidden_units(self)) + 2
         dtype = self._compute_dtype(X, is_first)
-        targets = model._encode(y, dtype)
+        targets = model._encode(y, dtype, weight)
         loss_weight = model._loss_weight(y, weight, is_incremental)
         model._learn_prior(targets, loss_weight, is_incremental)
         moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
@@ -144,11 +151,14 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         of_rows = X, targets, weight, loss_weight
         return RowsFitting(model, is_first, is_incremental, *of_rows, held_out)
 
-    def _commit(self, attributes):
-        """Become what the attributes say, after all that could be refused."""
+    def _commit(self, fitting):
+        """Take over the fitted attributes, after everything that may raise."""
         stale = {*_validation.IDENTITY, "_optimizer"}
         kept = {name: value for name, value in vars(self).items() if name not in stale}
-        self.__dict__ = kept | attributes  # in one assignment: Ctrl-C falls before it or after
+        attributes = fitting.learned_attributes()
+        with interrupts_later():
+            self.__dict__ = kept | attributes
+            self.loss_curve_ = fitting.history.extend_loss_curve()
         self._inference()
 
     def _refuse_parameters(self, is_incremental):
@@ -219,7 +229,10 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         if moments is not None:
             if known is not None and is_incremental:
                 moments = known._seen().merge(moments)
-            self.input_norm_ = fitted_normalizer(moments, _validation.identity(self))
+            identity = _validation.identity(self)
+            self.input_norm_ = fitted_normalizer(moments, identity)
+            of_features = moments.effective_count, moments.mean, moments.variance(ddof=0)
+            warn_of_constant_features(*of_features, identity)
 
     def _validate_held_out(self, X_val, y_val, sample_weight_val, dtype):
         """The rows to validate on as (X, targets, weight), or None."""
@@ -234,7 +247,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         try:
             X, y = self._validate_X_y(X_val, y_val, reset=False)
             weight = self._validate_weights(sample_weight_val, X)
-            return X, self._encode(y, dtype), weight
+            return X, self._encode(y, dtype, weight), weight
         except ValueError as error:
             raise ValueError(f"X_val, y_val, sample_weight_val: {error}") from error
 
@@ -333,6 +346,8 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
     def __getstate__(self):
         state = super().__getstate__()
         state.pop("_folded", None)
+        if "loss_curve_" in state:  # grows in place, and is not that of a shallow copy
+            state["loss_curve_"] = list(state["loss_curve_"])
         return state
 
     def __sklearn_is_fitted__(self):

@@ -88,12 +88,14 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
         Whether that is Nesterov's.
 
     early_stopping : bool, default=False
-        Whether to hold out rows, restore the epoch with their best score, and stop when it stays
-        (not with "cosine", which runs to its end). Of no effect with "lbfgs". On average a tenth
-        of the rows is worth more.
+        Whether to hold out rows, restore the epoch with their best score, and stop when it does
+        not improve (not with "cosine", which runs to its end). Of epochs with the same score the
+        one whose validation loss is lower by ``tol`` is better. A score that is not finite never
+        is: then the loss decides, and where that cannot be compared either, the last epoch is
+        kept. Of no effect with "lbfgs". On average a tenth of the rows is worth more.
 
     validation_fraction : float, default=0.1
-        Share of the rows to hold out where ``fit`` is given no ``X_val``.
+        Share of the rows to hold out where ``fit`` is given no ``X_val``; above 0.
 
     beta_1, beta_2 : float, default=0.9, 0.95
         Decay of the moments of "adam" and "adamw". A short memory of squares suits short fits.
@@ -185,7 +187,7 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
     validation_loss_curve_ : list of float or None
         Their loss, without penalty.
     best_validation_score_ : float or None
-        The best of the scores. It is the score in training: with the exact statistics that
+        The score of the best epoch. It is the score in training: with the exact statistics that
         ``fit`` ends with, the model may score a little differently.
     n_iter_ : int
         Epochs, or iterations of "lbfgs".
@@ -359,8 +361,19 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
         -------
         classifier : sklearn.neural_network.MLPClassifier
             Fitted.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` had one class, of which MLPClassifier gives two probabilities, or with
+            ``smooth_clip``.
         """
         check_is_fitted(self)
+        if len(self.classes_) == 1:
+            raise ValueError(
+                f"to_sklearn needs two or more classes, got one, {self.classes_[0]}, of which "
+                "MLPClassifier would give two probabilities."
+            )
         return to_stock(self, MLPClassifier)
 
     def __sklearn_tags__(self):

@@ -10,7 +10,8 @@ from .state import folded_layers, folded_targets
 # Without batch normalization, decay and a cosine the rates are too high to train on with.
 OF_TRAINING = ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha")
 COPIED = ("classes_", "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_")
-COPIED += ("out_activation_", "_label_binarizer", "_random_state", *ATTRIBUTES.values())
+COPIED += ("out_activation_", "_label_binarizer", "_random_state")
+COPIED += ("loss_curve_", *ATTRIBUTES.values())
 
 
 def stock_parameters(estimator, known):

@@ -16,11 +16,13 @@ from .._training import (
     History,
     LBFGSLoop,
     Steps,
+    TrainingDivergedError,
     TrainingRows,
     Validation,
     set_population_moments,
 )
-from .._validation import levels_below_caller
+from .._validation import feature_names, identity, levels_below_caller
+from .far_values import farthest_value, without_far_rows
 from .sizes import LBFGS_MAX_ITER, scaled_batch_size, scaled_max_iter
 from .solvers import optimizer_of
 from .state import (
@@ -62,7 +64,9 @@ def batch_bounds(network, n, size):
 
 def training_rows(model, network, X, targets, weight, loss_weight, index, size):
     """The rows of X at the index, in batches of the size, as the network of a model takes them."""
-    rows = rows_of(X, input_norm_of(model), network.dtype, network.device)
+    input_norm = input_norm_of(model)
+    X = X if weight is None else without_far_rows(X, weight, input_norm)
+    rows = rows_of(X, input_norm, network.dtype, network.device)
     scaled = None if weight is None else weight / weight.mean()  # float32 holds no 1e-50
     targets, bounds = network.device.to_device(targets), batch_bounds(network, len(index), size)
     return TrainingRows(rows, targets, scaled, loss_weight, index, bounds)
@@ -185,8 +189,11 @@ class Fitting:
         return optimizer
 
     def _validation(self, X, targets, weight):
-        """What gives score and loss of a network on the rows held out."""
+        """What gives score and loss of a network on the rows held out that have weight."""
         model, network = self.model, self.network
+        if weight is not None and not weight.all():
+            counted = np.flatnonzero(weight)
+            X, targets, weight = X[counted], targets[counted], weight[counted]
         rows = rows_of(X, self.input_norm, network.dtype, self.device)
         loss = model._loss(CPU, network.dtype)
         score = Validation(rows, targets, weight, loss, model._score_of_logits)
@@ -199,6 +206,10 @@ class Fitting:
 
     def attributes(self):
         """The fitted attributes as training stands."""
+        return self.learned_attributes() | {"loss_curve_": self.history.loss_curve()}
+
+    def learned_attributes(self):
+        """The fitted attributes but ``loss_curve_``, which an estimator keeps and extends."""
         model = self.model
         learned = {name: value for name, value in vars(model).items() if is_fitted_name(name)}
         is_weighted = self.is_weighted or any(
@@ -229,7 +240,7 @@ class RowsFitting(Fitting):
 
     def __init__(self, model, is_first, is_incremental, X, targets, weight, loss_weight, held_out):
         super().__init__(model, is_first, is_incremental, X)
-        self.weight, self.is_weighted = weight, weight is not None
+        self.X, self.weight, self.is_weighted = X, weight, weight is not None
         index, held_out = self._split(X, targets, held_out)
         self._refuse_single_row(index)
         n = len(index)
@@ -240,17 +251,20 @@ class RowsFitting(Fitting):
         self.validate = None if held_out is None else self._validation(*held_out)
         self._begin_history(held_out is not None)
 
+    def run(self, tasks):
+        """Train; an error because training diverges names the value of X that may be the reason."""
+        try:
+            super().run(tasks)
+        except TrainingDivergedError as error:
+            names = feature_names(identity(self.model), self.X.shape[1])
+            raise ValueError(f"{error}{farthest_value(self.X, self.input_norm, names)}") from error
+
     def _split(self, X, targets, held_out):
         """The index of the rows to train on, and the rows to validate on or None."""
         everything = np.arange(X.shape[0])
         if not self.stops_early or held_out is not None:
             return everything, held_out
-        index, index_val = train_test_split(
-            everything,
-            random_state=self.model._random_state,
-            test_size=self.model.validation_fraction,
-            stratify=self.model._strata(targets),
-        )
+        index, index_val = self._train_test_split(everything, self.model._strata(targets))
         if len(index_val) < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of "
@@ -260,6 +274,20 @@ class RowsFitting(Fitting):
         self._refuse_no_weight(index)
         self._refuse_no_weight(index_val)
         return index, (X[index_val], targets[index_val], weight_val)
+
+    def _train_test_split(self, index, strata):
+        """scikit-learn's split, whose errors say what asked for it."""
+        fraction = self.model.validation_fraction
+        settings = {"random_state": self.model._random_state, "test_size": fraction}
+        try:
+            return train_test_split(index, stratify=strata, **settings)
+        except ValueError as error:
+            of_classes = "" if strata is None else ", stratified by class"
+            raise ValueError(
+                f"early_stopping=True cannot hold out validation_fraction={fraction} of "
+                f"{len(index)} rows{of_classes}: {str(error).rstrip('.')}. Pass X_val and y_val, "
+                "another validation_fraction, or early_stopping=False."
+            ) from error
 
     def _refuse_no_weight(self, index):
         if self.weight is not None and not self.weight[index].any():

@@ -6,7 +6,11 @@ import numpy as np
 from scipy.special import log_expit
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
-from sklearn.utils.multiclass import is_multilabel, unique_labels
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    is_multilabel,
+    unique_labels,
+)
 
 from .. import _validation
 from .._lazy import row_by_row
@@ -45,6 +49,7 @@ class LearnsLabels:
         """Learn the labels that the first call of partial_fit announces."""
         if _validation.check_partial_fit_first_call(self, classes):
             y = _validation.labels(y)
+            check_classification_targets(y)
             self._label_binarizer = LabelBinarizer().fit(y if is_multilabel(y) else classes)
             self._refuse_other_width(y)
 
@@ -59,8 +64,9 @@ class LearnsLabels:
 
     def _learn_outputs(self, y, _weight, _is_first, is_incremental):
         """Learn the labels of y, or refuse others than those known."""
+        check_classification_targets(y)
         if hasattr(self, "classes_") and (self.warm_start or is_incremental):
-            self._refuse_other_classes(unique_labels(y))
+            self._refuse_other_classes(unique_labels(y), is_incremental)
         else:
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
@@ -68,11 +74,13 @@ class LearnsLabels:
         self.n_outputs_ = 1 if y_type == "binary" else n_classes
         self.out_activation_ = "softmax" if y_type == "multiclass" else "logistic"
 
-    def _refuse_other_classes(self, classes):
+    def _refuse_other_classes(self, classes, is_incremental):
         if self.warm_start and set(classes) != set(self.classes_):
+            remedy = ". Set warm_start=False, which partial_fit does not need"
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous "
                 f"call to fit. Previously got {self.classes_}, `y` has {classes}"
+                f"{remedy if is_incremental else ''}"
             )
         self._refuse_new_classes(classes)
 
@@ -109,13 +117,14 @@ class LearnsLabels:
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         return weights[np.searchsorted(self.classes_, y)]
 
-    def _encode(self, y, dtype):
+    def _encode(self, y, dtype, _weight=None):
         """The index of the label of several classes (n,), else 0 and 1 (n, n_outputs)."""
         y_type = self._label_binarizer.y_type_
         if y_type.startswith("multilabel"):
             return self._encode_labels(y).astype(dtype)
         if y.ndim > 1:
             raise ValueError("The object was not fitted with multilabel input.")
+        check_classification_targets(y)
         index = np.searchsorted(self.classes_, y)
         known = self.classes_[np.minimum(index, len(self.classes_) - 1)] == y
         if not np.all(known):
@@ -185,9 +194,12 @@ class LearnsLabels:
         Returns
         -------
         p : ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``, in the compute dtype.
+            In the order of ``classes_``, in the compute dtype; (n_samples, 1) of ones where ``y``
+            had one class.
         """
         outputs = self._outputs(X)
+        if len(self.classes_) == 1:
+            return np.ones_like(outputs)
         if self.n_outputs_ > 1:
             return outputs
         return np.hstack([1 - outputs, outputs])
@@ -206,6 +218,8 @@ class LearnsLabels:
             In the order of ``classes_``, in the compute dtype.
         """
         logits = self._logits(X)
+        if len(self.classes_) == 1:
+            return np.zeros_like(logits)
         if self.out_activation_ == "softmax":
             return log_softmax(logits)
         if self.n_outputs_ > 1:

@@ -7,6 +7,7 @@ from .._device import device_of_fitted
 from .._network import Network
 from .._rows import rows_of
 from .._training import set_population_moments
+from .far_values import without_far_rows
 from .state import (
     check_rows_to_normalize_by,
     fitted_units,
@@ -35,7 +36,8 @@ def recalibrated(estimator, X, sample_weight):
         raise ValueError("recalibrate needs hidden layers fitted with batch_norm=True.")
     check_rows_to_normalize_by(X.shape[0] if sample_weight is None else sample_weight)
     network = fitted_network(estimator)
-    X = X if sparse.issparse(X) else np.ascontiguousarray(X)
-    rows = rows_of(X, input_norm_of(estimator), network.dtype, network.device)
+    X, input_norm = X if sparse.issparse(X) else np.ascontiguousarray(X), input_norm_of(estimator)
+    X = X if sample_weight is None else without_far_rows(X, sample_weight, input_norm)
+    rows = rows_of(X, input_norm, network.dtype, network.device)
     set_population_moments(network, rows, np.arange(X.shape[0]), sample_weight)
     return network_attributes(network, estimator, sample_weight is not None)["batch_norms_"]

@@ -1,11 +1,13 @@
 """BatchNormMLPRegressor."""
 
+from numbers import Real
+
 from sklearn.base import RegressorMixin
 from sklearn.neural_network import MLPRegressor
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._validation import StrOptions, fit_context
+from .._validation import Interval, StrOptions, fit_context
 from .base import BatchNormMLP
 from .export import to_stock
 from .values import LearnsValues
@@ -90,12 +92,14 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         Whether that is Nesterov's.
 
     early_stopping : bool, default=False
-        Whether to hold out rows, restore the epoch with their best score, and stop when it stays
-        (not with "cosine", which runs to its end). Of no effect with "lbfgs". On average a tenth
-        of the rows is worth more.
+        Whether to hold out rows, restore the epoch with their best score, and stop when it does
+        not improve (not with "cosine", which runs to its end). Of epochs with the same score the
+        one whose validation loss is lower by ``tol`` is better. A score that is not finite never
+        is: then the loss decides, and where that cannot be compared either, the last epoch is
+        kept. Of no effect with "lbfgs". On average a tenth of the rows is worth more.
 
     validation_fraction : float, default=0.1
-        Share of the rows to hold out where ``fit`` is given no ``X_val``.
+        Share of the rows to hold out where ``fit`` is given no ``X_val``; above 0.
 
     beta_1, beta_2 : float, default=0.9, 0.95
         Decay of the moments of "adam" and "adamw". A short memory of squares suits short fits.
@@ -145,6 +149,13 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         Whether to train on standardized targets; predictions are in the units of y, losses in
         those of training. Of no effect with the Poisson loss.
 
+    target_momentum : float in (0, 1] or None, default=None
+        Weight of the newest batch in the statistics that ``partial_fit`` standardizes targets by,
+        the ``momentum`` of ``target_norm_``. None weighs all rows seen alike, and predictions do
+        not move with the statistics (Pop-Art, arXiv:1602.07714): right where y keeps its level
+        and scale. With a number, predictions move with them: 0.1 follows a new level and scale
+        within some 60 batches. ``fit`` takes all rows alike.
+
     dtype : {"float32", "float64", "input"}, default="float32"
         In which to compute; "input" is the dtype of X. X is normalized in its own dtype first,
         so that timestamps keep their digits.
@@ -183,7 +194,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     validation_loss_curve_ : list of float or None
         Their loss, without penalty.
     best_validation_score_ : float or None
-        The best of the scores. It is the score in training: with the exact statistics that
+        The score of the best epoch. It is the score in training: with the exact statistics that
         ``fit`` ends with, the model may score a little differently.
     n_iter_ : int
         Epochs, or iterations of "lbfgs".
@@ -236,6 +247,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     _parameter_constraints = BatchNormMLP._parameter_constraints | {
         "loss": [StrOptions({"squared_error", "poisson"})],
         "normalize_targets": ["boolean"],
+        "target_momentum": [None, Interval(Real, 0, 1, closed="right")],
     }
 
     def __init__(
@@ -274,6 +286,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         weight_decay=0.1,
         dropout=0.0,
         normalize_targets=True,
+        target_momentum=None,
         dtype="float32",
         device="cpu",
     ):
@@ -310,6 +323,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         self.weight_decay = weight_decay
         self.dropout = dropout
         self.normalize_targets = normalize_targets
+        self.target_momentum = target_momentum
         self.dtype = dtype
         self.device = device
 

@@ -44,11 +44,21 @@ class LearnsValues:
         known = None if is_first else self.target_norm_
         self.target_norm_ = None
         if moments is not None:
-            if known is not None and is_incremental:
-                moments = known._seen().merge(moments)
-            self.target_norm_ = fitted_normalizer(moments)
-        if not is_first:
+            if is_incremental:
+                moments = self._followed(known, moments)
+            self.target_norm_ = fitted_normalizer(moments, momentum=self.target_momentum)
+        # Where units are followed the standardized outputs stay: 180 batches after y became
+        # 1000·y + 1e5, R² was 0.98 so and -0.6 with outputs that stay in the units of y.
+        follows_units = is_incremental and self.target_momentum is not None
+        if not is_first and not follows_units:
             self._rescale_output(known)
+
+    def _followed(self, known, moments):
+        """The moments of the targets of a stream after one more batch."""
+        seen = RunningMoments.empty(self.n_outputs_) if known is None else known._seen()
+        if self.target_momentum is None:
+            return seen.merge(moments)
+        return seen.forget(moments, self.target_momentum)
 
     def _columns(self, y):
         """y as (n, n_outputs)."""
@@ -76,8 +86,11 @@ class LearnsValues:
         self.coefs_ = [*self.coefs_[:-1], coef]
         self.intercepts_ = [*self.intercepts_[:-1], intercept]
 
-    def _encode(self, y, dtype):
-        """The targets (n, n_outputs), standardized where they are to be."""
+    def _encode(self, y, dtype, weight=None):
+        """The targets (n, n_outputs), standardized where ``normalize_targets`` says so.
+
+        Targets of rows of weight 0 are 0 where they overflow.
+        """
         y = self._columns(y)
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
@@ -85,7 +98,7 @@ class LearnsValues:
         with np.errstate(over="ignore"):
             targets = ((y - mean) / scale).astype(dtype)
         if not np.isfinite(targets).all():
-            raise ValueError(f"y contains a value too large for {dtype!r}.")
+            targets = _without_far_targets(targets, y, weight)
         return targets
 
     def _strata(self, targets):
@@ -145,6 +158,19 @@ def _r2(targets, predicted, sample_weight):
 def _units(normalizer):
     """Mean and scale of the units of a normalizer, or of no normalizer."""
     return (0.0, 1.0) if normalizer is None else (normalizer.mean_, normalizer.scale_)
+
+
+def _without_far_targets(targets, y, weight):
+    """The targets, 0 in rows of weight 0 where they overflow; elsewhere that is an error."""
+    has_overflown = ~np.isfinite(targets).all(axis=1)
+    counts = has_overflown if weight is None else has_overflown & (weight > 0)
+    if counts.any():
+        largest = np.where(counts[:, None], abs(y), 0.0)
+        row, column = np.unravel_index(largest.argmax(), y.shape)
+        raise ValueError(
+            f"y contains a value too large for {targets.dtype!r}: {y[row, column]:g} in row {row}."
+        )
+    return np.where(has_overflown[:, None], 0.0, targets).astype(targets.dtype)
 
 
 def _numbers(y):

@@ -53,9 +53,12 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         ddof they take effect with the next ``fit`` or ``partial_fit``.
 
     ddof : int, default=0
-        The variance is Σ(x − mean)² / (n − ddof). 1 gives the unbiased variance that the paper
-        uses at inference, and takes sample weights for frequencies. While n ≤ ddof the
-        variance is 0. With momentum, n is the number of all rows seen.
+        1 gives the unbiased variance that the paper uses at inference. Cumulative statistics:
+        Σ(x − mean)² / (n − ddof), where n is the sum of the sample weights, which are taken for
+        frequencies; 0 while n ≤ ddof. With ``momentum``: the variance with ``ddof=0`` times
+        1 / (1 − ddof·Σω²), where ω is the share of a row in the average. A batch of m rows
+        whose share in the average is λ adds λ²/m to Σω², with sample weights λ²·Σw²/(Σw)². A
+        single row at ``momentum=1`` has the variance of ``ddof=0``, which is 0.
 
     copy : bool, default=True
         False writes the results into X where that is possible: a writeable float32 or float64
@@ -80,10 +83,12 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         Variance of each feature. None when ``with_std=False``.
 
     scale_ : ndarray of shape (n_features,), float64, or None
-        ``sqrt(var_ + epsilon)``. With ``epsilon=0`` it is 1 for features as good as constant by
-        StandardScaler's rule, ``var_ <= n * eps * var_ + (n * mean_ * eps)**2``, where n is 1
-        with momentum. This bound grows with n: 3,000,000 rows at offset 1e9 with a standard
-        deviation of 0.5 pass for constant. None when ``with_std=False``.
+        ``sqrt(var_ + epsilon)``. With ``epsilon=0`` it is 1 for features that are constant but for
+        rounding errors by StandardScaler's rule, ``var_ <= n * eps * var_ + (n * mean_ *
+        eps)**2``. There n is the number of rows, with sample weights the effective number
+        (Σw)²/Σw², and 1 with momentum. The bound grows with n: 3,000,000 rows at offset 1e9 with
+        a standard deviation of 0.5 are taken for constant. A UserWarning names features whose
+        variance is above 0. None when ``with_std=False``.
 
     gamma_, beta_ : ndarray of shape (n_features,), float64
         Scale and shift in use.
@@ -250,7 +255,8 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         self._validate_changed_params()
         known = self._identity() if hasattr(self, "scale_") else None
         batch, identity = self._validate_batch(X, known)
-        moments = self._moments_of(batch, sample_weight)
+        moments = self._moments_of(batch, sample_weight, identity)
+        self._warn_of_lost_features(moments, identity)
         out = self._normalized_by(moments, batch)
         return _validation.in_container(self, identity, out, X)
 
@@ -258,7 +264,9 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         """Algorithm 1, by the moments of the rows that are the batch."""
         gamma, beta = self._gamma_and_beta(batch.shape[1])
         mean = moments.mean if self.with_mean else np.zeros_like(gamma)
-        std = scale_of(moments.count, moments.mean, moments.variance(ddof=0), self.epsilon)
+        std = scale_of(
+            moments.effective_count, moments.mean, moments.variance(ddof=0), self.epsilon
+        )
         batch = batch.tocsr() if sparse.issparse(batch) else batch
         affine = mean, gamma / std if self.with_std else gamma, beta
         return self._apply(affine, batch, _validation.output_like(batch))
@@ -293,7 +301,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         else:
             infinite = _chunks.scale_stored(X, scale, out)
         if infinite:
-            _validation.refuse_infinity(self, X)
+            _validation.refuse_infinity(_validation.identity(self), X)
         return out
 
     def fold(self):
@@ -368,8 +376,8 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
 
     def _refuse_zero_gamma(self, scale, method):
         if not scale.all():
-            names = _validation.feature_names(self._identity(), scale == 0)
-            raise ValueError(f"{method} needs gamma other than 0, got 0 for: {names}.")
+            names = _validation.feature_names(self._identity(), len(scale))[scale == 0]
+            raise ValueError(f"{method} needs gamma other than 0, got 0 for: {', '.join(names)}.")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -14,15 +14,47 @@ from .._persistence import Persistent
 from .._validation import fit_context
 
 
-def scale_of(count, mean, var, epsilon):
-    """√(var + epsilon), or 1 where epsilon is 0 and the feature is as good as constant."""
-    if epsilon:
-        return np.sqrt(var + epsilon)
-    # StandardScaler's bound on the rounding error of a two-pass variance.
+def is_constant(n_rows, mean, var):
+    """Whether features vary no more than the variance of n rows about the mean may be rounded.
+
+    StandardScaler's bound on the error of a two-pass variance.
+    """
     eps = np.finfo(np.float64).eps
     with np.errstate(over="ignore", invalid="ignore"):
-        bound = count * eps * var + (count * mean * eps) ** 2
-    return np.where(var <= bound, 1.0, np.sqrt(var))
+        return var <= n_rows * eps * var + (n_rows * mean * eps) ** 2
+
+
+def scale_of(n_rows, mean, var, epsilon):
+    """√(var + epsilon), or 1 where epsilon is 0 and the feature is constant but for rounding."""
+    if epsilon:
+        return np.sqrt(var + epsilon)
+    return np.where(is_constant(n_rows, mean, var), 1.0, np.sqrt(var))
+
+
+def warn_of_squashed_features(var, epsilon, identity):
+    """Warn of features whose variance is below epsilon."""
+    reason = f"epsilon={epsilon} is above the variance of these features, which are squashed to 0"
+    _warn_of_features((var > 0) & (var < epsilon), reason, identity)
+
+
+def warn_of_constant_features(n_rows, mean, var, identity):
+    """Warn of features that vary, but are taken for constant."""
+    reason = (
+        "These features are taken for constant and not scaled, because they vary no more than "
+        "values so far from 0 are rounded; subtract an offset before"
+    )
+    is_lost = (var > 0) & (var < np.inf) & is_constant(n_rows, mean, var)
+    _warn_of_features(is_lost, reason, identity)
+
+
+def _warn_of_features(mask, reason, identity):
+    if mask.any():
+        names = _validation.feature_names(identity, len(mask))
+        warnings.warn(
+            f"{reason}: {', '.join(names[mask])}.",
+            UserWarning,
+            stacklevel=_validation.levels_below_caller(),
+        )
 
 
 class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
@@ -89,11 +121,11 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         context = self._init_callback_context()
         task = {"estimator": self, "X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         context.call_on_fit_task_begin(**task)
-        batch = self._moments_of(X, sample_weight)
+        batch = self._moments_of(X, sample_weight, identity)
         seen = RunningMoments.empty(X.shape[1]) if seen is None else seen
         moments = seen.merge(batch) if self.momentum is None else seen.forget(batch, self.momentum)
         self._refuse_weights_below_ddof(moments, X.shape[0])
-        self._warn_of_squashed_features(moments, identity)
+        self._warn_of_lost_features(moments, identity)
         self._commit(moments, identity, gamma_and_beta)
         context.call_on_fit_task_end(**task, reconstruction_attributes={})
         return self
@@ -164,18 +196,19 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         n_features = self._identity()["n_features_in_"]
         return RunningMoments.from_statistics(n_features, count, mean, var, self.ddof)
 
-    def _moments_of(self, X, sample_weight):
+    def _moments_of(self, X, sample_weight, identity):
         weights = _validation.validate_weights(sample_weight, X)
         device = _device.device_of_fitted(self.device)
         with device.refusing_lack_of_memory():
             moments = RunningMoments.of(X, weights, device)
         if not moments.is_finite():
-            _validation.refuse_infinity(self, X)
+            _validation.refuse_infinity(identity, X)
         return moments
 
     def _refuse_weights_below_ddof(self, moments, n_rows):
         """A weight is a number of rows to ddof; weights that sum to 1 have no variance then."""
-        if not (self.ddof and moments.is_weighted and n_rows > self.ddof):
+        is_frequency = moments.is_weighted and self.momentum is None
+        if not (self.ddof and is_frequency and n_rows > self.ddof):
             return
         low = (moments.count > 0) & (moments.count <= self.ddof)
         if low.any():
@@ -187,8 +220,7 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
     def _commit(self, moments, identity, gamma_and_beta):
         """Set every fitted attribute, after all that could be refused."""
         count, mean, var = moments.count, moments.mean, moments.variance(self.ddof)
-        # An average forgets rows, and is computed to the last digits: no bound that grows with n.
-        scale = scale_of(count if self.momentum is None else 1, mean, var, self.epsilon)
+        scale = scale_of(self._rounded_rows(moments), mean, var, self.epsilon)
         n_samples_seen = count[0] if (count == count[0]).all() else count
         mean = mean if self.with_mean or self.with_std else None
         var, scale = (var, scale) if self.with_std else (None, None)
@@ -217,19 +249,21 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
             for name in ("mean_", "var_", "scale_", "gamma_", "beta_"):
                 yield name, 0.0 if fitted[name] is None else fitted[name], (n_features,)
 
-    def _warn_of_squashed_features(self, moments, identity):
-        if not (self.epsilon and self.with_std):
+    def _rounded_rows(self, moments):
+        """The rows that the bound for constant features counts, whatever the unit of weights.
+
+        An average forgets rows, and is computed to the last digits: no bound that grows with n.
+        """
+        return moments.effective_count if self.momentum is None else 1
+
+    def _warn_of_lost_features(self, moments, identity):
+        if not self.with_std:
             return
-        var = moments.variance(self.ddof)
-        squashed = (var < self.epsilon) & (var > 0)
-        if squashed.any():
-            names = _validation.feature_names(identity, squashed)
-            warnings.warn(
-                f"epsilon={self.epsilon} is above the variance of these features, which are "
-                f"squashed towards 0: {names}.",
-                UserWarning,
-                stacklevel=_validation.levels_below_caller(),
-            )
+        mean, var = moments.mean, moments.variance(self.ddof)
+        if self.epsilon:
+            warn_of_squashed_features(var, self.epsilon, identity)
+        else:
+            warn_of_constant_features(self._rounded_rows(moments), mean, var, identity)
 
     def merge(self, *others):
         """Give a new normalizer with the statistics of the rows of self and the others.
@@ -270,8 +304,10 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
 
     def _check_mergeable(self, other):
         if not isinstance(other, StatisticsLearner):
+            remedy = " Pass each as an argument of its own: merge(*others)."
             raise TypeError(
                 f"merge takes fitted {type(self).__name__} instances, got {type(other).__name__}."
+                f"{remedy if isinstance(other, (list, tuple)) else ''}"
             )
         check_is_fitted(other)
         if other.momentum is not None:

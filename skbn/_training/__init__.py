@@ -1,6 +1,6 @@
 """The fit loop: epochs, batches, schedule, early stopping, callbacks."""
 
-from .epochs import EpochLoop
+from .epochs import EpochLoop, TrainingDivergedError
 from .history import History
 from .lbfgs import LBFGSLoop
 from .population import layer_moments, set_population_moments
@@ -14,6 +14,7 @@ __all__ = [
     "History",
     "LBFGSLoop",
     "Steps",
+    "TrainingDivergedError",
     "TrainingRows",
     "Validation",
     "layer_moments",

@@ -15,10 +15,14 @@ from .history import History
 from .tasks import EpochTasks
 
 
+class TrainingDivergedError(ValueError):
+    """The loss or a parameter is not finite."""
+
+
 def refuse_non_finite(network, loss, epoch):
     """Raise where training has diverged."""
     if not (np.isfinite(loss) and network.device.xp.isfinite(network.params).all()):
-        raise ValueError(
+        raise TrainingDivergedError(
             "Solver produced non-finite parameter weights. The input data may contain large "
             f"values and need to be preprocessed. In epoch {epoch} the loss was {loss}: a smaller "
             "learning_rate_init may help too."
@@ -62,8 +66,7 @@ class EpochLoop:
         self.best = self.network.state() if self.settings.early_stopping else None
         self.whole = None
         try:
-            with _blas.threads_for(self.steps.largest_product):
-                self._run_epochs()
+            self._run_epochs()
         except KeyboardInterrupt:
             if self.whole is None:
                 raise
@@ -85,7 +88,11 @@ class EpochLoop:
     def run_epoch(self):
         """Train one epoch, whose task is left to end; tells whether training has converged."""
         self.tasks.begin()
-        with np.errstate(all="ignore"):  # what is not finite is refused in words
+        with _blas.threads_for(self.steps.largest_product):
+            return self._train_and_follow()
+
+    def _train_and_follow(self):
+        with np.errstate(all="ignore"):  # refuse_non_finite raises for what is not finite
             loss = self.steps.mean_loss()
         refuse_non_finite(self.network, loss, self.history.n_iter + 1)
         self.history.end_epoch(loss, self.steps.n_rows)

@@ -17,7 +17,6 @@ ATTRIBUTES = {
     "n_iter": "n_iter_",
     "t": "t_",
     "loss": "loss_",
-    "loss_curve": "loss_curve_",
     "best_loss": "best_loss_",
     "validation_loss_curve": "validation_loss_curve_",
     "validation_scores": "validation_scores_",
@@ -44,8 +43,12 @@ class History:
         Epochs of this call, and rows seen by all calls.
     loss : float
         Of the last epoch, with penalty.
-    loss_curve : list of float
-        That of every epoch.
+    largest_loss : float
+        The largest of this call.
+    losses : list of float
+        That of every epoch of this call.
+    previous_losses : list of float
+        ``loss_curve_`` as previous calls left it; never written to before this call is committed.
     best_loss : float or None
         The least of them; None with early stopping.
     validation_loss_curve : list of float or None
@@ -62,7 +65,9 @@ class History:
     n_iter: int = 0
     t: int = 0
     loss: float = np.inf
-    loss_curve: list = field(default_factory=list)
+    largest_loss: float = 0.0
+    losses: list = field(default_factory=list)
+    previous_losses: list = field(default_factory=list)
     best_loss: float | None = np.inf
     validation_loss_curve: list | None = None
     validation_scores: list | None = None
@@ -79,14 +84,15 @@ class History:
         if early_stopping:
             self.best_loss = None
         elif self.best_loss is None:
-            self.best_loss = min(self.loss_curve, default=np.inf)
+            self.best_loss = min(self.previous_losses, default=np.inf)
 
     def end_epoch(self, loss, n_rows):
         """Record the loss of an epoch over so many rows."""
         self.n_iter += 1
         self.t += n_rows
         self.loss = loss
-        self.loss_curve.append(loss)
+        self.largest_loss = max(self.largest_loss, loss)
+        self.losses.append(loss)
 
     def end_validation(self, score, loss):
         """Record the score and the loss of the validation rows."""
@@ -128,7 +134,7 @@ class History:
     def _comparable_validation(self):
         """Score and loss of the last epoch, as far as they can be compared with others."""
         score, loss = self.validation_scores[-1], self.validation_loss_curve[-1]
-        if MAX_LOSS_RATIO * max(self.loss_curve) < loss < np.inf:
+        if MAX_LOSS_RATIO * self.largest_loss < loss < np.inf:
             return NOT_COMPARABLE
         worst_score, worst_loss = NOT_COMPARABLE
         return (
@@ -148,19 +154,33 @@ class History:
 
     def copy(self):
         """The same history, which goes on for itself."""
-        return History(**{name: _copied(value) for name, value in vars(self).items()})
+        values = {name: _copied(value) for name, value in vars(self).items()}
+        return History(**values | {"previous_losses": self.previous_losses})
 
     def attributes(self):
-        """The fitted attributes."""
+        """The fitted attributes but ``loss_curve_``."""
         values = vars(self.copy())
         return {attribute: values[name] for name, attribute in ATTRIBUTES.items()}
+
+    def loss_curve(self):
+        """``loss_curve_`` as training stands."""
+        return self.previous_losses + self.losses
+
+    def extend_loss_curve(self):
+        """Add the losses of this call to the curve of previous calls, and give it.
+
+        Copies of it made ``partial_fit`` slower with every call: 3.4 ms at first, 20 after
+        3,000,000 calls.
+        """
+        self.previous_losses.extend(self.losses)
+        return self.previous_losses
 
     @classmethod
     def of(cls, estimator):
         """The history that the fitted attributes of an estimator tell."""
         fitted = vars(estimator)
-        known = {name: fitted[a] for name, a in ATTRIBUTES.items() if a in fitted}
-        return cls(**known).copy()
+        known = {name: _copied(fitted[a]) for name, a in ATTRIBUTES.items() if a in fitted}
+        return cls(**known, previous_losses=fitted["loss_curve_"])
 
 
 def _copied(value):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.optimize
 
+from .. import _blas
 from .._network import Network, Workspace
 from .._validation import check_optimize_result, lbfgs_print_option, levels_below_caller
 from .epochs import refuse_non_finite
@@ -53,12 +54,17 @@ class LBFGSLoop:
         self.targets, self.total = epoch.fill(self.batch, 0, n), epoch.totals[0]
         self.record = LossRecord(device, 1)
         self.to_host, self.to_device = device.to_host, device.to_device
+        self.largest_product = n * max(weight.size for weight in self.network.weights)
 
     def run(self):
         """Minimize the loss of all rows, from the parameters that the network has.
 
         Interrupted by the user, training ends with the last iteration.
         """
+        with _blas.threads_for(self.largest_product):
+            self._run()
+
+    def _run(self):
         self.whole = None
         try:
             x = self._minimize()

@@ -111,9 +111,9 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
         partitions.identity = identity
         return partitions, identity
 
-    def _moments_of(self, X, sample_weight):
+    def _moments_of(self, X, sample_weight, identity):
         if not isinstance(X, Partitions):
-            return super()._moments_of(X, sample_weight)
+            return super()._moments_of(X, sample_weight, identity)
         rows, arguments = self._with_weights(X, sample_weight)
         total = rows.reduce(_summary, arguments, _merged_summaries)
         X.n_rows = total.n_rows
@@ -141,7 +141,7 @@ def _summary(local, X, sample_weight):
     X, _ = local._validate_batch(X, identity(local))
     if has_no_weight(sample_weight):
         return Summary(n_rows, False, RunningMoments(empty, is_weighted=True))
-    return Summary(n_rows, True, local._moments_of(X, sample_weight))
+    return Summary(n_rows, True, local._moments_of(X, sample_weight, identity(local)))
 
 
 def _merged_summaries(summaries):
@@ -159,5 +159,5 @@ def _moments_of_all(total):
 def _normalized(X, local, moments=None):
     """The rows of a partition, normalized by the moments of all; without, by their own."""
     batch, _ = local._validate_batch(X, identity(local))
-    moments = local._moments_of(batch, None) if moments is None else moments
+    moments = local._moments_of(batch, None, identity(local)) if moments is None else moments
     return in_frame(local._normalized_by(moments, batch), X)

@@ -130,6 +130,28 @@ def side_by_side(problem, *, train=fit, X=None, rtol=1e-6, **params):
     return theirs
 
 
+def has_ties(scores):
+    """Whether a score equals the best one before it: there we let the loss decide."""
+    best = np.maximum.accumulate(scores)
+    return bool((np.asarray(scores[1:]) == best[:-1]).any())
+
+
+def side_by_side_until_a_tie(problem, *, train=fit, X=None, rtol=1e-6, **params):
+    """Both trained with early stopping: the same curves, and without ties the same model."""
+    kind, (own, y), own_params = PROBLEMS[problem]
+    X = own if X is None else X
+    ours, theirs = estimators(kind, early_stopping=True, **own_params | params)
+    warned = [recorded(train, model, X, y) for model in (ours, theirs)]
+    if not has_ties(theirs.validation_scores_):
+        assert warned[0] == warned[1]
+        assert_same(ours, theirs, X, rtol)
+    n = min(ours.n_iter_, theirs.n_iter_)
+    for name in ("loss_curve_", "validation_scores_"):
+        value, expected = getattr(ours, name)[:n], getattr(theirs, name)[:n]
+        np.testing.assert_allclose(value, expected, rtol=rtol, err_msg=name)
+    return ours, theirs
+
+
 def labels(model, y):
     """The classes partial_fit asks a classifier for."""
     if not hasattr(model, "predict_proba"):

@@ -2,7 +2,13 @@
 
 import numpy as np
 import pytest
-from scikit_learn_mlp.side_by_side import ALL, STOCHASTIC, TWO, side_by_side
+from scikit_learn_mlp.side_by_side import (
+    ALL,
+    STOCHASTIC,
+    TWO,
+    side_by_side,
+    side_by_side_until_a_tie,
+)
 
 
 def fit_weighted(model, X, y):
@@ -18,6 +24,4 @@ def test_sample_weight(problem, solver):
 @pytest.mark.parametrize("solver", STOCHASTIC)
 @pytest.mark.parametrize("problem", TWO)
 def test_sample_weight_with_early_stopping(problem, solver):
-    side_by_side(
-        problem, train=fit_weighted, solver=solver, early_stopping=True, validation_fraction=0.3
-    )
+    side_by_side_until_a_tie(problem, train=fit_weighted, solver=solver, validation_fraction=0.3)

@@ -1,0 +1,138 @@
+"""What the columns of a table are: their names, their dtypes, and values that are no numbers."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date, time, timedelta
+
+import numpy as np
+from scipy import sparse
+
+# Timestamp and Timedelta of pandas are subclasses of these.
+TIMES = (np.datetime64, np.timedelta64, date, time, timedelta)
+
+
+def is_table(X):
+    """Whether X has columns; an array of xarray may have a dimension of that name."""
+    return hasattr(type(X), "columns") or "columns" in getattr(X, "__dict__", ())
+
+
+def dtypes(X):
+    """The dtype of an array, or those of the columns of a table, as far as they can be told."""
+    if not is_table(X):
+        return {X.dtype} if hasattr(X, "dtype") else set()
+    if hasattr(X, "dtypes"):
+        return set(X.dtypes)
+    schema = getattr(X, "schema", None)
+    if isinstance(schema, Mapping):
+        return set(schema.values())
+    return set(getattr(schema, "types", ()))
+
+
+def float_dtype(X, accepted):
+    """Of the accepted dtypes that of an X whose columns are floats of the same, or None.
+
+    scikit-learn makes float64 of polars, Arrow and nullable pandas whatever their floats are.
+    """
+    found = {_numpy_dtype(dtype) for dtype in dtypes(X)}
+    if not found or None in found:
+        return None
+    dtype = np.result_type(*found)
+    return dtype if dtype.kind == "f" and dtype in accepted else None
+
+
+def _numpy_dtype(dtype):
+    """The dtype of NumPy that holds the values of a column, or None where none does."""
+    if hasattr(dtype, "to_pandas_dtype"):  # of Arrow
+        dtype = dtype.to_pandas_dtype()
+    name = getattr(dtype, "numpy_dtype", dtype)  # of nullable pandas
+    try:
+        return np.dtype(name if isinstance(name, (np.dtype, type)) else str(name).lower())
+    except TypeError:
+        return None
+
+
+def times_in(X):
+    """The names of the types of dates and times in X."""
+    found = {str(dtype) for dtype in dtypes(X) if _is_time(dtype)}
+    for column in _object_columns(X):
+        found |= {type(value).__name__ for value in column if _is_time_value(value)}
+    return sorted(found)
+
+
+def _is_time(dtype):
+    # Of the values of categories, in pandas and in Arrow.
+    dtype = getattr(getattr(dtype, "categories", None), "dtype", dtype)
+    dtype = getattr(dtype, "value_type", dtype)
+    kinds, names = tuple("mM"), ("date", "time", "duration", "period")
+    return getattr(dtype, "kind", None) in kinds or str(dtype).lower().startswith(names)
+
+
+def _is_time_value(value):
+    return isinstance(value, TIMES) or type(value).__name__ == "Period"
+
+
+def _object_columns(X):
+    """The columns of X that hold objects, of an array all as one."""
+    if hasattr(X, "iloc") and hasattr(X, "dtypes"):
+        if X.ndim == 1:
+            return [X] if X.dtype.kind == "O" else []
+        return [X.iloc[:, j] for j, dtype in enumerate(X.dtypes) if dtype.kind == "O"]
+    if isinstance(X, (list, tuple)):
+        with suppress(ValueError):  # scikit-learn says what is wrong with rows of unequal length
+            X = np.asarray(X)
+    return [X.ravel()] if isinstance(X, np.ndarray) and X.dtype.kind == "O" else []
+
+
+def first_refused(X, allow_missing):
+    """The first value of X that is no finite number, its row and the name of its column, or None.
+
+    Columns without a name are x0, x1, ...
+    """
+    for name, column in _named_columns(X):
+        values = column.to_pylist() if hasattr(column, "to_pylist") else column  # of Arrow
+        for row, value in enumerate(values):
+            if not _is_number(value, allow_missing):
+                return value, row, name
+    return None
+
+
+def _is_number(value, allow_missing):
+    if is_missing(value):
+        return allow_missing and type(value).__name__ != "NAType"
+    try:
+        return bool(np.isfinite(float(value)))
+    except (TypeError, ValueError):
+        return False
+
+
+def is_missing(value):
+    """Whether a value stands for none: None, NaN, NaT or pandas.NA."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+
+
+def first_infinite(X):
+    """The first infinite value of an array or sparse matrix X, its row and its column, or None."""
+    if sparse.issparse(X):
+        X = X.tocoo()
+        infinite = np.flatnonzero(np.isinf(X.data))
+        places = [(X.data[k], X.row[k], X.col[k]) for k in infinite[:1]]
+    else:
+        places = [(X[row, j], row, j) for row, j in np.argwhere(np.isinf(X))[:1]]
+    return places[0] if places else None
+
+
+def _named_columns(X):
+    """The columns of X with their names."""
+    if sparse.issparse(X):
+        X = X.tocsc()
+        for j in range(X.shape[1]):
+            yield f"x{j}", X[:, [j]].toarray().ravel()
+        return
+    if is_table(X) and hasattr(X, "__getitem__"):
+        names = getattr(X, "column_names", X.columns)  # of Arrow
+        yield from ((name, X[name]) for name in names)
+        return
+    X = np.asarray(X, dtype=None if hasattr(X, "dtype") else object)
+    yield from ((f"x{j}", X[:, j]) for j in range(X.shape[1] if X.ndim == 2 else 0))
