@@ -107,38 +107,29 @@ def sample_of(X):
 
 
 @contextmanager
-def checking_sample(**samples):
-    """Name the columns of text in an error of samples, of which frames have text that is made up.
-
-    Parameters
-    ----------
-    **samples
-        What ``sample_of`` gives, by the names that messages have for it.
-    """
+def checking_sample(*samples):
+    """Leave the text out of an error of samples, of which frames have text that is made up."""
     try:
         yield
     except ValueError as error:
-        columns = [column for name, sample in samples.items() for column in _text_in(name, sample)]
-        if columns and str(error).startswith("could not convert string"):
-            error.args = (f"could not convert string to float: {', '.join(columns)}.",)
-        raise
+        message = _without_value(str(error)) if any(map(_is_made_up, samples)) else None
+        if message is None:
+            raise
+        raise ValueError(message) from None
 
 
-def _text_in(name, sample):
-    """The names and dtypes of the columns of a sample that are not numbers."""
-    is_series = hasattr(type(sample), "to_frame")
-    columns = {name: sample} if is_series else {}
-    if is_frame(sample):
-        columns = {f"{name}[{key!r}]": column for key, column in sample.items()}
-    return [f"{key} ({column.dtype})" for key, column in columns.items() if not _is_numeric(column)]
+def _is_made_up(sample):
+    """Whether a sample is of a frame or of one of its columns."""
+    return is_frame(sample) or hasattr(type(sample), "to_frame")
 
 
-def _is_numeric(column):
-    try:
-        column.astype(float)
-    except (TypeError, ValueError):
-        return False
-    return True
+def _without_value(message):
+    """A message of text that is no number without the text, or None for another message."""
+    known = "could not convert string to float"
+    if not message.startswith(f"{known}: "):
+        return None
+    _, _, column = message.partition(" in column ")  # of X; scikit-learn does not name y
+    return f"{known} in column {column}" if column else f"{known}: y has text."
 
 
 def whole_rows(X):
@@ -155,7 +146,7 @@ def lazily(name, function, X, **arguments):
     X = whole_rows(X)
     known = {name: value for name, value in arguments.items() if not _is_collection(value)}
     sample = sample_of(X)
-    with checking_sample(X=sample):
+    with checking_sample(sample):
         meta = function(sample, **known)[:0]
     of_block = partial(_unless_empty, function=function, meta=meta)
     if is_frame(X):

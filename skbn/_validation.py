@@ -189,9 +189,9 @@ def _of_value(value, row, name, allow_missing):
             "the column to numbers first, for example with X.convert_dtypes()."
         )
     if is_missing(value):
-        what = "NaN" if value is not None and value != value else f"NaN or a missing {value!r}"
+        what = "" if isinstance(value, float) else f", the missing value {value!r},"
         return (
-            f"Input X contains {what} in row {row} of column {name!r}. Fill missing values first, "
+            f"Input X contains NaN{what} in row {row} of column {name!r}. Fill missing values first, "
             "for example with sklearn.impute.SimpleImputer."
         )
     return _of_infinity(value, row, name) if isinstance(value, float) else None

@@ -2,10 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from skbn import _blas
+from skbn import BatchNormMLPClassifier, _blas
+from skbn._network import Network
 
 FEW, MANY = _blas.MIN_THREADED_PRODUCT - 1, _blas.MIN_THREADED_PRODUCT
 
@@ -45,3 +47,41 @@ def test_other_threads_set_no_limit():
     before = n_threads()
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(limited).result() == before
+
+
+@pytest.fixture
+def during_steps(monkeypatch):
+    """The threads of BLAS in each backward pass."""
+    seen, backward = set(), Network.backward
+
+    def watched(self, rows, batch):
+        seen.update(n_threads())
+        backward(self, rows, batch)
+
+    monkeypatch.setattr(Network, "backward", watched)
+    return seen
+
+
+def train_partially(model, X, y):
+    model.partial_fit(X, y, classes=[0, 1])
+
+
+CALLS = {
+    "fit": ({}, BatchNormMLPClassifier.fit),
+    "lbfgs": ({"solver": "lbfgs"}, BatchNormMLPClassifier.fit),
+    "partial_fit": ({}, train_partially),
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("units", "limited"), [(8, True), (4096, False)])
+@pytest.mark.parametrize("name", CALLS)
+def test_steps_of_small_networks_have_one_thread(name, units, limited, during_steps):
+    with threadpool_limits(2, user_api="blas"):  # also on a machine with one core
+        before = set(n_threads())
+        params, train = CALLS[name]
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(64, 9))
+        model = BatchNormMLPClassifier(units, max_iter=1, random_state=0, **params)
+        train(model, X, (X[:, 0] > 0).astype(int))
+    assert during_steps == ({1} if limited else before)

@@ -19,7 +19,7 @@ def in_partition(place, function, *arguments):
     try:
         return function(*arguments)
     except Exception as error:
-        raise located(error, place)  # noqa: B904 (it is the same error)
+        raise located(error, place) from None
 
 
 def located(error, place):

@@ -5,10 +5,11 @@ import numpy as np
 
 from .._mlp.fitting import Fitting, batch_bounds
 from .._mlp.state import check_rows_to_normalize_by
+from .._training import TrainingDivergedError
 from ..kernels import cpu
 from ._averages import average, merged_moments
 from ._tasks import mapped, merged, persisted
-from ._workers import Plan, State, moments_of_layer, plain, trained, validated
+from ._workers import Plan, State, farthest, moments_of_layer, plain, trained, validated
 
 
 class Rounds:
@@ -139,6 +140,9 @@ class DistributedFitting(Fitting):
         """Train; the rows leave the workers when nothing refers to them any more."""
         try:
             super().run(tasks)
+        except TrainingDivergedError as error:
+            _, sentence = self.compute(farthest, max, self.prepared, None)
+            raise ValueError(f"{error}{sentence}") from None
         finally:
             self.validate = None  # it refers to this object, and would keep it until gc.collect()
 

@@ -138,7 +138,7 @@ class Distributed:
         model, rows = copy(self), Partitions(X=X, y=y, sample_weight=sample_weight)
         is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
         X, y, _ = rows.sample
-        with checking_sample(X=X, y=y):
+        with checking_sample(X, y):
             sample, _ = model._validate_X_y(X, y, reset=is_first)
         rows.dtype = sample.dtype
         total = model._summary_of(rows)

@@ -106,7 +106,7 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
             return super()._validate_batch(X, known)
         partitions = Partitions(X=X)
         (sample,) = partitions.sample
-        with checking_sample(X=sample):
+        with checking_sample(sample):
             _, identity = super()._validate_batch(sample, known)
         partitions.identity = identity
         return partitions, identity

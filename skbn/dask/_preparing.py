@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
+from .._mlp.far_values import without_far_rows
+from .._mlp.state import input_norm_of
 from .._moments import RunningMoments
 from ._partitions import has_no_weight
 from ._tasks import all_persisted, computed, mapped, persisted
@@ -127,7 +129,8 @@ def rows_of_partition(model, dtype, share_held_out, seed, number, X, y, weight):
         return Rows(number, None, None, None, None, nothing, nothing)
     X, y = model._validate_X_y(X, _one_column(y), reset=False)
     weight = model._validate_weights(weight, X)
-    targets = model._encode(y, dtype)
+    targets = model._encode(y, dtype, weight)
+    X = X if weight is None else without_far_rows(X, weight, input_norm_of(model))
     loss_weight = model._loss_weight_of_part(y, weight)
     order = np.random.RandomState([seed, number]).permutation(X.shape[0])
     held_out = n_held_out(X.shape[0], share_held_out)

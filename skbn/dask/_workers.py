@@ -8,12 +8,14 @@ import numpy as np
 
 from .. import _blas
 from .._device import CPU
-from .._inference import FoldedNetwork
+from .._inference import FoldedNetwork, parts
+from .._mlp.far_values import farthest_value
 from .._mlp.fitting import network_of, training_rows
 from .._mlp.solvers import optimizer_of
 from .._mlp.state import input_norm_of, is_fitted_name
 from .._rows import rows_of
 from .._training import Steps, Validation, layer_moments
+from .._validation import feature_names, identity
 from ._averages import Trained
 
 # Between the seeds of the dropout of two partitions: 2^32 by the golden ratio.
@@ -197,3 +199,16 @@ def predicted(model, X, *columns):
     if X.shape[0] == 0:
         return None
     return [model.predict(X), *map(np.asarray, columns)]
+
+
+def farthest(plan, _state, rows):
+    """The distance of the farthest value of a partition from the others, and a sentence on it."""
+    model, norm = plan.model, input_norm_of(plan.model)
+    names = feature_names(identity(model), model.n_features_in_)
+    sentence = farthest_value(rows.X, norm, names)
+    if not sentence:
+        return 0.0, ""
+    taken = rows_of(rows.X, norm, np.dtype(np.float64))
+    bounds = parts(*rows.X.shape, CPU)
+    distance = max(abs(taken.slice(start, stop)).max() for start, stop in bounds)
+    return distance, f"{sentence[:-1]}, in partition {rows.number}."

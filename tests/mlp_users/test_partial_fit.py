@@ -1,10 +1,19 @@
 """The MLPs learn from a stream by partial_fit."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from mlp_users.cases import DIABETES, answer, assert_close, assert_statistics, classifier, regressor
 
+from skbn import BatchNormalizer
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def pickled(model):
+    return pickle.loads(pickle.dumps(model))
 
 
 def stream(case, model, n_batches=5):
@@ -42,6 +51,68 @@ def test_targets_in_another_unit_do_not_move_the_predictions():
     after = model.partial_fit(X, 100 * y + 1000).predict(X)
     assert_close(after, before, 1e-6)
     assert model.target_norm_.mean_ > 5 * y.mean()
+
+
+def test_the_loss_curve_is_extended_and_not_copied(case):
+    model = case.make().partial_fit(case.X, case.y, **case.labels)
+    curve = model.loss_curve_
+    model.partial_fit(case.X, case.y)
+    assert model.loss_curve_ is curve
+    assert len(curve) == 2
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+def test_a_copy_has_a_loss_curve_of_its_own(case, copied):
+    model = case.make().partial_fit(case.X, case.y, **case.labels)
+    other = copied(model)
+    model.partial_fit(case.X, case.y)
+    assert (len(model.loss_curve_), len(other.loss_curve_)) == (2, 1)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_call_that_raises_leaves_the_loss_curve_as_it_was(case, method):
+    model = case.make(warm_start=True).partial_fit(case.X, case.y, **case.labels)
+    before = list(model.loss_curve_)
+    model.set_params(learning_rate_init=1e30, batch_norm_epsilon=1e-5, weight_decay=0)
+    with pytest.raises(ValueError, match="non-finite"):
+        getattr(model, method)(case.X, case.y)
+    assert model.loss_curve_ == before
+
+
+def drifting(rng, n=64):
+    X = rng.normal(size=(n, 5))
+    return X, 2 * X[:, 0] + np.sin(2 * X[:, 1])
+
+
+def test_target_momentum_follows_targets_whose_level_and_scale_change():
+    rng = np.random.default_rng(0)
+    model = regressor(hidden_layer_sizes=(32, 32), target_momentum=0.1)
+    for _ in range(400):
+        model.partial_fit(*drifting(rng))
+    for _ in range(180):
+        X, y = drifting(rng)
+        model.partial_fit(X, 1000 * y + 1e5)
+    X, y = drifting(rng, 1000)
+    assert model.score(X, 1000 * y + 1e5) > 0.5
+    np.testing.assert_allclose(model.target_norm_.mean_, 1e5, rtol=0.01)
+
+
+@pytest.mark.parametrize("momentum", [0.1, 1.0])
+def test_target_norm_is_the_average_of_that_momentum(momentum):
+    X, y = DIABETES
+    model = regressor(target_momentum=momentum)
+    expected = BatchNormalizer(momentum=momentum)
+    for rows in np.array_split(np.arange(len(y)), 4):
+        model.partial_fit(X[rows], y[rows])
+        expected.partial_fit(y[rows, None])
+    np.testing.assert_array_equal(model.target_norm_.mean_, expected.mean_)
+    np.testing.assert_array_equal(model.target_norm_.var_, expected.var_)
+
+
+def test_target_momentum_is_of_no_effect_in_fit():
+    X, y = DIABETES
+    models = [regressor(target_momentum=momentum).fit(X, y) for momentum in (None, 0.1)]
+    assert_close(models[0].predict(X), models[1].predict(X), 1e-6)
 
 
 def test_a_single_row_needs_statistics_to_be_normalized_by(case):

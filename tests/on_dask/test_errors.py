@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from on_dask.models import PAIRS, SMALL, N, problem
-from on_dask.parts import SIZES, frame, in_parts, unknown
+from on_dask.parts import SIZES, collection, frame, in_parts, unknown
 
 import skbn
 from skbn.dask import BatchNormalizer, BatchNormMLPClassifier, _fitting
@@ -260,9 +260,9 @@ def test_partitions_after_an_empty_one_have_their_number(monkeypatch):
 
 
 def test_columns_of_text_are_named_before_anything_is_computed():
-    rows = frame(X, SIZES["equal"]).assign(name="red", other="blue")
+    rows = frame(X, SIZES["equal"]).assign(name="red")
     labels = frame(y, SIZES["equal"])
-    message = r"could not convert string to float: X\['name'\] \(\w+\), X\['other'\] \(\w+\)\."
+    message = r"could not convert string to float in column 'name' of X\. Encode text"
     for call in (BatchNormalizer().fit, partial(BatchNormMLPClassifier(**SMALL).fit, y=labels)):
         with pytest.raises(ValueError, match=message):
             call(rows)
@@ -274,11 +274,52 @@ def test_columns_of_text_to_predict_are_named():
     normalizer = skbn.BatchNormalizer().fit(rows)
     model = skbn.BatchNormMLPClassifier(**SMALL).fit(rows, y)
     for method in (normalizer.transform, normalizer.inverse_transform, model.predict):
-        with pytest.raises(ValueError, match=r"convert string to float: X\['b'\] \(\w+\)\."):
+        with pytest.raises(ValueError, match=r"to float in column 'b' of X\. Encode text"):
             method(collection)
 
 
 def test_targets_of_text_are_named():
     names = frame(np.array(["blue", "green", "red"])[y], SIZES["equal"])
-    with pytest.raises(ValueError, match=r"could not convert string to float: y \(\w+\)\."):
+    with pytest.raises(ValueError, match=r"could not convert string to float: y has text\."):
         PAIRS["regressor"][0](**SMALL).fit(frame(X, SIZES["equal"]), names)
+
+
+@pytest.mark.parametrize("kind", ["array", "frame"])
+def test_training_that_diverges_names_the_farthest_value_and_its_partition(kind):
+    far = X.copy()
+    far[60, 2], far[130, 1] = 1e20, 1e38
+    rows, labels = collection(far, SIZES["equal"], kind), collection(y, SIZES["equal"], kind)
+    column = "x1" if kind == "array" else "f1"
+    model = BatchNormMLPClassifier(
+        **SMALL, solver="sgd", batch_norm=False, normalize_inputs=False, activation="identity"
+    )
+    message = rf"is 1e\+38 in row 30 of X, feature {column}, in partition 2\.$"
+    with pytest.raises(ValueError, match=message) as raised:
+        model.fit(rows, labels)
+    assert raised.value.__cause__ is None
+    assert not hasattr(model, "coefs_")
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("held_out", ["X_val", "a share", "nothing"])
+@pytest.mark.parametrize("normalize_inputs", [True, False])
+def test_rows_without_weight_may_be_far(name, held_out, normalize_inputs):
+    weight = np.ones(N)
+    weight[[60, 130]] = 0.0
+    targets = y if name == "classifier" else X[:, 0]
+    far, far_targets = X.copy(), targets.copy()
+    far[[60, 130], 1] = 1e300
+    if name == "regressor":
+        far_targets[130] = 1e300
+    curves = []
+    for rows in ((X, targets, weight), (far, far_targets, weight)):
+        parts = [in_parts(array, SIZES["equal"]) for array in rows]
+        names = ("X_val", "y_val", "sample_weight_val")
+        options = dict(zip(names, parts, strict=True)) if held_out == "X_val" else {}
+        model = PAIRS[name][0](
+            **SMALL, normalize_inputs=normalize_inputs, early_stopping=held_out == "a share"
+        )
+        model.fit(*parts, **options)
+        scores = [] if held_out == "nothing" else model.validation_scores_
+        curves.append([*model.loss_curve_, *scores, *model.batch_norms_[0].var_])
+    np.testing.assert_allclose(*curves, rtol=1e-6)
