@@ -1,6 +1,8 @@
 """From partitions of X and y to rows to train on: what is learned of all, then what each keeps."""
 
 from copy import deepcopy
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -200,8 +202,6 @@ class Prepared:
 
 
 def _totals(rows, totals_of, n_outputs):
-    if rows.targets is None:
-        return None
     return totals_of(rows.targets, rows.loss_weight, n_outputs)
 
 
@@ -211,8 +211,5 @@ def _row_weights(rows):
 
 
 def sum_of(group):
-    """The sum of those that are not None."""
-    first, *others = [part for part in group if part is not None]
-    for other in others:
-        first = first + other
-    return first
+    """The sum of what the partitions give."""
+    return reduce(add, group)

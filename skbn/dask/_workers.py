@@ -179,11 +179,13 @@ class Validated(NamedTuple):
 
 
 def validated(plan, state, rows):
-    """Score and loss of the rows held out, or None without them."""
+    """Score and loss of the rows held out that have weight, or None without them."""
     index = rows.index_val
-    weight = np.ones(len(index)) if rows.weight is None else rows.weight[index]
-    if not weight.any():
+    if rows.weight is not None:
+        index = index[rows.weight[index] > 0]
+    if not len(index):
         return None
+    weight = np.ones(len(index)) if rows.weight is None else rows.weight[index]
     network, model = plan.network(), plan.model
     network.restore(state)
     norm, device = input_norm_of(model), network.device
