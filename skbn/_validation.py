@@ -11,7 +11,6 @@ from sklearn.utils import check_array as check_array_of_sklearn
 from sklearn.utils._missing import is_pandas_na
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
-from sklearn.utils.fixes import _get_additional_lbfgs_options_dict
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
 from sklearn.utils.optimize import _check_optimize_result as check_optimize_result
 from sklearn.utils.validation import FLOAT_DTYPES, _check_sample_weight
@@ -191,8 +190,8 @@ def _of_value(value, row, name, allow_missing):
     if is_missing(value):
         what = "" if isinstance(value, float) else f", the missing value {value!r},"
         return (
-            f"Input X contains NaN{what} in row {row} of column {name!r}. Fill missing values first, "
-            "for example with sklearn.impute.SimpleImputer."
+            f"Input X contains NaN{what} in row {row} of column {name!r}. Fill missing values "
+            "first, for example with sklearn.impute.SimpleImputer."
         )
     return _of_infinity(value, row, name) if isinstance(value, float) else None
 
@@ -367,8 +366,3 @@ def per_feature(name, value, default, n_features):
     if not np.isfinite(array).all():
         raise ValueError(f"{expected} and finite, got {value!r}.")
     return np.full(n_features, array) if array.ndim == 0 else array
-
-
-def lbfgs_print_option(verbose):
-    """The option by which L-BFGS prints, where SciPy still knows it."""
-    return _get_additional_lbfgs_options_dict("iprint", 1 if verbose else -1)

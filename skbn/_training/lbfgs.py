@@ -8,7 +8,7 @@ import scipy.optimize
 
 from .. import _blas
 from .._network import Network, Workspace
-from .._validation import check_optimize_result, lbfgs_print_option, levels_below_caller
+from .._validation import check_optimize_result, levels_below_caller
 from .epochs import refuse_non_finite
 from .history import History
 from .steps import Epoch, LossRecord, TrainingRows
@@ -86,7 +86,7 @@ class LBFGSLoop:
             method="L-BFGS-B",
             jac=True,
             callback=self._end_iteration,
-            options=options | lbfgs_print_option(settings.verbose),
+            options=options,
         )
         if result.status != STOPPED_BY_CALLBACK:
             check_optimize_result("lbfgs", result, self.max_iter)

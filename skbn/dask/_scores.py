@@ -33,7 +33,10 @@ class ScoresLabels:
 
 
 class ScoresValues:
-    """R² = 1 − Σw(y − ŷ)² / Σw(y − mean)², averaged over the outputs; NaN where ŷ is not finite."""
+    """R² = 1 − Σw(y − ŷ)² / Σw(y − mean)², averaged over the outputs.
+
+    NaN where ŷ is not finite, and for a single row.
+    """
 
     def _part_of_score(self, targets, logits, weight):
         with np.errstate(over="ignore"):
@@ -51,6 +54,8 @@ class ScoresValues:
         if isinstance(score, float):
             return score
         squares, moments = score
+        if not (moments.effective_count > 1).all():
+            return np.nan  # of a single row, as scikit-learn's r2_score
         spread = moments.table[cpu.M2]
         # Of targets that do not vary scikit-learn's r2_score is 1 or 0.
         ratio = np.divide(squares, spread, where=spread > 0, out=(squares > 0).astype(float))

@@ -345,3 +345,41 @@ def test_probabilities_are_those_of_a_good_model():
     model = BatchNormMLPClassifier((32,), max_iter=40, sync_every=2, random_state=0)
     model.fit(in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"]))
     assert log_loss(y, model.predict_proba(X)) < 0.7
+
+
+ROWS = np.random.default_rng(0).normal(size=(400, 4))
+TARGETS = ROWS[:, 0] + ROWS[:, 1] ** 2
+
+
+def far(value):
+    X_val = ROWS[:40].copy()
+    X_val[0, 0] = value
+    return X_val, TARGETS[:40]
+
+
+def with_validation(X_val, y_val, **params):
+    """A model of the rows in four partitions, with validation rows in others."""
+    params = {"hidden_layer_sizes": 32, "max_iter": 20, "random_state": 0} | params
+    model = BatchNormMLPRegressor(early_stopping=True, **params)
+    parts = (da.from_array(values, chunks=100) for values in (ROWS, TARGETS))
+    X_val, y_val = (da.from_array(values, chunks=20) for values in (X_val, y_val))
+    return model.fit(*parts, X_val=X_val, y_val=y_val)
+
+
+@pytest.mark.parametrize("value", [1e20, 1e39])
+def test_a_far_validation_row_leaves_a_trained_network(value):
+    model = with_validation(*far(value))
+    assert r2_score(TARGETS, model.to_local().predict(ROWS)) > 0.5
+
+
+SILENT = {"one row": (1, 0.0, np.nan), "constant targets": (40, 0.3, 0.0)}
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_the_validation_loss_decides_where_the_score_is_not_defined(name):
+    n, target, score = SILENT[name]
+    y_val = np.full(n, target)
+    model = with_validation(ROWS[:n], y_val, batch_norm=False, dtype="float64", tol=0.0)
+    np.testing.assert_array_equal(model.validation_scores_, np.full(20, score))
+    error = (model.to_local().predict(ROWS[:n]) - y_val) / model.target_norm_.scale_
+    np.testing.assert_allclose(0.5 * np.mean(error**2), min(model.validation_loss_curve_))
