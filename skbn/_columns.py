@@ -47,7 +47,7 @@ def _numpy_dtype(dtype):
     name = getattr(dtype, "numpy_dtype", dtype)  # of nullable pandas
     try:
         return np.dtype(name if isinstance(name, (np.dtype, type)) else str(name).lower())
-    except TypeError:
+    except (TypeError, ValueError):  # of a decimal: format number 1 is not recognized
         return None
 
 

@@ -156,9 +156,10 @@ def _explained(X, checks):
 
 
 def _explanation(message, X, allow_missing):
-    """A message in place of one of scikit-learn's, or None."""
+    """What to say in place of a message of scikit-learn's, with which it begins, or None."""
+    message = message.partition("\n")[0]
     if "Complex data not supported" in message:
-        return "Complex data not supported: X must be real numbers."
+        return f"{message}: X and y must be real numbers."
     if "fill value must be 0" in message:
         return (
             "X has sparse columns of pandas whose fill value is not 0: pass X.sparse.to_dense(), "
@@ -166,15 +167,15 @@ def _explanation(message, X, allow_missing):
         )
     is_of_a_value = any(part in message for part in OF_A_VALUE)
     found = first_refused(X, allow_missing) if is_of_a_value else None
-    return None if found is None else _of_value(*found, allow_missing)
+    return None if found is None else _of_value(message, *found, allow_missing)
 
 
 # In what scikit-learn and NumPy say of a value that is no finite number.
 OF_A_VALUE = ("Input X contains", "could not convert", "must be a string or a real number")
 
 
-def _of_value(value, row, name, allow_missing):
-    """What is to be said of a value that is no finite number, or None."""
+def _of_value(message, value, row, name, allow_missing):
+    """What to say of a value that is no finite number, or None."""
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, (str, bytes)):
         return (
@@ -184,22 +185,21 @@ def _of_value(value, row, name, allow_missing):
         )
     if is_missing(value) and allow_missing:
         return (
-            f"Input X contains {value!r} among objects, in row {row} of column {name!r}. Convert "
-            "the column to numbers first, for example with X.convert_dtypes()."
+            f"{message}: {value!r} in row {row} of column {name!r}. Convert the column to numbers "
+            "first, for example with X.convert_dtypes()."
         )
     if is_missing(value):
-        what = "" if isinstance(value, float) else f", the missing value {value!r},"
         return (
-            f"Input X contains NaN{what} in row {row} of column {name!r}. Fill missing values "
-            "first, for example with sklearn.impute.SimpleImputer."
+            f"Input X contains NaN. The first missing value, {value!r}, is in row {row} of column "
+            f"{name!r}. Fill missing values first, for example with sklearn.impute.SimpleImputer."
         )
-    return _of_infinity(value, row, name) if isinstance(value, float) else None
+    return _of_infinity(message, value, row, name) if isinstance(value, float) else None
 
 
-def _of_infinity(value, row, name):
+def _of_infinity(message, value, row, name):
     return (
-        f"Input X contains infinity or a value too large for its dtype: {value} in row {row} of "
-        f"column {name!r}. Replace it by a finite number or leave out its row."
+        f"{message} The first one, {value}, is in row {row} of column {name!r}. Replace it by a "
+        "finite number or leave out its row."
     )
 
 
@@ -344,12 +344,14 @@ def validate_weights(sample_weight, X):
 
 def refuse_infinity(identity, X):
     """Raise if X has infinity; NaN is missing, and a sum of finite values may overflow."""
+    message = f"Input X contains infinity or a value too large for {X.dtype!r}."
     if _device.is_on_gpu(X):
         if (abs(X) == np.inf).any():
-            raise ValueError(f"Input X contains infinity or a value too large for {X.dtype!r}.")
+            raise ValueError(message)
     elif (found := first_infinite(X)) is not None:
         value, row, column = found
-        raise ValueError(_of_infinity(value, row, str(feature_names(identity, X.shape[1])[column])))
+        name = str(feature_names(identity, X.shape[1])[column])
+        raise ValueError(_of_infinity(message, value, row, name))
 
 
 def per_feature(name, value, default, n_features):
@@ -360,7 +362,7 @@ def per_feature(name, value, default, n_features):
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError, RuntimeError) as error:  # a parameter of torch: RuntimeError
-        raise ValueError(f"{expected}, got {type(value).__name__} {value!r}: {error}") from error
+        raise ValueError(f"{expected}, got {value!r}: {error}") from error
     if array.shape not in ((), (n_features,)):
         raise ValueError(f"{expected}, got an array of shape {array.shape}.")
     if not np.isfinite(array).all():

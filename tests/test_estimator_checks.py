@@ -7,7 +7,9 @@ from skbn import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor
 NORMALIZERS = [
     BatchNormalizer(),
     BatchNormalizer(with_mean=False),
-    BatchNormalizer(momentum=0.1, epsilon=1e-5, ddof=1, gamma=2.0, beta=-1.0),
+    BatchNormalizer(ddof=1),
+    # Not with ddof=1: an average corrects by the squares of weights, which are no frequencies.
+    BatchNormalizer(momentum=0.1, epsilon=1e-5, gamma=2.0, beta=-1.0),
     skbn.dask.BatchNormalizer(),
 ]
 NETWORKS = [BatchNormMLPClassifier(), BatchNormMLPRegressor()]

@@ -81,7 +81,7 @@ def test_near_constant_features_are_treated_alike(deviation, n):
         ours, theirs = BatchNormalizer().fit(X), StandardScaler().fit(X)
     assert (ours.scale_ == 1) == (theirs.scale_ == 1)
     is_lost = ours.scale_[0] == 1 and ours.var_[0] > 0
-    assert [str(warning.message)[-5:] for warning in caught] == [": x0."] * is_lost
+    assert [str(warning.message)[-5:] for warning in caught] == [": x0."] * bool(is_lost)
 
 
 @pytest.mark.parametrize("to_format", [sparse.csr_array, sparse.csc_array])
@@ -154,9 +154,13 @@ BAD_CALLS = {
 }
 
 
-@pytest.mark.parametrize("call", BAD_CALLS.values(), ids=BAD_CALLS)
-def test_bad_calls_raise_the_same(call):
-    X = np.arange(12.0).reshape(4, 3)
+# Where ours goes on to name the column and the remedy.
+EXPLAINED = {"complex", "text", *(name for name in BAD_CALLS if "infinity" in name)}
+
+
+@pytest.mark.parametrize("name", BAD_CALLS)
+def test_bad_calls_raise_the_same(name):
+    call, X = BAD_CALLS[name], np.arange(12.0).reshape(4, 3)
     with pytest.raises((TypeError, ValueError)) as theirs:
         call(StandardScaler().fit(X))
     with pytest.raises(theirs.type) as ours:
@@ -164,7 +168,10 @@ def test_bad_calls_raise_the_same(call):
     # StandardScaler's inverse names no argument and lacks a full stop.
     expected = str(theirs.value).replace("StandardScaler", "BatchNormalizer")
     expected = expected.replace("Input contains", "Input X contains").replace("d See", "d. See")
-    assert str(ours.value) == expected
+    if name in EXPLAINED:
+        assert str(ours.value).startswith(expected.split("\n")[0].split(": ")[0])
+    else:
+        assert str(ours.value) == expected
 
 
 def test_column_names_that_are_not_given_again_are_warned_of_alike():

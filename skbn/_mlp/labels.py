@@ -9,6 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight, compute_sample_weig
 from sklearn.utils.multiclass import (
     check_classification_targets,
     is_multilabel,
+    type_of_target,
     unique_labels,
 )
 
@@ -49,7 +50,6 @@ class LearnsLabels:
         """Learn the labels that the first call of partial_fit announces."""
         if _validation.check_partial_fit_first_call(self, classes):
             y = _validation.labels(y)
-            check_classification_targets(y)
             self._label_binarizer = LabelBinarizer().fit(y if is_multilabel(y) else classes)
             self._refuse_other_width(y)
 
@@ -64,7 +64,7 @@ class LearnsLabels:
 
     def _learn_outputs(self, y, _weight, _is_first, is_incremental):
         """Learn the labels of y, or refuse others than those known."""
-        check_classification_targets(y)
+        _refuse_continuous(y)
         if hasattr(self, "classes_") and (self.warm_start or is_incremental):
             self._refuse_other_classes(unique_labels(y), is_incremental)
         else:
@@ -124,7 +124,7 @@ class LearnsLabels:
             return self._encode_labels(y).astype(dtype)
         if y.ndim > 1:
             raise ValueError("The object was not fitted with multilabel input.")
-        check_classification_targets(y)
+        _refuse_continuous(y)
         index = np.searchsorted(self.classes_, y)
         known = self.classes_[np.minimum(index, len(self.classes_) - 1)] == y
         if not np.all(known):
@@ -225,3 +225,9 @@ class LearnsLabels:
         if self.n_outputs_ > 1:
             return log_expit(logits)
         return log_expit(np.hstack([-logits, logits]))
+
+
+def _refuse_continuous(y):
+    """Raise scikit-learn's error for targets of a regression; LabelBinarizer's prints all of y."""
+    if type_of_target(y).startswith("continuous"):
+        check_classification_targets(y)

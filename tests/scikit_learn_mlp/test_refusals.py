@@ -109,14 +109,30 @@ def plain(error):
     return re.sub(r"'scaled', (?='auto')|(?<='auto'), 'scaled'", "", said)
 
 
-def assert_refused_alike(call, ours, theirs):
+# Where ours goes on to name the column, the value or the remedy.
+EXPLAINED = {
+    *("complex", "text", "COO that is not numbers", "NaN", "infinity", "sparse NaN"),
+    *("no validation row", "all rows for validation", "rows too few to stratify"),
+    *("NaN to predict", "infinity to predict", "NaN, partial_fit", "numbers for classes"),
+}
+
+
+def begins(message):
+    """What a message says before it names values."""
+    return message.split("\n")[0].split(": ")[0].rstrip(".")
+
+
+def assert_refused_alike(call, ours, theirs, name=None):
     X, y = PROBLEMS["binary"][1]
     with pytest.raises((TypeError, ValueError, AttributeError)) as expected:
         quietly(call, theirs, X, y)
     with pytest.raises(expected.type) as error:
         quietly(call, ours, X, y)
     assert type(error.value).__name__ == expected.type.__name__
-    assert plain(error.value) == str(expected.value)
+    if name in EXPLAINED:
+        assert begins(str(expected.value)) in plain(error.value)
+    else:
+        assert plain(error.value) == str(expected.value)
 
 
 def fitted(kind):
@@ -152,27 +168,31 @@ def test_a_word_that_is_none_of_those_known_is_refused_by_name(kind, name):
             model.fit(X, y)
 
 
-@pytest.mark.parametrize("call", BAD_FITS.values(), ids=BAD_FITS)
+@pytest.mark.parametrize("name", BAD_FITS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_bad_fits_raise_the_same(kind, call):
-    assert_refused_alike(call, *estimators(kind))
-    assert_refused_alike(call, *fitted(kind))
+def test_bad_fits_raise_the_same(kind, name):
+    assert_refused_alike(BAD_FITS[name], *estimators(kind), name)
+    assert_refused_alike(BAD_FITS[name], *fitted(kind), name)
 
 
-@pytest.mark.parametrize("call", BAD_CALLS.values(), ids=BAD_CALLS)
+@pytest.mark.parametrize("name", BAD_CALLS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_bad_calls_raise_the_same(kind, call):
-    assert_refused_alike(call, *fitted(kind))
+def test_bad_calls_raise_the_same(kind, name):
+    assert_refused_alike(BAD_CALLS[name], *fitted(kind), name)
 
 
-@pytest.mark.parametrize("call", BAD_CLASSES.values(), ids=BAD_CLASSES)
-def test_bad_classes_raise_the_same(call):
-    assert_refused_alike(call, *fitted(MLPClassifier))
+@pytest.mark.parametrize("name", BAD_CLASSES)
+def test_bad_classes_raise_the_same(name):
+    assert_refused_alike(BAD_CLASSES[name], *fitted(MLPClassifier), name)
 
 
-@pytest.mark.parametrize("y", [np.array(["a", "b"] * 60), np.array([1 + 1j] * 120)])
-def test_targets_that_are_not_numbers_raise_the_same(y):
-    assert_refused_alike(lambda m, X, _: m.fit(X, y), *estimators(MLPRegressor))
+NO_TARGETS = {"words": np.array(["a", "b"] * 60), "complex": np.array([1 + 1j] * 120)}
+
+
+@pytest.mark.parametrize("name", NO_TARGETS)
+def test_targets_that_are_not_numbers_raise_the_same(name):
+    y = NO_TARGETS[name]
+    assert_refused_alike(lambda m, X, _: m.fit(X, y), *estimators(MLPRegressor), name)
 
 
 @pytest.mark.parametrize("method", ["predict", "score", "predict_proba", "predict_log_proba"])
