@@ -7,6 +7,8 @@ from datetime import date, time, timedelta
 import numpy as np
 from scipy import sparse
 
+OBJECT = np.dtype(object)
+
 # Timestamp and Timedelta of pandas are subclasses of these.
 TIMES = (np.datetime64, np.timedelta64, date, time, timedelta)
 
@@ -20,8 +22,9 @@ def dtypes(X):
     """The dtype of an array, or those of the columns of a table, as far as they can be told."""
     if not is_table(X):
         return {X.dtype} if hasattr(X, "dtype") else set()
-    if hasattr(X, "dtypes"):
-        return set(X.dtypes)
+    of_columns = getattr(X, "dtypes", None)  # which pandas makes anew each time
+    if of_columns is not None:
+        return set(of_columns)
     schema = getattr(X, "schema", None)
     if isinstance(schema, Mapping):
         return set(schema.values())
@@ -53,9 +56,11 @@ def _numpy_dtype(dtype):
 
 def times_in(X):
     """The names of the types of dates and times in X."""
-    found = {str(dtype) for dtype in dtypes(X) if _is_time(dtype)}
-    for column in _object_columns(X):
-        found |= {type(value).__name__ for value in column if _is_time_value(value)}
+    of_columns = dtypes(X)
+    found = {str(dtype) for dtype in of_columns if _is_time(dtype)}
+    if OBJECT in of_columns or isinstance(X, (list, tuple)):
+        for column in _object_columns(X):
+            found |= {type(value).__name__ for value in column if _is_time_value(value)}
     return sorted(found)
 
 
@@ -73,10 +78,9 @@ def _is_time_value(value):
 
 def _object_columns(X):
     """The columns of X that hold objects, of an array all as one."""
-    if hasattr(X, "iloc") and hasattr(X, "dtypes"):
-        if X.ndim == 1:
-            return [X] if X.dtype.kind == "O" else []
-        return [X.iloc[:, j] for j, dtype in enumerate(X.dtypes) if dtype.kind == "O"]
+    if hasattr(X, "iloc"):
+        columns = [X] if X.ndim == 1 else (X.iloc[:, j] for j in range(X.shape[1]))
+        return [column for column in columns if column.dtype == OBJECT]
     if isinstance(X, (list, tuple)):
         with suppress(ValueError):  # scikit-learn says what is wrong with rows of unequal length
             X = np.asarray(X)

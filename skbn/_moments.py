@@ -80,15 +80,15 @@ class RunningMoments:
 
     def merge(self, *others):
         """Of the rows of self and the others: exact, whatever the order of merging."""
-        group = [moments.weighed_by_count() for moments in (self, *others)]
-        table = group[0].table.copy()
-        for moments in group[1:]:
+        first, *group = [moments.weighed_by_count() for moments in (self, *others)]
+        table, shares = first.table.copy(), first.squared_shares
+        for moments in group:
+            if shares is not None or moments.squared_shares is not None:
+                of_first = RunningMoments(table, squared_shares=shares)
+                shares = _merged_shares(of_first, moments)
             cpu.merge_moments(table, moments.table)
-        return RunningMoments(
-            table,
-            is_weighted=any(m.is_weighted for m in group),
-            squared_shares=_merged_shares(group, table[cpu.WEIGHT]),
-        )
+        is_weighted = any(moments.is_weighted for moments in (first, *group))
+        return RunningMoments(table, is_weighted=is_weighted, squared_shares=shares)
 
     def forget(self, batch, momentum):
         """Of a stream whose newest batch weighs ``momentum`` and all before it the rest.
@@ -96,16 +96,14 @@ class RunningMoments:
         A batch counts once, however many rows it has, and not at all in a column where it
         has none. The spread between the means of batches counts into the variance.
         """
-        old, new = self.table.copy(), batch.table.copy()
-        cpu.decay(old, new, momentum)
-        weights = old[cpu.WEIGHT].copy(), new[cpu.WEIGHT]
-        cpu.merge_moments(old, new)
-        of_each = self._shares_of_rows(), batch._shares_of_rows()
-        return RunningMoments(
-            old,
-            is_weighted=self.is_weighted or batch.is_weighted,
-            squared_shares=_weighted_shares(of_each, weights, old[cpu.WEIGHT]),
-        )
+        is_weighted = self.is_weighted or batch.is_weighted
+        old = RunningMoments(self.table.copy(), squared_shares=self.squared_shares)
+        new = RunningMoments(batch.table.copy(), squared_shares=batch.squared_shares)
+        cpu.decay(old.table, new.table, momentum)
+        # Decay changes weights, and not the shares of rows within either.
+        shares = _merged_shares(old, new)
+        cpu.merge_moments(old.table, new.table)
+        return RunningMoments(old.table, is_weighted=is_weighted, squared_shares=shares)
 
     def weighed_by_count(self):
         """The same statistics as those of ``count`` rows of equal weight, after forgetting."""
@@ -130,7 +128,7 @@ class RunningMoments:
     def effective_count(self):
         """Rows of equal weight that tell as much as those seen, (Σw)²/Σw²: no unit of weights."""
         if self.squared_shares is None:
-            return self.count
+            return self.table[cpu.COUNT]
         shares = self.squared_shares
         return np.divide(1.0, shares, where=shares > 0, out=np.zeros_like(shares))
 
@@ -178,31 +176,25 @@ class RunningMoments:
 
 
 def _squared_shares(table_of, X, sample_weight, count):
-    """Σω² of the weights ω = w/Σw of the rows that each column has."""
-    shares = sample_weight / sample_weight.sum()
-    squares = np.full(len(count), shares @ shares)
-    present = count / sample_weight.sum()
+    """Σω² of the weights ω of the rows that each column has."""
+    total = sample_weight.sum()
+    shares, present = sample_weight / total, count / total
+    squares = np.full_like(count, np.square(shares).sum())  # not by BLAS, whose threads round
     # What is missing with less of the weights than this has no share in the squares.
     has_missing = present < 1.0 - 1e-9
-    if has_missing.any():
-        squares[has_missing] = table_of(X, shares**2)[cpu.COUNT, has_missing]
+    if not has_missing.any():
+        return squares
+    squares[has_missing] = table_of(X, shares**2)[cpu.COUNT, has_missing]
     return np.divide(squares, present**2, where=present > 0, out=np.zeros_like(squares))
 
 
-def _merged_shares(group, total):
-    """The ``squared_shares`` of a merge of moments that are weighed by their counts, or None."""
-    if all(moments.squared_shares is None for moments in group):
-        return None
-    weights = [moments.table[cpu.WEIGHT] for moments in group]
-    return _weighted_shares([moments._shares_of_rows() for moments in group], weights, total)
-
-
-def _weighted_shares(shares, weights, total):
-    """Σω² of groups that have so much of the total weight."""
-    merged = np.zeros_like(total)
-    for share, weight in zip(shares, weights, strict=True):
-        part = np.divide(weight, total, where=total > 0, out=np.zeros_like(total))
-        merged += share * part**2
+def _merged_shares(first, second):
+    """The ``squared_shares`` of a merge by the weights of both."""
+    weights = first.table[cpu.WEIGHT], second.table[cpu.WEIGHT]
+    merged = np.empty_like(weights[0])
+    cpu.merge_shares(
+        weights[0], first._shares_of_rows(), weights[1], second._shares_of_rows(), merged
+    )
     return merged
 
 

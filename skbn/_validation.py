@@ -152,7 +152,7 @@ def _explained(X, checks):
         explanation = _explanation(str(error), X, allow_missing)
         if explanation is None:
             raise
-        raise ValueError(explanation) from error
+        raise ValueError(explanation) from None  # it begins with the same words
 
 
 def _explanation(message, X, allow_missing):

@@ -34,6 +34,7 @@ WORDS = {
     "compile": "flags of Numba",
     "_cache": "machine code on disk",
     "_interrupts": "Ctrl-C, later",
+    "_columns": "of tables: dates, text",
     "_lazy": "collections, row by row",
 }
 FONT_SIZE, WIDTH, HEIGHT, GAP = 9, 4.6, 0.5, 0.14  # points, then inches

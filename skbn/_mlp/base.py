@@ -14,7 +14,7 @@ from .. import _validation
 from .._device import device_of, device_of_fitted, on_host
 from .._interrupts import interrupts_later
 from .._moments import RunningMoments
-from .._normalizer import fitted_normalizer, warn_of_constant_features
+from .._normalizer import Scaling, fitted_normalizer
 from .._persistence import Persistent
 from .._training import EpochTasks
 from .._validation import Interval, Options, StrOptions, fit_context
@@ -231,8 +231,8 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
                 moments = known._seen().merge(moments)
             identity = _validation.identity(self)
             self.input_norm_ = fitted_normalizer(moments, identity)
-            of_features = moments.effective_count, moments.mean, moments.variance(ddof=0)
-            warn_of_constant_features(*of_features, identity)
+            scaling = Scaling.of(moments, moments.effective_count, epsilon=0.0, ddof=0)
+            scaling.warn_of_lost(0.0, identity)
 
     def _validate_held_out(self, X_val, y_val, sample_weight_val, dtype):
         """The rows to validate on as (X, targets, weight), or None."""
@@ -248,8 +248,9 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             X, y = self._validate_X_y(X_val, y_val, reset=False)
             weight = self._validate_weights(sample_weight_val, X)
             return X, self._encode(y, dtype, weight), weight
-        except ValueError as error:
-            raise ValueError(f"X_val, y_val, sample_weight_val: {error}") from error
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"X_val, y_val, sample_weight_val: {error}") from error
 
     def recalibrate(self, X, sample_weight=None):
         """Set the statistics of the hidden layers to those of other rows.

@@ -3,13 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 from scipy.special import log_expit
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import (
     check_classification_targets,
     is_multilabel,
-    type_of_target,
     unique_labels,
 )
 
@@ -229,5 +229,6 @@ class LearnsLabels:
 
 def _refuse_continuous(y):
     """Raise scikit-learn's error for targets of a regression; LabelBinarizer's prints all of y."""
-    if type_of_target(y).startswith("continuous"):
+    # type_of_target takes 100 µs, of a partial_fit of 32 rows that takes 1700.
+    if y.dtype.kind == "f" and not sparse.issparse(y) and (y != np.floor(y)).any():
         check_classification_targets(y)

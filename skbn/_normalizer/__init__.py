@@ -1,6 +1,6 @@
 """BatchNormalizer, the scikit-learn face of running statistics."""
 
 from .normalizer import BatchNormalizer, fitted_normalizer
-from .statistics import warn_of_constant_features
+from .statistics import Scaling
 
-__all__ = ["BatchNormalizer", "fitted_normalizer", "warn_of_constant_features"]
+__all__ = ["BatchNormalizer", "Scaling", "fitted_normalizer"]

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _chunks, _device, _validation
 from .._lazy import row_by_row
 from .._validation import Interval, StrOptions
-from .statistics import StatisticsLearner, scale_of
+from .statistics import Scaling, StatisticsLearner
 
 
 class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner):
@@ -256,20 +256,23 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         known = self._identity() if hasattr(self, "scale_") else None
         batch, identity = self._validate_batch(X, known)
         moments = self._moments_of(batch, sample_weight, identity)
-        self._warn_of_lost_features(moments, identity)
+        if self.with_std:
+            self._batch_scaling(moments).warn_of_lost(self.epsilon, identity)
         out = self._normalized_by(moments, batch)
         return _validation.in_container(self, identity, out, X)
 
     def _normalized_by(self, moments, batch):
         """Algorithm 1, by the moments of the rows that are the batch."""
         gamma, beta = self._gamma_and_beta(batch.shape[1])
-        mean = moments.mean if self.with_mean else np.zeros_like(gamma)
-        std = scale_of(
-            moments.effective_count, moments.mean, moments.variance(ddof=0), self.epsilon
-        )
+        scaling = self._batch_scaling(moments)
+        mean = scaling.mean if self.with_mean else np.zeros_like(gamma)
         batch = batch.tocsr() if sparse.issparse(batch) else batch
-        affine = mean, gamma / std if self.with_std else gamma, beta
+        affine = mean, gamma / scaling.scale if self.with_std else gamma, beta
         return self._apply(affine, batch, _validation.output_like(batch))
+
+    def _batch_scaling(self, moments):
+        """Scaling by the statistics of a batch, which take neither momentum nor ddof."""
+        return Scaling.of(moments, moments.effective_count, self.epsilon, ddof=0)
 
     def _affine(self, n_features):
         """Algorithm 2 as (mean, scale, offset) of y = scale·(x − mean) + offset."""
@@ -395,4 +398,5 @@ def fitted_normalizer(moments, identity=None, **parameters):
     normalizer = BatchNormalizer(**parameters)
     n_features = moments.table.shape[1]
     identity = {"n_features_in_": n_features} if identity is None else identity
-    return normalizer._commit(moments, identity, normalizer._gamma_and_beta(n_features))
+    gamma_and_beta = normalizer._gamma_and_beta(n_features)
+    return normalizer._commit(moments, normalizer._scaling(moments), identity, gamma_and_beta)

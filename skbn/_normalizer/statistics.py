@@ -1,6 +1,7 @@
 """The learning half of BatchNormalizer: compute statistics, then commit them."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -24,37 +25,54 @@ def is_constant(n_rows, mean, var):
         return var <= n_rows * eps * var + (n_rows * mean * eps) ** 2
 
 
-def scale_of(n_rows, mean, var, epsilon):
-    """√(var + epsilon), or 1 where epsilon is 0 and the feature is constant but for rounding."""
-    if epsilon:
-        return np.sqrt(var + epsilon)
-    return np.where(is_constant(n_rows, mean, var), 1.0, np.sqrt(var))
+class Scaling(NamedTuple):
+    """Statistics of features, and by what they are scaled.
+
+    Attributes
+    ----------
+    mean, var, scale : ndarray of shape (n_features,)
+        The scale is √(var + epsilon), or 1 where epsilon is 0 and the feature is constant but for
+        rounding.
+    is_small : ndarray of shape (n_features,), bool
+        Whether the variance is below epsilon, or below the bound for constant features.
+    """
+
+    mean: np.ndarray
+    var: np.ndarray
+    scale: np.ndarray
+    is_small: np.ndarray
+
+    @classmethod
+    def of(cls, moments, n_rows, epsilon, ddof):
+        """Of moments, of which n_rows count into the bound for constant features."""
+        mean, var = moments.mean, moments.variance(ddof)
+        if epsilon:
+            return cls(mean, var, np.sqrt(var + epsilon), var < epsilon)
+        constant = is_constant(n_rows, mean, var)
+        return cls(mean, var, np.where(constant, 1.0, np.sqrt(var)), constant)
+
+    def warn_of_lost(self, epsilon, identity):
+        """Warn of features that vary and are not scaled by their variance, by name."""
+        if not self.is_small.any():
+            return
+        is_lost = self.is_small & (self.var > 0) & (self.var < np.inf)
+        if is_lost.any():
+            reason = SQUASHED_FEATURES.format(epsilon=epsilon) if epsilon else CONSTANT_FEATURES
+            names = _validation.feature_names(identity, len(is_lost))
+            warnings.warn(
+                f"{reason}: {', '.join(names[is_lost])}.",
+                UserWarning,
+                stacklevel=_validation.levels_below_caller(),
+            )
 
 
-def warn_of_squashed_features(var, epsilon, identity):
-    """Warn of features whose variance is below epsilon."""
-    reason = f"epsilon={epsilon} is above the variance of these features, which are squashed to 0"
-    _warn_of_features((var > 0) & (var < epsilon), reason, identity)
-
-
-def warn_of_constant_features(n_rows, mean, var, identity):
-    """Warn of features that vary, but are taken for constant."""
-    reason = (
-        "These features are taken for constant and not scaled, because they vary no more than "
-        "values so far from 0 are rounded; subtract an offset before"
-    )
-    is_lost = (var > 0) & (var < np.inf) & is_constant(n_rows, mean, var)
-    _warn_of_features(is_lost, reason, identity)
-
-
-def _warn_of_features(mask, reason, identity):
-    if mask.any():
-        names = _validation.feature_names(identity, len(mask))
-        warnings.warn(
-            f"{reason}: {', '.join(names[mask])}.",
-            UserWarning,
-            stacklevel=_validation.levels_below_caller(),
-        )
+SQUASHED_FEATURES = (
+    "epsilon={epsilon} is above the variance of these features, which are squashed towards 0"
+)
+CONSTANT_FEATURES = (
+    "These features are taken for constant and not scaled, because they vary no more than values "
+    "so far from 0 are rounded; subtract an offset before"
+)
 
 
 class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
@@ -125,8 +143,10 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         seen = RunningMoments.empty(X.shape[1]) if seen is None else seen
         moments = seen.merge(batch) if self.momentum is None else seen.forget(batch, self.momentum)
         self._refuse_weights_below_ddof(moments, X.shape[0])
-        self._warn_of_lost_features(moments, identity)
-        self._commit(moments, identity, gamma_and_beta)
+        scaling = self._scaling(moments)
+        if self.with_std:
+            scaling.warn_of_lost(self.epsilon, identity)
+        self._commit(moments, scaling, identity, gamma_and_beta)
         context.call_on_fit_task_end(**task, reconstruction_attributes={})
         return self
 
@@ -217,10 +237,17 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
                 f"it; got a sum of {moments.count[low].min()}."
             )
 
-    def _commit(self, moments, identity, gamma_and_beta):
-        """Set every fitted attribute, after all that could be refused."""
-        count, mean, var = moments.count, moments.mean, moments.variance(self.ddof)
-        scale = scale_of(self._rounded_rows(moments), mean, var, self.epsilon)
+    def _scaling(self, moments):
+        """Mean, variance and scale of the moments.
+
+        An average forgets rows, and is computed to the last digits: no bound that grows with n.
+        """
+        n_rows = moments.effective_count if self.momentum is None else 1
+        return Scaling.of(moments, n_rows, self.epsilon, self.ddof)
+
+    def _commit(self, moments, scaling, identity, gamma_and_beta):
+        """Set every fitted attribute, after everything that may raise."""
+        count, (mean, var, scale, _) = moments.count, scaling
         n_samples_seen = count[0] if (count == count[0]).all() else count
         mean = mean if self.with_mean or self.with_std else None
         var, scale = (var, scale) if self.with_std else (None, None)
@@ -248,22 +275,6 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
             yield "_moments.table", self._moments.table, (5, n_features)
             for name in ("mean_", "var_", "scale_", "gamma_", "beta_"):
                 yield name, 0.0 if fitted[name] is None else fitted[name], (n_features,)
-
-    def _rounded_rows(self, moments):
-        """The rows that the bound for constant features counts, whatever the unit of weights.
-
-        An average forgets rows, and is computed to the last digits: no bound that grows with n.
-        """
-        return moments.effective_count if self.momentum is None else 1
-
-    def _warn_of_lost_features(self, moments, identity):
-        if not self.with_std:
-            return
-        mean, var = moments.mean, moments.variance(self.ddof)
-        if self.epsilon:
-            warn_of_squashed_features(var, self.epsilon, identity)
-        else:
-            warn_of_constant_features(self._rounded_rows(moments), mean, var, identity)
 
     def merge(self, *others):
         """Give a new normalizer with the statistics of the rows of self and the others.
@@ -300,7 +311,8 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         moments = self._seen().merge(*(other._seen() for other in others))
         identity = self._identity()
         gamma_and_beta = self._gamma_and_beta(identity["n_features_in_"])
-        return clone(self)._commit(moments, identity, gamma_and_beta)
+        merged = clone(self)
+        return merged._commit(moments, merged._scaling(moments), identity, gamma_and_beta)
 
     def _check_mergeable(self, other):
         if not isinstance(other, StatisticsLearner):

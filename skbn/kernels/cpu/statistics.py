@@ -296,6 +296,15 @@ def merge_moments(moments, other):
 
 
 @jit
+def merge_shares(weight, shares, other_weight, other_shares, out):
+    """out (c,) = Σω² of two groups of rows, from their weights and their own Σω² (c,)."""
+    for j in range(out.size):
+        total = weight[j] + other_weight[j]
+        ours, theirs = (weight[j] / total, other_weight[j] / total) if total > 0.0 else (0.0, 0.0)
+        out[j] = ours * ours * shares[j] + theirs * theirs * other_shares[j]
+
+
+@jit
 def decay(moments, batch, momentum):
     """Give the batch (5, c) the weight ``momentum`` and decay that of moments (5, c) by the rest.
 
