@@ -45,23 +45,38 @@ def float_dtype(X, accepted):
 
 def _numpy_dtype(dtype):
     """The dtype of NumPy that holds the values of a column, or None where none does."""
-    if hasattr(dtype, "to_pandas_dtype"):  # of Arrow
-        dtype = dtype.to_pandas_dtype()
-    name = getattr(dtype, "numpy_dtype", dtype)  # of nullable pandas
     try:
+        if hasattr(dtype, "to_pandas_dtype"):  # of Arrow
+            dtype = dtype.to_pandas_dtype()
+        name = getattr(dtype, "numpy_dtype", dtype)  # of nullable pandas
         return np.dtype(name if isinstance(name, (np.dtype, type)) else str(name).lower())
-    except (TypeError, ValueError):  # of a decimal: format number 1 is not recognized
+    # A dictionary of Arrow has none, the name of a decimal is no format.
+    except (TypeError, ValueError, NotImplementedError):
         return None
 
 
 def times_in(X):
     """The names of the types of dates and times in X."""
     of_columns = dtypes(X)
-    found = {str(dtype) for dtype in of_columns if _is_time(dtype)}
-    if OBJECT in of_columns or isinstance(X, (list, tuple)):
+    if not of_columns and (hasattr(X, "__array__") or isinstance(X, (list, tuple))):
+        with suppress(ValueError):  # scikit-learn says what is wrong with rows of unequal length
+            X = np.asarray(X)
+            of_columns = {X.dtype}
+    found = {_described(X, dtype) for dtype in of_columns if _is_time(dtype)}
+    if OBJECT in of_columns:
         for column in _object_columns(X):
             found |= {type(value).__name__ for value in column if _is_time_value(value)}
     return sorted(found)
+
+
+def _described(X, dtype):
+    """The dtype, and the columns of a table that have it."""
+    of_columns = getattr(X, "dtypes", getattr(getattr(X, "schema", None), "types", None))
+    if not is_table(X) or of_columns is None:
+        return str(dtype)
+    names = getattr(X, "column_names", X.columns)  # of Arrow
+    columns = [repr(name) for name, of in zip(names, of_columns, strict=True) if of == dtype]
+    return f"{dtype} in column {', '.join(columns)}"
 
 
 def _is_time(dtype):
@@ -81,9 +96,6 @@ def _object_columns(X):
     if hasattr(X, "iloc"):
         columns = [X] if X.ndim == 1 else (X.iloc[:, j] for j in range(X.shape[1]))
         return [column for column in columns if column.dtype == OBJECT]
-    if isinstance(X, (list, tuple)):
-        with suppress(ValueError):  # scikit-learn says what is wrong with rows of unequal length
-            X = np.asarray(X)
     return [X.ravel()] if isinstance(X, np.ndarray) and X.dtype.kind == "O" else []
 
 
@@ -93,11 +105,24 @@ def first_refused(X, allow_missing):
     Columns without a name are x0, x1, ...
     """
     for name, column in _named_columns(X):
-        values = column.to_pylist() if hasattr(column, "to_pylist") else column  # of Arrow
-        for row, value in enumerate(values):
-            if not _is_number(value, allow_missing):
-                return value, row, name
+        row = _first_refused_row(column, allow_missing)
+        if row is not None:
+            return _value_at(column, row), row, name
     return None
+
+
+def _first_refused_row(column, allow_missing):
+    if isinstance(column, np.ndarray) and column.dtype.kind in "biuf":
+        refused = ~np.isfinite(column) & ~(allow_missing & np.isnan(column))
+        return int(refused.argmax()) if refused.any() else None
+    values = column.to_pylist() if hasattr(column, "to_pylist") else column  # of Arrow
+    rows = (row for row, value in enumerate(values) if not _is_number(value, allow_missing))
+    return next(rows, None)
+
+
+def _value_at(column, row):
+    value = column.iloc[row] if hasattr(column, "iloc") else column[row]
+    return value.as_py() if hasattr(value, "as_py") else value  # of Arrow
 
 
 def _is_number(value, allow_missing):
@@ -127,6 +152,11 @@ def first_infinite(X):
     return places[0] if places else None
 
 
+def _as_numbers(column):
+    """A column whose dtype is NumPy's as an array, which is looked through 100 times as fast."""
+    return np.asarray(column) if isinstance(getattr(column, "dtype", None), np.dtype) else column
+
+
 def _named_columns(X):
     """The columns of X with their names."""
     if sparse.issparse(X):
@@ -136,7 +166,7 @@ def _named_columns(X):
         return
     if is_table(X) and hasattr(X, "__getitem__"):
         names = getattr(X, "column_names", X.columns)  # of Arrow
-        yield from ((name, X[name]) for name in names)
+        yield from ((name, _as_numbers(X[name])) for name in names)
         return
     X = np.asarray(X, dtype=None if hasattr(X, "dtype") else object)
     yield from ((f"x{j}", X[:, j]) for j in range(X.shape[1] if X.ndim == 2 else 0))

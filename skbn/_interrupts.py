@@ -29,11 +29,21 @@ def interrupts_later():
             number, frame = kept.pop(0)
             handlers[number](number, frame)
 
-    for number in handlers:
-        signal.signal(number, lambda *heard: kept.append(heard))
     try:
+        for number in handlers:
+            signal.signal(number, lambda *heard: kept.append(heard))
         yield deliver
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        _restore(list(handlers.items()))
         deliver()
+
+
+def _restore(handlers):
+    """Set all of the handlers, also where one that is set already raises."""
+    try:
+        while handlers:
+            signal.signal(*handlers[-1])
+            handlers.pop()
+    finally:
+        if handlers:
+            _restore(handlers)

@@ -360,7 +360,7 @@ def per_feature(name, value, default, n_features):
         return np.full(n_features, default)
     expected = f"{name} must be None, a number or an array of shape ({n_features},)"
     try:
-        array = np.array(value, dtype=np.float64)
+        array = np.array(_numbers(value, name), dtype=np.float64)
     except (TypeError, ValueError, RuntimeError) as error:  # a parameter of torch: RuntimeError
         raise ValueError(f"{expected}, got {value!r}: {error}") from error
     if array.shape not in ((), (n_features,)):

@@ -90,9 +90,9 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
     early_stopping : bool, default=False
         Whether to hold out rows, restore the epoch with their best score, and stop when it does
         not improve (not with "cosine", which runs to its end). Of epochs with the same score the
-        one whose validation loss is lower by ``tol`` is better. A score that is not finite never
-        is: then the loss decides, and where that cannot be compared either, the last epoch is
-        kept. Of no effect with "lbfgs". On average a tenth of the rows is worth more.
+        one whose validation loss is lower by ``tol`` is better. A score that is not finite counts
+        as the worst one. Where no epoch has a comparable score or loss, the last epoch is kept. Of
+        no effect with "lbfgs". On average a tenth of the rows is worth more.
 
     validation_fraction : float, default=0.1
         Share of the rows to hold out where ``fit`` is given no ``X_val``; above 0.
@@ -371,8 +371,8 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
         check_is_fitted(self)
         if len(self.classes_) == 1:
             raise ValueError(
-                f"to_sklearn needs two or more classes, got one, {self.classes_[0]}, of which "
-                "MLPClassifier would give two probabilities."
+                f"to_sklearn needs two or more classes, got one: {self.classes_[0]}. MLPClassifier "
+                "would give two probabilities for it."
             )
         return to_stock(self, MLPClassifier)
 

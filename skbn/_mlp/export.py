@@ -11,7 +11,8 @@ from .state import folded_layers, folded_targets
 OF_TRAINING = ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha")
 COPIED = ("classes_", "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_")
 COPIED += ("out_activation_", "_label_binarizer", "_random_state")
-COPIED += ("loss_curve_", *ATTRIBUTES.values())
+OURS = {"_best_validation", "_largest_loss"}
+COPIED += ("loss_curve_", *(name for name in ATTRIBUTES.values() if name not in OURS))
 
 
 def stock_parameters(estimator, known):

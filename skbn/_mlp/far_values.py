@@ -13,7 +13,10 @@ SUSPICIOUS = 1e6
 
 
 def without_far_rows(X, weight, input_norm):
-    """X, in which far rows of weight 0 are set to the mean: 0 times infinity would count."""
+    """X, in which far rows of weight 0 are set to the mean, or to 0 where X is sparse.
+
+    A row that overflows in the network would count, because 0 times infinity is NaN.
+    """
     ignored = np.flatnonzero(weight == 0.0)
     if not len(ignored):
         return X

@@ -64,9 +64,7 @@ def batch_bounds(network, n, size):
 
 def training_rows(model, network, X, targets, weight, loss_weight, index, size):
     """The rows of X at the index, in batches of the size, as the network of a model takes them."""
-    input_norm = input_norm_of(model)
-    X = X if weight is None else without_far_rows(X, weight, input_norm)
-    rows = rows_of(X, input_norm, network.dtype, network.device)
+    rows = rows_of(X, input_norm_of(model), network.dtype, network.device)
     scaled = None if weight is None else weight / weight.mean()  # float32 holds no 1e-50
     targets, bounds = network.device.to_device(targets), batch_bounds(network, len(index), size)
     return TrainingRows(rows, targets, scaled, loss_weight, index, bounds)
@@ -245,6 +243,7 @@ class RowsFitting(Fitting):
         self._refuse_single_row(index)
         n = len(index)
         self.max_iter = self._max_iter(n)
+        X = X if weight is None else without_far_rows(X, weight, self.input_norm)
         of_rows = X, targets, weight, loss_weight, index
         self.data = training_rows(model, self.network, *of_rows, self._batch_size(n))
         self.n_batches = len(self.data.bounds)

@@ -58,8 +58,8 @@ class LearnsLabels:
         n_columns = len(self._label_binarizer.classes_)
         if is_multilabel(y) and n_columns != len(self.classes_):
             raise ValueError(
-                "classes must have one label for each column of the indicator matrix y, got "
-                f"{len(self.classes_)} classes and {n_columns} columns."
+                "classes must have one label for each column of the indicator matrix y: got "
+                f"{len(self.classes_)} for {n_columns} columns."
             )
 
     def _learn_outputs(self, y, _weight, _is_first, is_incremental):

@@ -94,9 +94,9 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     early_stopping : bool, default=False
         Whether to hold out rows, restore the epoch with their best score, and stop when it does
         not improve (not with "cosine", which runs to its end). Of epochs with the same score the
-        one whose validation loss is lower by ``tol`` is better. A score that is not finite never
-        is: then the loss decides, and where that cannot be compared either, the last epoch is
-        kept. Of no effect with "lbfgs". On average a tenth of the rows is worth more.
+        one whose validation loss is lower by ``tol`` is better. A score that is not finite counts
+        as the worst one. Where no epoch has a comparable score or loss, the last epoch is kept. Of
+        no effect with "lbfgs". On average a tenth of the rows is worth more.
 
     validation_fraction : float, default=0.1
         Share of the rows to hold out where ``fit`` is given no ``X_val``; above 0.
@@ -154,7 +154,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         the ``momentum`` of ``target_norm_``. None weighs all rows seen alike, and predictions do
         not move with the statistics (Pop-Art, arXiv:1602.07714): right where y keeps its level
         and scale. With a number, predictions move with them: 0.1 follows a new level and scale
-        within some 60 batches. ``fit`` takes all rows alike.
+        within 60 to 100 batches of several rows. ``fit`` takes all rows alike.
 
     dtype : {"float32", "float64", "input"}, default="float32"
         In which to compute; "input" is the dtype of X. X is normalized in its own dtype first,
@@ -332,8 +332,9 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
     def partial_fit(self, X, y, sample_weight=None):
         """Train one epoch on the rows of a stream.
 
-        ``target_norm_`` keeps accumulating; when it moves the last layer is rescaled, so that
-        predictions do not jump (Pop-Art, van Hasselt et al., arXiv:1602.07714).
+        ``target_norm_`` keeps accumulating; when it moves, the last layer is rescaled, so that
+        predictions do not jump (Pop-Art, van Hasselt et al., arXiv:1602.07714). With
+        ``target_momentum`` predictions follow the level and the scale of the newest targets.
 
         Parameters
         ----------

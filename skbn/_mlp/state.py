@@ -16,10 +16,9 @@ from .._rows import InputNorm, folds_well
 def hidden_units(estimator):
     """The units of each hidden layer, as a list."""
     sizes = estimator.hidden_layer_sizes
-    sizes = [sizes] if np.ndim(sizes) == 0 else list(sizes)
-    sizes = [
-        size.item() if np.ndim(size) == 0 and hasattr(size, "item") else size for size in sizes
-    ]
+    sizes = sizes.tolist() if isinstance(sizes, np.ndarray) else sizes
+    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    sizes = [size.item() if getattr(size, "shape", None) == () else size for size in sizes]
     if not all(isinstance(size, Integral) and not isinstance(size, bool) for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be integers > 0, got {sizes}.")
     if any(size <= 0 for size in sizes):

@@ -6,7 +6,7 @@ from sklearn.metrics import r2_score
 from .._lazy import row_by_row
 from .._losses import PoissonDeviance, SquaredError
 from .._moments import RunningMoments
-from .._normalizer import fitted_normalizer
+from .._normalizer import Scaling, fitted_normalizer
 
 
 class LearnsValues:
@@ -47,11 +47,18 @@ class LearnsValues:
             if is_incremental:
                 moments = self._followed(known, moments)
             self.target_norm_ = fitted_normalizer(moments, momentum=self.target_momentum)
+            self._warn_of_constant_targets(moments)
         # Where units are followed the standardized outputs stay: 180 batches after y became
         # 1000·y + 1e5, R² was 0.98 so and -0.6 with outputs that stay in the units of y.
         follows_units = is_incremental and self.target_momentum is not None
         if not is_first and not follows_units:
             self._rescale_output(known)
+
+    def _warn_of_constant_targets(self, moments):
+        names = ["y"] if self.n_outputs_ == 1 else [f"y[:, {j}]" for j in range(self.n_outputs_)]
+        n_rows = moments.effective_count if self.target_momentum is None else 1
+        scaling = Scaling.of(moments, n_rows, epsilon=0.0, ddof=0)
+        scaling.warn_of_lost(0.0, {"feature_names_in_": names})
 
     def _followed(self, known, moments):
         """The moments of the targets of a stream after one more batch."""
@@ -141,8 +148,8 @@ class LearnsValues:
 def _r2(targets, predicted, sample_weight):
     """R², NaN for fewer than two rows of weight above 0.
 
-    About the first target, because constant targets have a mean with a rounding error, of which
-    R² would be the error relative to.
+    About the first target: the mean of constant targets has a rounding error, and R² would divide
+    by its square.
     """
     if sample_weight is not None:
         weighted = sample_weight > 0
@@ -168,7 +175,8 @@ def _without_far_targets(targets, y, weight):
         largest = np.where(counts[:, None], abs(y), 0.0)
         row, column = np.unravel_index(largest.argmax(), y.shape)
         raise ValueError(
-            f"y contains a value too large for {targets.dtype!r}: {y[row, column]:g} in row {row}."
+            f"y contains a value too large for {targets.dtype!r}: {y[row, column]:g} in row {row}. "
+            "Leave out the row, give it sample_weight 0, or change the unit of y."
         )
     return np.where(has_overflown[:, None], 0.0, targets).astype(targets.dtype)
 

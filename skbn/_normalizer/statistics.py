@@ -273,6 +273,8 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         if "_moments" in fitted:
             n_features = self.n_features_in_
             yield "_moments.table", self._moments.table, (5, n_features)
+            shares = self._moments.squared_shares
+            yield "_moments.squared_shares", 0.0 if shares is None else shares, (n_features,)
             for name in ("mean_", "var_", "scale_", "gamma_", "beta_"):
                 yield name, 0.0 if fitted[name] is None else fitted[name], (n_features,)
 
@@ -312,7 +314,10 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         identity = self._identity()
         gamma_and_beta = self._gamma_and_beta(identity["n_features_in_"])
         merged = clone(self)
-        return merged._commit(moments, merged._scaling(moments), identity, gamma_and_beta)
+        scaling = merged._scaling(moments)
+        if merged.with_std:
+            scaling.warn_of_lost(merged.epsilon, identity)
+        return merged._commit(moments, scaling, identity, gamma_and_beta)
 
     def _check_mergeable(self, other):
         if not isinstance(other, StatisticsLearner):

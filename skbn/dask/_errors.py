@@ -73,7 +73,7 @@ def _failed_on_cluster(result):
 def _keys_of(error):
     """The keys of the tasks in a traceback, the only place where a local scheduler has them."""
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-    return {frame.f_locals["key"] for frame in frames if frame.f_code.co_name == "execute_task"}
+    return {frame.f_locals.get("key") for frame in frames if frame.f_code.co_name == "execute_task"}
 
 
 def _depends_on(result, keys):

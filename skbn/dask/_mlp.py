@@ -56,7 +56,7 @@ class Distributed:
         model : estimator
         """
         local = self._local()
-        known = {name: value for name, value in vars(self).items() if name != "sync_every"}
+        known = {name: value for name, value in vars(copy(self)).items() if name != "sync_every"}
         vars(local).update(known)
         return local
 
@@ -169,11 +169,12 @@ class Distributed:
     def _distributed_fitting(self, rows, total, held_out, is_first, is_incremental):
         dtype = self._compute_dtype(rows, is_first)
         held_out = self._held_out(held_out, dtype)
-        share = self.validation_fraction if self.early_stopping and held_out is None else 0.0
+        holds_out = self.early_stopping and held_out is None
+        share = self.validation_fraction if holds_out else 0.0
         of_all = dtype, rows, total.n_rows
         model = self._with_class_weight(total.targets, is_incremental)
         prepared = Prepared(model, *of_all, share)
-        if share:
+        if holds_out:
             _check_split(prepared)
         self._learn_label_totals(prepared, is_incremental)
         return DistributedFitting(self, is_first, is_incremental, prepared, held_out)
@@ -207,8 +208,8 @@ def _check_split(prepared):
     """Raise unless the rows to train on and those held out suffice, as the local one does."""
     if prepared.n_held_out < 2:
         raise ValueError(
-            "The validation set is too small. Increase 'validation_fraction' or the size of "
-            "your dataset."
+            f"The validation set is too small: early_stopping=True holds out {prepared.n_held_out} "
+            "rows. Increase 'validation_fraction' or the size of your dataset."
         )
     if not prepared.row_weights().all():
         raise ValueError(

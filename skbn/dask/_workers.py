@@ -25,7 +25,8 @@ SEED_STRIDE = 0x9E3779B1
 def plain(model):
     """What workers need to know of a model: its parameters, and what was learned of X and y."""
     known = {name: value for name, value in vars(model).items() if is_fitted_name(name)}
-    known.pop("_random_state", None)
+    for name in ("_random_state", "loss_curve_"):  # which is long in a stream
+        known.pop(name, None)
     other = type(model)(**model.get_params(deep=False))
     vars(other).update(known)
     return other

@@ -131,8 +131,17 @@ EPOCHS = {
     "the loss where scores are not defined": ([NAN, NAN, NAN], [1.0, 0.5, 0.8], 1, [0, 0, 1]),
     "a score rather than none": ([NAN, -5.0, NAN], [1.0, 3.0, 0.1], 1, [0, 0, 1]),
     "the last where nothing is finite": ([NAN, -INF, NAN], [INF, NAN, INF], 2, [1, 2, 3]),
-    "the last where the loss is of another world": ([-1e9, -2e9], [1e9, 2e9], 1, [1, 2]),
+    "the last where losses are of far rows": ([-1e9, -2e9], [1e9, 2e9], 1, [1, 2]),
 }
+
+
+def test_the_best_epoch_of_a_model_of_format_1_is_known_again():
+    model = regressor(max_iter=10).fit(X[TRAIN], Y[TRAIN], X_val=X[VAL], y_val=Y[VAL])
+    best = model.best_validation_score_
+    del model._best_validation, model._largest_loss
+    model.set_params(warm_start=True, max_iter=1, learning_rate_init=0.5)
+    model.fit(X[TRAIN], Y[TRAIN], X_val=X[VAL], y_val=Y[VAL])
+    assert model.validation_scores_[-1] < best == model.best_validation_score_
 
 
 @pytest.mark.parametrize("name", EPOCHS)

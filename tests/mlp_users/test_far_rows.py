@@ -47,6 +47,16 @@ def test_far_rows_of_weight_0_do_not_count(name, make, given, normalize_inputs):
     np.testing.assert_allclose(answer(far, X), answer(near, X), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("value", [1e2, 1e3, 1e10, 1e14, 1e300])
+def test_far_rows_of_weight_0_do_not_count_with_the_poisson_loss(value):
+    counts = np.random.default_rng(1).poisson(np.exp(X[:, 0] / 2)).astype(float)
+    near, far = (
+        regressor(loss="poisson", max_iter=20).fit(rows, counts, WEIGHT)
+        for rows in (X, with_far(value))
+    )
+    np.testing.assert_allclose(far.predict(X), near.predict(X), rtol=1e-3)
+
+
 def test_far_targets_of_weight_0_do_not_count():
     y = np.where(WEIGHT > 0, X[:, 0], 1e300)
     near = regressor().fit(X, X[:, 0], WEIGHT)

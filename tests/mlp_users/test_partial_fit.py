@@ -61,6 +61,20 @@ def test_the_loss_curve_is_extended_and_not_copied(case):
     assert len(curve) == 2
 
 
+class Watched(list):
+    """A list that fails where it is read as a whole."""
+
+    def __iter__(self):
+        raise AssertionError("copied")
+
+
+def test_the_loss_curve_is_never_read_as_a_whole(case):
+    model = case.make().partial_fit(case.X, case.y, **case.labels)
+    model.loss_curve_ = Watched(model.loss_curve_)
+    model.partial_fit(case.X, case.y)
+    assert len(model.loss_curve_) == 2
+
+
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
 def test_a_copy_has_a_loss_curve_of_its_own(case, copied):
     model = case.make().partial_fit(case.X, case.y, **case.labels)
@@ -107,6 +121,12 @@ def test_target_norm_is_the_average_of_that_momentum(momentum):
         expected.partial_fit(y[rows, None])
     np.testing.assert_array_equal(model.target_norm_.mean_, expected.mean_)
     np.testing.assert_array_equal(model.target_norm_.var_, expected.var_)
+
+
+def test_targets_that_vary_and_are_taken_for_constant_are_named():
+    X, y = DIABETES
+    with pytest.warns(UserWarning, match=r"taken for constant .*: y\."):
+        regressor().fit(X, 1e9 + 1e-9 * y + (y > 100) * 2e-7)
 
 
 def test_target_momentum_is_of_no_effect_in_fit():

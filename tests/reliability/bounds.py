@@ -103,16 +103,19 @@ def check_variance(variance, exact, report, case, steps):
         report.error(case.dtype, "variance", float(error / exact.variance))
 
 
-def check_scale(scale, mean, variance, count, report, case):
-    """StandardScaler's rule, but where rounding decides; else the root of the variance."""
+def check_scale(scale, mean, variance, n, report, case):
+    """StandardScaler's rule, but where rounding decides; else the root of the variance.
+
+    With n rows, or with weights the effective number of them.
+    """
     if math.isnan(mean):
         report.check(math.isnan(scale), "a scale of nothing", case)
         return
     with np.errstate(all="ignore"):
-        bound = np.float64(count) * EPS * variance + np.float64(count * mean * EPS) ** 2
+        bound = np.float64(n) * EPS * variance + np.float64(n * mean * EPS) ** 2
     is_root = abs(scale - math.sqrt(variance)) <= 2 * EPS * scale if variance < math.inf else False
-    surely_constant = variance <= bound * (1 - 1e-12) or variance in (0.0, math.inf)
-    surely_not = variance > bound * (1 + 1e-12)
+    surely_constant = variance <= bound * (1 - 1e-9) or variance in (0.0, math.inf)
+    surely_not = variance > bound * (1 + 1e-9)
     report.check(
         (scale == 1.0 and not surely_not) or (is_root and not surely_constant), "scale", case
     )
@@ -128,4 +131,5 @@ def check_statistics(normalizer, exact, report, case, steps=0):
         mean, variance = float(normalizer.mean_[j]), float(normalizer.var_[j])
         check_mean(mean, of_column, report, case, steps)
         check_variance(variance, of_column, report, case, steps)
-        check_scale(float(normalizer.scale_[j]), mean, variance, float(count), report, case)
+        n = float(of_column.effective)
+        check_scale(float(normalizer.scale_[j]), mean, variance, n, report, case)

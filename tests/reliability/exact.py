@@ -50,6 +50,7 @@ class Exact:
     unseen: float = 0.0  # how far a row may be that squares do not tell of
     mean: Fraction | None = None
     variance: Fraction | None = None
+    effective: Fraction = Fraction(0)  # (Σw)²/Σw², the rows that the bound for constants counts
 
 
 def unseen_spread(values):
@@ -74,4 +75,5 @@ def exact_moments(column, weight=None):
         0.0 if weight is None else unseen_spread(column[there]),
         Fraction(sums, total) * power_of_two(e),
         Fraction(total * squares - sums * sums, total * total) * power_of_two(2 * e),
+        Fraction(total * total, sum(v * v for v in w)),
     )

@@ -22,6 +22,14 @@ def test_a_table_of_another_size_is_refused_before_a_kernel_reads_it(table):
         BatchNormalizer().__setstate__(state)
 
 
+def test_shares_of_another_size_are_refused_too():
+    normalizer = BatchNormalizer().fit(X, sample_weight=np.arange(60.0))
+    state = pickle.loads(pickle.dumps(normalizer)).__getstate__()
+    state["_moments"].squared_shares = np.ones(1)
+    with pytest.raises(ValueError, match=r"damaged: _moments.squared_shares has shape"):
+        BatchNormalizer().__setstate__(state)
+
+
 @pytest.mark.parametrize("name", ["coefs_", "batch_norms_", "input_norm_"])
 def test_a_network_whose_parts_do_not_fit_is_refused(name):
     model = BatchNormMLPClassifier((4, 3), max_iter=2).fit(X, Y)

@@ -23,7 +23,10 @@ from sklearn.preprocessing import StandardScaler
 from skbn import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor
 from skbn._moments import RunningMoments
 
-pytestmark = pytest.mark.reliability
+pytestmark = [
+    pytest.mark.reliability,
+    pytest.mark.filterwarnings("ignore:These features are taken for constant"),
+]
 
 settings.register_profile("reliability", deadline=None, max_examples=60, derandomize=True)
 

@@ -14,7 +14,10 @@ from reliability.exact import EPS
 from skbn import BatchNormalizer
 from skbn._moments import RunningMoments
 
-pytestmark = pytest.mark.reliability
+pytestmark = [
+    pytest.mark.reliability,
+    pytest.mark.filterwarnings("ignore:These features are taken for constant"),
+]
 
 BILLION = 10**9
 

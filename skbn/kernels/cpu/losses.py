@@ -91,6 +91,9 @@ def poisson_deviance(mean, target, share, loss, out):
     check_shapes(mean.shape == target.shape == out.shape and share.size == n)
     value = 0.0
     for i in range(n):
+        if share[i] == 0.0:  # whose mean may be infinite
+            out[i].fill(0.0)
+            continue
         for j in range(k):
             mu, t = mean[i, j], target[i, j]
             value += share[i] * formulas.t_log_ratio(t, mu) + share[i] * (mu - t)

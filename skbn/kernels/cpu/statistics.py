@@ -158,6 +158,8 @@ def add_stored_value(x, weight, j, reference, sums, lost):
 @jit
 def csr_sums(data, indices, indptr, weight, reference, sums):
     """sums (5, c) = those of ``add_stored_value`` over the values stored by row."""
+    check_shapes(data.size == indices.size and indptr.size == weight.size + 1)
+    check_shapes(sums.shape == (5, reference.size))
     sums.fill(0.0)
     lost = np.zeros_like(sums)
     for i in range(weight.size):
@@ -169,6 +171,8 @@ def csr_sums(data, indices, indptr, weight, reference, sums):
 @jit
 def csc_sums(data, indices, indptr, weight, reference, sums):
     """sums (5, c) = those of ``add_stored_value`` over the values stored by column."""
+    check_shapes(data.size == indices.size and indptr.size == reference.size + 1)
+    check_shapes(sums.shape == (5, reference.size))
     sums.fill(0.0)
     lost = np.zeros_like(sums)
     for j in range(reference.size):
@@ -298,6 +302,8 @@ def merge_moments(moments, other):
 @jit
 def merge_shares(weight, shares, other_weight, other_shares, out):
     """out (c,) = Σω² of two groups of rows, from their weights and their own Σω² (c,)."""
+    check_shapes(weight.size == shares.size == out.size)
+    check_shapes(other_weight.size == other_shares.size == out.size)
     for j in range(out.size):
         total = weight[j] + other_weight[j]
         ours, theirs = (weight[j] / total, other_weight[j] / total) if total > 0.0 else (0.0, 0.0)

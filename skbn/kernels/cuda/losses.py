@@ -88,9 +88,12 @@ def _poisson_deviance(mean, target, share, partials, tickets, loss, out):
     for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
         for j in range(out.shape[1]):
             mu, t = mean[i, j], target[i, j]
-            ratio = formulas.t_log_ratio(np.float64(t), np.float64(mu))
-            value += np.float64(share[i]) * (ratio + (np.float64(mu) - t))
-            out[i, j] = share[i] * (mu - t)
+            if share[i] == 0.0:  # whose mean may be infinite
+                out[i, j] = 0.0
+            else:
+                ratio = formulas.t_log_ratio(np.float64(t), np.float64(mu))
+                value += np.float64(share[i]) * (ratio + (np.float64(mu) - t))
+                out[i, j] = share[i] * (mu - t)
     write_grid_sum(value, partials, tickets, loss)
 
 
