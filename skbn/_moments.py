@@ -26,9 +26,9 @@ class RunningMoments:
         mean lacks, and M2 = Σw(x − mean)² of every column.
     is_weighted : bool
         Whether counts are sums of weights.
-    squared_shares : ndarray of shape (n_columns,) or None
-        Σω² of the shares ω = w/Σw of the rows in a column: the inverse of the effective number of
-        rows (Kish 1965). None where rows weigh alike: 1/count.
+    squared_weights : ndarray of shape (n_columns,) or None
+        Σω² of the weights ω = w/Σw of the rows in a column, which sum to 1: the inverse of the
+        effective number of rows (Kish 1965). None where rows weigh alike: 1/count.
 
     References
     ----------
@@ -36,12 +36,12 @@ class RunningMoments:
     Statistician 37.3 (1983), equations 1.5a and 1.5b.
     """
 
-    squared_shares = None  # of those saved before it was kept
+    squared_weights = None  # of those saved before it was kept
 
-    def __init__(self, table, *, is_weighted=False, squared_shares=None):
+    def __init__(self, table, *, is_weighted=False, squared_weights=None):
         self.table = table
         self.is_weighted = is_weighted
-        self.squared_shares = squared_shares
+        self.squared_weights = squared_weights
 
     @classmethod
     def empty(cls, n_columns):
@@ -75,20 +75,20 @@ class RunningMoments:
             table[:, overflown] = _small_table(table_of, X, sample_weight)[:, overflown]
         if sample_weight is None:
             return cls(table)
-        squared_shares = _squared_shares(table_of, X, sample_weight, table[cpu.COUNT])
-        return cls(table, is_weighted=True, squared_shares=squared_shares)
+        squared_weights = _squared_weights(table_of, X, sample_weight, table[cpu.COUNT])
+        return cls(table, is_weighted=True, squared_weights=squared_weights)
 
     def merge(self, *others):
         """Of the rows of self and the others: exact, whatever the order of merging."""
         first, *group = [moments.weighed_by_count() for moments in (self, *others)]
-        table, shares = first.table.copy(), first.squared_shares
+        table, squared = first.table.copy(), first.squared_weights
         for moments in group:
-            if shares is not None or moments.squared_shares is not None:
-                of_first = RunningMoments(table, squared_shares=shares)
-                shares = _merged_shares(of_first, moments)
+            if squared is not None or moments.squared_weights is not None:
+                of_first = RunningMoments(table, squared_weights=squared)
+                squared = _merged_squared_weights(of_first, moments)
             cpu.merge_moments(table, moments.table)
         is_weighted = any(moments.is_weighted for moments in (first, *group))
-        return RunningMoments(table, is_weighted=is_weighted, squared_shares=shares)
+        return RunningMoments(table, is_weighted=is_weighted, squared_weights=squared)
 
     def forget(self, batch, momentum):
         """Of a stream whose newest batch weighs ``momentum`` and all before it the rest.
@@ -97,13 +97,13 @@ class RunningMoments:
         has none. The spread between the means of batches counts into the variance.
         """
         is_weighted = self.is_weighted or batch.is_weighted
-        old = RunningMoments(self.table.copy(), squared_shares=self.squared_shares)
-        new = RunningMoments(batch.table.copy(), squared_shares=batch.squared_shares)
+        old = RunningMoments(self.table.copy(), squared_weights=self.squared_weights)
+        new = RunningMoments(batch.table.copy(), squared_weights=batch.squared_weights)
         cpu.decay(old.table, new.table, float(momentum))  # of True Numba makes none
-        # Decay changes weights, and not the shares of rows within either.
-        shares = _merged_shares(old, new)
+        # Decay does not change the weights of rows relative to each other.
+        squared = _merged_squared_weights(old, new)
         cpu.merge_moments(old.table, new.table)
-        return RunningMoments(old.table, is_weighted=is_weighted, squared_shares=shares)
+        return RunningMoments(old.table, is_weighted=is_weighted, squared_weights=squared)
 
     def weighed_by_count(self):
         """The same statistics as those of ``count`` rows of equal weight, after forgetting."""
@@ -114,23 +114,23 @@ class RunningMoments:
         table[cpu.M2] *= np.divide(count, weight, where=weight > 0, out=np.zeros_like(count))
         table[cpu.WEIGHT] = count
         return RunningMoments(
-            table, is_weighted=self.is_weighted, squared_shares=self.squared_shares
+            table, is_weighted=self.is_weighted, squared_weights=self.squared_weights
         )
 
-    def _shares_of_rows(self):
-        """``squared_shares``, also where rows weigh alike; 0 where there are none."""
-        if self.squared_shares is not None:
-            return self.squared_shares
+    def _squared_weights_of_rows(self):
+        """``squared_weights``, also where rows weigh alike; 0 where there are none."""
+        if self.squared_weights is not None:
+            return self.squared_weights
         count = self.table[cpu.COUNT]
         return np.divide(1.0, count, where=count > 0, out=np.zeros_like(count))
 
     @property
     def effective_count(self):
         """The effective number of rows, (Σw)²/Σw² (Kish 1965); it does not change with the unit."""
-        if self.squared_shares is None:
+        if self.squared_weights is None:
             return self.table[cpu.COUNT]
-        shares = self.squared_shares
-        return np.divide(1.0, shares, where=shares > 0, out=np.zeros_like(shares))
+        squared = self.squared_weights
+        return np.divide(1.0, squared, where=squared > 0, out=np.zeros_like(squared))
 
     def is_finite(self):
         """Whether neither infinity nor an overflow is in the means."""
@@ -155,8 +155,8 @@ class RunningMoments:
         """M2 / weight, corrected by ``ddof``; NaN where no value was seen.
 
         Cumulative statistics are multiplied by count / (count − ddof), averages that forget by
-        1 / (1 − ddof·Σω²), ω the share of a row in the average. While there are too few rows for
-        the correction, cumulative variances are 0 and those of averages are uncorrected.
+        1 / (1 − ddof·Σω²), where the weights ω of the rows in the average sum to 1. While there are
+        too few rows, cumulative variances are 0 and those of averages are not corrected.
         """
         count, weight, *_, m2 = self.table
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -171,11 +171,11 @@ class RunningMoments:
             return np.where(count > 0, variance * correction, variance)
 
     def _correction_of_average(self, ddof):
-        rest = 1.0 - ddof * self._shares_of_rows()
+        rest = 1.0 - ddof * self._squared_weights_of_rows()
         return np.where(rest > 0, 1.0 / rest, 1.0)
 
 
-def _squared_shares(table_of, X, sample_weight, count):
+def _squared_weights(table_of, X, sample_weight, count):
     """Σω² of the weights ω of the rows that each column has."""
     total = sample_weight.sum()
     present = count / total
@@ -184,8 +184,8 @@ def _squared_shares(table_of, X, sample_weight, count):
     has_missing = present < 1.0 - 1e-9
     if not has_missing.any():
         return squares
-    shares = (sample_weight / total) ** 2
-    squares[has_missing] = table_of(X[:, has_missing], shares)[cpu.COUNT]
+    squared = (sample_weight / total) ** 2
+    squares[has_missing] = table_of(X[:, has_missing], squared)[cpu.COUNT]
     return np.divide(squares, present**2, where=present > 0, out=np.zeros_like(squares))
 
 
@@ -196,12 +196,16 @@ def _sum_of_squares(weight, total):
     return np.square(weight / total).sum()
 
 
-def _merged_shares(first, second):
-    """The ``squared_shares`` of a merge by the weights of both."""
+def _merged_squared_weights(first, second):
+    """The ``squared_weights`` of a merge by the weights of both."""
     weights = first.table[cpu.WEIGHT], second.table[cpu.WEIGHT]
     merged = np.empty_like(weights[0])
-    cpu.merge_shares(
-        weights[0], first._shares_of_rows(), weights[1], second._shares_of_rows(), merged
+    cpu.merge_squared_weights(
+        weights[0],
+        first._squared_weights_of_rows(),
+        weights[1],
+        second._squared_weights_of_rows(),
+        merged,
     )
     return merged
 

@@ -20,8 +20,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
     Every feature becomes ``y = gamma * (x - mean) / sqrt(var + epsilon) + beta``, where mean
     and variance are those of all rows seen by :meth:`fit` and :meth:`partial_fit`. With the
     default parameters it is a drop-in for :class:`~sklearn.preprocessing.StandardScaler`:
-    the same attributes, the same results, the same treatment of constant features. Array API
-    dispatch is the one thing that it lacks: arrays are NumPy's.
+    the same attributes, results and treatment of constant features, without array API dispatch.
 
     The statistics are exact: they do not depend on how a stream is split into batches, nor,
     to the last bit, on the number of threads. Arrays are read where they are, in any memory
@@ -271,7 +270,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         return self._apply(affine, batch, _validation.output_like(batch))
 
     def _batch_scaling(self, moments):
-        """Scaling by the statistics of a batch, which take neither momentum nor ddof."""
+        """Scaling by the moments of a batch: no momentum, no ddof."""
         return Scaling.of(moments, moments.effective_count, self.epsilon, ddof=0)
 
     def _affine(self, n_features):
@@ -281,11 +280,8 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
                 f"with_mean={self.with_mean} and with_std={self.with_std} were set after a fit "
                 "without these statistics: call fit again."
             )
-        gamma, beta = (
-            (self.gamma_, self.beta_)
-            if hasattr(self, "gamma_")
-            else self._gamma_and_beta(n_features)
-        )
+        is_set = hasattr(self, "gamma_")
+        gamma, beta = (self.gamma_, self.beta_) if is_set else self._gamma_and_beta(n_features)
         mean, std = (self.mean_ if self.with_mean else 0.0), (self.scale_ if self.with_std else 1.0)
         vectors = mean, np.divide(gamma, std), beta
         return tuple(_validation.per_column(vector, n_features) for vector in vectors)

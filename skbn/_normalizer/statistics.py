@@ -273,8 +273,8 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         if "_moments" in fitted:
             n_features = self.n_features_in_
             yield "_moments.table", self._moments.table, (5, n_features)
-            shares = self._moments.squared_shares
-            yield "_moments.squared_shares", 0.0 if shares is None else shares, (n_features,)
+            squared = self._moments.squared_weights
+            yield "_moments.squared_weights", 0.0 if squared is None else squared, (n_features,)
             for name in ("mean_", "var_", "scale_", "gamma_", "beta_"):
                 yield name, 0.0 if fitted[name] is None else fitted[name], (n_features,)
 

@@ -3,6 +3,7 @@
 import dask
 import dask.array as da
 import numpy as np
+from scipy import sparse
 
 from .._lazy import is_lazy, whole_rows
 from ._errors import place_of
@@ -22,6 +23,11 @@ def as_collection(name, value, table):
     """
     if value is None:
         return None
+    if sparse.issparse(value):
+        raise TypeError(
+            f"{name} is a sparse matrix in memory, beside {table[0]} as a collection of Dask: pass "
+            f"{name}.toarray(), or a collection."
+        )
     value = whole_rows(value) if is_lazy(value, name) else np.asarray(value)
     if value.ndim == 0:  # one weight for all
         return np.asarray(dask.compute(value)[0]).item()
@@ -77,7 +83,7 @@ def aligned_blocks(collections):
     """
     blocks = _blocks(collections)
     table, *names = collections
-    others = [name for name in names if len(blocks[name]) != len(blocks[table])]
+    others = [name for name in names if not _is_cut_alike(collections, blocks, table, name)]
     if others:
         sizes = _sizes(table, collections[table], blocks[table])
         for name in others:
@@ -85,6 +91,15 @@ def aligned_blocks(collections):
             check_rows(table, sum(sizes), name, value.shape[0])
             blocks[name] = _blocks_of_array(value.rechunk({0: sizes}))
     return blocks
+
+
+def _is_cut_alike(collections, blocks, table, name):
+    """Whether the blocks of a column have the rows of those of the table, as far as is known.
+
+    An array that knows its sizes beside a frame may be cut elsewhere into as many blocks.
+    """
+    is_of_other_source = knows_sizes(collections[name]) and not knows_sizes(collections[table])
+    return len(blocks[name]) == len(blocks[table]) and not is_of_other_source
 
 
 def _blocks(collections):

@@ -383,3 +383,26 @@ def test_the_validation_loss_decides_where_the_score_is_not_defined(name):
     np.testing.assert_array_equal(model.validation_scores_, np.full(20, score))
     error = (model.to_local().predict(ROWS[:n]) - y_val) / model.target_norm_.scale_
     np.testing.assert_allclose(0.5 * np.mean(error**2), min(model.validation_loss_curve_))
+
+
+def test_the_local_estimator_has_a_loss_curve_of_its_own():
+    X, y = (da.from_array(values, chunks=100) for values in (ROWS, TARGETS))
+    model = BatchNormMLPRegressor(hidden_layer_sizes=4, random_state=0).partial_fit(X, y)
+    local = model.to_local()
+    local.partial_fit(ROWS, TARGETS)
+    assert (len(model.loss_curve_), len(local.loss_curve_)) == (1, 2)
+
+
+def test_an_array_cut_elsewhere_into_as_many_blocks_meets_the_rows_of_a_frame():
+    frame = dd.from_pandas(pd.DataFrame(ROWS[:300]), npartitions=2)  # 150 rows each
+    y = da.from_array(TARGETS[:300], chunks=((200, 100),))
+    params = {"hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0}
+    model = BatchNormMLPRegressor(**params).fit(frame, y)
+    expected = BatchNormMLPRegressor(**params).fit(frame, y.rechunk(150))
+    np.testing.assert_array_equal(model.predict(ROWS), expected.predict(ROWS))
+
+
+def test_a_sparse_y_in_memory_is_named():
+    y = sparse.csr_array((TARGETS > 0)[:, None])
+    with pytest.raises(TypeError, match=r"y is a sparse matrix in memory.*y\.toarray"):
+        BatchNormMLPRegressor().fit(da.from_array(ROWS, chunks=100), y)

@@ -25,8 +25,8 @@ def test_a_table_of_another_size_is_refused_before_a_kernel_reads_it(table):
 def test_shares_of_another_size_are_refused_too():
     normalizer = BatchNormalizer().fit(X, sample_weight=np.arange(60.0))
     state = pickle.loads(pickle.dumps(normalizer)).__getstate__()
-    state["_moments"].squared_shares = np.ones(1)
-    with pytest.raises(ValueError, match=r"damaged: _moments.squared_shares has shape"):
+    state["_moments"].squared_weights = np.ones(1)
+    with pytest.raises(ValueError, match=r"damaged: _moments.squared_weights has shape"):
         BatchNormalizer().__setstate__(state)
 
 

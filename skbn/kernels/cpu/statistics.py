@@ -300,14 +300,14 @@ def merge_moments(moments, other):
 
 
 @jit
-def merge_shares(weight, shares, other_weight, other_shares, out):
-    """out (c,) = Σω² of two groups of rows, from their weights and their own Σω² (c,)."""
-    check_shapes(weight.size == shares.size == out.size)
-    check_shapes(other_weight.size == other_shares.size == out.size)
+def merge_squared_weights(weight, squared, other_weight, other_squared, out):
+    """out (c,) = Σω² of two groups of rows, from their total weights and their own Σω² (c,)."""
+    check_shapes(weight.size == squared.size == out.size)
+    check_shapes(other_weight.size == other_squared.size == out.size)
     for j in range(out.size):
         total = weight[j] + other_weight[j]
-        ours, theirs = (weight[j] / total, other_weight[j] / total) if total > 0.0 else (0.0, 0.0)
-        out[j] = ours * ours * shares[j] + theirs * theirs * other_shares[j]
+        a, b = (weight[j] / total, other_weight[j] / total) if total > 0.0 else (0.0, 0.0)
+        out[j] = a * a * squared[j] + b * b * other_squared[j]
 
 
 @jit
