@@ -181,14 +181,17 @@ class History:
         fitted = vars(estimator)
         known = {name: _copied(fitted[a]) for name, a in ATTRIBUTES.items() if a in fitted}
         history = cls(**known, previous_losses=fitted["loss_curve_"])
-        if "_best_validation" not in fitted and history.validation_scores:  # of format 1
+        if "_best_validation" not in fitted:  # of format 1
             history.best_validation = history._best_of_curves()
         return history
 
     def _best_of_curves(self):
-        """Score and loss of the epoch whose score is ``best_validation_score``."""
-        best = self.validation_scores.index(self.best_validation_score)
-        return comparable(self.best_validation_score, self.validation_loss_curve[best])
+        """Score and loss of the epoch whose score is ``best_validation_score``, if there is one."""
+        score = self.best_validation_score
+        if score not in (self.validation_scores or []):
+            return NOT_COMPARABLE
+        loss = self.validation_loss_curve[self.validation_scores.index(score)]
+        return comparable(score, loss)
 
 
 def comparable(score, loss):

@@ -143,6 +143,15 @@ def test_the_best_epoch_of_a_model_of_format_1_is_known_again():
     assert model.validation_scores_[-1] < best == model.best_validation_score_
 
 
+@pytest.mark.parametrize("best", [-np.inf, np.nan])
+def test_a_model_of_format_1_without_a_best_epoch_goes_on_learning(best):
+    model = regressor(max_iter=2).fit(X[TRAIN], Y[TRAIN], X_val=X[VAL], y_val=Y[VAL])
+    del model._best_validation, model._largest_loss
+    model.set_params(warm_start=True).best_validation_score_ = best
+    model.fit(X[TRAIN], Y[TRAIN], X_val=X[VAL], y_val=Y[VAL])
+    assert model.best_validation_score_ == max(model.validation_scores_[2:])
+
+
 @pytest.mark.parametrize("name", EPOCHS)
 def test_the_epoch_that_is_kept_is(name):
     scores, losses, expected, waited = EPOCHS[name]
