@@ -14,7 +14,7 @@ from .. import _validation
 from .._device import device_of, device_of_fitted, on_host
 from .._interrupts import interrupts_later
 from .._moments import RunningMoments
-from .._normalizer import Scaling, fitted_normalizer
+from .._normalizer import fitted_normalizer
 from .._persistence import Persistent
 from .._training import EpochTasks
 from .._validation import Interval, Options, StrOptions, fit_context
@@ -230,9 +230,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             if known is not None and is_incremental:
                 moments = known._seen().merge(moments)
             identity = _validation.identity(self)
-            self.input_norm_ = fitted_normalizer(moments, identity)
-            scaling = Scaling.of(moments, moments.effective_count, epsilon=0.0, ddof=0)
-            scaling.warn_of_lost(0.0, identity)
+            self.input_norm_ = fitted_normalizer(moments, identity, named_by=identity)
 
     def _validate_held_out(self, X_val, y_val, sample_weight_val, dtype):
         """The rows to validate on as (X, targets, weight), or None."""

@@ -1,5 +1,7 @@
 """Values of X so far from all others that the network overflows."""
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import sparse
 
@@ -32,22 +34,29 @@ def without_far_rows(X, weight, input_norm):
     return X
 
 
-def farthest_value(X, input_norm, names):
-    """A sentence that names the value farthest from the others, empty where none is far."""
-    farthest, place = SUSPICIOUS, None
+class FarValue(NamedTuple):
+    """A value of X: how far from the mean it is, and its place."""
+
+    distance: float
+    value: float
+    row: int
+    column: int
+
+    def __str__(self):
+        return f"{self.value:g} in row {self.row} of X"
+
+
+def farthest_value(X, input_norm):
+    """The FarValue of X that is farthest from the mean, or None where none is far."""
+    farthest = FarValue(SUSPICIOUS, 0.0, -1, -1)
     for start, stop in parts(X.shape[0], X.shape[1], CPU):
-        distance = _distances(X[start:stop], input_norm)
-        distance = distance.toarray() if sparse.issparse(distance) else distance
-        row, column = np.unravel_index(distance.argmax(), distance.shape)
-        if distance[row, column] > farthest:
-            farthest, place = distance[row, column], (start + row, column)
-    if place is None:
-        return ""
-    row, column = place
-    return (
-        f" The value farthest from the others is {X[row, column]:g} in row {row} of X, feature "
-        f"{names[column]}."
-    )
+        distances = _distances(X[start:stop], input_norm)
+        distances = distances.toarray() if sparse.issparse(distances) else distances
+        row, column = np.unravel_index(distances.argmax(), distances.shape)
+        if distances[row, column] > farthest.distance:
+            value = X[start + row, column]
+            farthest = FarValue(distances[row, column], value, start + row, column)
+    return farthest if farthest.row >= 0 else None
 
 
 def _largest_of_rows(X, input_norm):

@@ -255,8 +255,15 @@ class RowsFitting(Fitting):
         try:
             super().run(tasks)
         except TrainingDivergedError as error:
-            names = feature_names(identity(self.model), self.X.shape[1])
-            raise ValueError(f"{error}{farthest_value(self.X, self.input_norm, names)}") from error
+            raise ValueError(f"{error}{self._farthest_value()}") from error
+
+    def _farthest_value(self):
+        """A sentence on the value of X that may be the reason why training diverges, or none."""
+        farthest = farthest_value(self.X, self.input_norm)
+        if farthest is None:
+            return ""
+        name = feature_names(identity(self.model), self.X.shape[1])[farthest.column]
+        return f" The value farthest from the others is {farthest}, feature {name}."
 
     def _split(self, X, targets, held_out):
         """The index of the rows to train on, and the rows to validate on or None."""

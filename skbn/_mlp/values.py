@@ -6,7 +6,7 @@ from sklearn.metrics import r2_score
 from .._lazy import row_by_row
 from .._losses import PoissonDeviance, SquaredError
 from .._moments import RunningMoments
-from .._normalizer import Scaling, fitted_normalizer
+from .._normalizer import fitted_normalizer
 
 
 class LearnsValues:
@@ -46,19 +46,18 @@ class LearnsValues:
         if moments is not None:
             if is_incremental:
                 moments = self._followed(known, moments)
-            self.target_norm_ = fitted_normalizer(moments, momentum=self.target_momentum)
-            self._warn_of_constant_targets(moments)
+            names = {"feature_names_in_": self._names_of_targets()}
+            self.target_norm_ = fitted_normalizer(
+                moments, named_by=names, momentum=self.target_momentum
+            )
         # Where units are followed the standardized outputs stay: 180 batches after y became
         # 1000·y + 1e5, R² was 0.98 so and -0.6 with outputs that stay in the units of y.
         follows_units = is_incremental and self.target_momentum is not None
         if not is_first and not follows_units:
             self._rescale_output(known)
 
-    def _warn_of_constant_targets(self, moments):
-        names = ["y"] if self.n_outputs_ == 1 else [f"y[:, {j}]" for j in range(self.n_outputs_)]
-        n_rows = moments.effective_count if self.target_momentum is None else 1
-        scaling = Scaling.of(moments, n_rows, epsilon=0.0, ddof=0)
-        scaling.warn_of_lost(0.0, {"feature_names_in_": names})
+    def _names_of_targets(self):
+        return ["y"] if self.n_outputs_ == 1 else [f"y[:, {j}]" for j in range(self.n_outputs_)]
 
     def _followed(self, known, moments):
         """The moments of the targets of a stream after one more batch."""

@@ -280,8 +280,8 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
                 f"with_mean={self.with_mean} and with_std={self.with_std} were set after a fit "
                 "without these statistics: call fit again."
             )
-        is_set = hasattr(self, "gamma_")
-        gamma, beta = (self.gamma_, self.beta_) if is_set else self._gamma_and_beta(n_features)
+        own = (self.gamma_, self.beta_) if hasattr(self, "gamma_") else None
+        gamma, beta = own or self._gamma_and_beta(n_features)
         mean, std = (self.mean_ if self.with_mean else 0.0), (self.scale_ if self.with_std else 1.0)
         vectors = mean, np.divide(gamma, std), beta
         return tuple(_validation.per_column(vector, n_features) for vector in vectors)
@@ -386,13 +386,15 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         return tags
 
 
-def fitted_normalizer(moments, identity=None, **parameters):
+def fitted_normalizer(moments, identity=None, named_by=None, **parameters):
     """A BatchNormalizer of the parameters, fitted to the moments.
 
-    ``identity`` holds ``n_features_in_``, and ``feature_names_in_`` where there are names.
+    ``identity`` and ``named_by`` hold ``n_features_in_`` and ``feature_names_in_``; the latter is
+    for a warning that names features that vary and are not scaled.
     """
     normalizer = BatchNormalizer(**parameters)
-    n_features = moments.table.shape[1]
-    identity = {"n_features_in_": n_features} if identity is None else identity
-    gamma_and_beta = normalizer._gamma_and_beta(n_features)
-    return normalizer._commit(moments, normalizer._scaling(moments), identity, gamma_and_beta)
+    n_features, scaling = moments.table.shape[1], normalizer._scaling(moments)
+    identity = identity or {"n_features_in_": n_features}
+    if named_by is not None:
+        scaling.warn_of_lost(normalizer.epsilon, named_by)
+    return normalizer._commit(moments, scaling, identity, normalizer._gamma_and_beta(n_features))

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _blas
 from .._device import CPU
-from .._inference import FoldedNetwork, parts
+from .._inference import FoldedNetwork
 from .._mlp.far_values import farthest_value
 from .._mlp.fitting import network_of, training_rows
 from .._mlp.solvers import optimizer_of
@@ -206,12 +206,11 @@ def predicted(model, X, *columns):
 
 def farthest(plan, _state, rows):
     """The distance of the farthest value of a partition from the others, and a sentence on it."""
-    model, norm = plan.model, input_norm_of(plan.model)
-    names = feature_names(identity(model), model.n_features_in_)
-    sentence = farthest_value(rows.X, norm, names)
-    if not sentence:
+    model = plan.model
+    far = farthest_value(rows.X, input_norm_of(model))
+    if far is None:
         return 0.0, ""
-    taken = rows_of(rows.X, norm, np.dtype(np.float64))
-    bounds = parts(*rows.X.shape, CPU)
-    distance = max(abs(taken.slice(start, stop)).max() for start, stop in bounds)
-    return distance, f"{sentence[:-1]}, in partition {rows.number}."
+    name = feature_names(identity(model), model.n_features_in_)[far.column]
+    return far.distance, (
+        f" The value farthest from the others is {far}, feature {name}, in partition {rows.number}."
+    )
