@@ -239,3 +239,26 @@ def test_without_a_cache_functions_are_compiled_all_the_same(monkeypatch):
     monkeypatch.setattr(numba, "njit", njit)
     assert compilation.jit(double)(21) == 42
     assert compilation.cache_folder() is None
+
+
+@pytest.mark.parametrize("empty", [(), (0,), (1,), (0, 1)], ids=str)
+def test_squared_weights_of_two_groups_are_those_of_all_rows(empty, rng):
+    groups = [rng.random((n, 3)) for n in (5, 7)]
+    for i in empty:
+        groups[i][:, 1] = 0.0
+    totals = [weights.sum(axis=0) for weights in groups]
+    squared = [
+        np.divide((w**2).sum(axis=0), t**2, where=t > 0, out=np.zeros(3))
+        for w, t in zip(groups, totals, strict=True)
+    ]
+    merged = np.empty(3)
+    cpu.merge_squared_weights(totals[0], squared[0], totals[1], squared[1], merged)
+    rows = np.vstack(groups)
+    total = rows.sum(axis=0)
+    expected = np.divide((rows**2).sum(axis=0), total**2, where=total > 0, out=np.zeros(3))
+    np.testing.assert_allclose(merged, expected, rtol=1e-14)
+
+
+def test_squared_weights_of_another_width_are_an_error():
+    with pytest.raises(ValueError, match="shapes"):
+        cpu.merge_squared_weights(np.ones(3), np.ones(1), np.ones(3), np.ones(3), np.empty(3))
