@@ -298,7 +298,7 @@ def module():
     vars(cupy).update({name: _function(name) for name in names.split()})
     own = (ndarray, asnumpy, asarray, array, empty, empty_like, from_dlpack)
     vars(cupy).update({function.__name__: function for function in own})
-    cupy.__version__ = "0 (stand-in)"
+    cupy.__version__ = "0+stand.in"  # xarray parses it
     memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
     pool = SimpleNamespace(free_all_blocks=lambda: None)
     cupy.get_default_memory_pool = lambda: pool

@@ -255,7 +255,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         known = self._identity() if hasattr(self, "scale_") else None
         batch, identity = self._validate_batch(X, known)
         moments = self._moments_of(batch, sample_weight, identity)
-        if self.with_std:
+        if self.with_std and not self.epsilon:  # a layer's epsilon is meant
             self._batch_scaling(moments).warn_of_lost(self.epsilon, identity)
         out = self._normalized_by(moments, batch)
         return _validation.in_container(self, identity, out, X)
