@@ -69,6 +69,20 @@ def test_private_names_of_scikit_learn_are_imported_for_validation_alone():
         assert not private or room(path) == "_validation"
 
 
+ESTIMATORS = {"estimator", "model", "settings"}
+BELOW_THE_FACES = set.union(*LAYERS[1:11], {"_training"})
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_training_and_what_is_below_it_touch_no_estimator(path):
+    """They take TrainOptions, arrays and functions; private attributes are of their own objects."""
+    if room(path) not in BELOW_THE_FACES:
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = {getattr(node, "id", None), getattr(node, "arg", None), getattr(node, "attr", None)}
+        assert not names & ESTIMATORS, f"line {node.lineno}"
+
+
 def test_public_names_are_those_of_the_contract():
     import skbn
 

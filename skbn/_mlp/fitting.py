@@ -18,13 +18,14 @@ from .._training import (
     Steps,
     TrainingDivergedError,
     TrainingRows,
+    TrainOptions,
     Validation,
+    optimizer_of,
     set_population_moments,
 )
 from .._validation import feature_names, identity, levels_below_caller
 from .far_values import farthest_value, without_far_rows
 from .sizes import LBFGS_MAX_ITER, scaled_batch_size, scaled_max_iter
-from .solvers import optimizer_of
 from .state import (
     check_rows_to_normalize_by,
     hidden_units,
@@ -90,6 +91,7 @@ class Fitting:
 
     def __init__(self, model, is_first, is_incremental, X):
         self.model, self.is_first, self.is_incremental = model, is_first, is_incremental
+        self.options = TrainOptions.of(vars(model))
         self.uses_batches = uses_batches(model)
         self.stops_early = model.early_stopping and self.uses_batches
         self.network = network_of(model, X.shape[1], model._compute_dtype(X, is_first))
@@ -109,7 +111,7 @@ class Fitting:
             network.seed = int(model._random_state.randint(2**31 - 1))
 
     def _begin_history(self, has_validation):
-        self.history = History() if self.is_first else History.of(self.model)
+        self.history = History() if self.is_first else History.of(vars(self.model))
         self.history.begin(has_validation, self.stops_early)
         self.network.step = self.history.t  # of a later call, another dropout
 
@@ -157,7 +159,7 @@ class Fitting:
             self.optimizer = loop.optimizer
 
     def _loop(self, tasks):
-        followed = self.model, self.history, self.validate, tasks
+        followed = self.options, self.history, self.validate, tasks
         if not self.uses_batches:
             return LBFGSLoop(self.network, self.loss, self.data, *followed, max_iter=self.max_iter)
         self.optimizer = self._optimizer()
@@ -179,7 +181,7 @@ class Fitting:
     def _optimizer(self):
         """A new optimizer, in ``partial_fit`` one that goes on from that of the previous call."""
         n_steps = None if self.is_incremental else self.max_iter * self.n_batches
-        optimizer = optimizer_of(self.model, self.network, n_steps)
+        optimizer = optimizer_of(self.options, self.network, n_steps)
         if self.is_incremental and not self.is_first:
             known = getattr(self.model, "_optimizer", None)
             if not optimizer.resume(known, self.device):
@@ -308,7 +310,8 @@ class RowsFitting(Fitting):
             check_rows_to_normalize_by(len(index) if self.weight is None else self.weight[index])
 
     def _steps(self, _tasks):
-        return Steps(self.network, self.loss, self.data, self.model, self.optimizer)
+        of_all = self.options, self.optimizer, self.model._random_state
+        return Steps(self.network, self.loss, self.data, *of_all)
 
     def _set_population_moments(self):
         set_population_moments(self.network, self.data.rows, self.data.index, self.weight)

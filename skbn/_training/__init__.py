@@ -3,7 +3,9 @@
 from .epochs import EpochLoop, TrainingDivergedError
 from .history import History
 from .lbfgs import LBFGSLoop
+from .options import TrainOptions
 from .population import layer_moments, set_population_moments
+from .solvers import optimizer_of
 from .steps import Steps, TrainingRows
 from .tasks import EpochTasks
 from .validation import Validation
@@ -14,9 +16,11 @@ __all__ = [
     "History",
     "LBFGSLoop",
     "Steps",
+    "TrainOptions",
     "TrainingDivergedError",
     "TrainingRows",
     "Validation",
     "layer_moments",
+    "optimizer_of",
     "set_population_moments",
 ]

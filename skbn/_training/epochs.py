@@ -12,6 +12,7 @@ from .._network import Network
 from .._optimizers import Optimizer
 from .._validation import levels_below_caller
 from .history import History
+from .options import TrainOptions
 from .tasks import EpochTasks
 
 
@@ -37,9 +38,8 @@ class EpochLoop:
     ----------
     network : Network
     steps : Steps
-        Whose ``mean_loss`` trains one epoch.
-    settings : estimator
-        Its parameters are read.
+        Whose ``train_epoch`` trains one epoch.
+    options : TrainOptions
     history : History
     validate : callable or None
         Gives score and loss of a network on the validation rows.
@@ -51,7 +51,7 @@ class EpochLoop:
 
     network: Network
     steps: object
-    settings: object
+    options: TrainOptions
     history: History
     validate: object
     tasks: EpochTasks
@@ -63,7 +63,7 @@ class EpochLoop:
 
         Interrupted by the user, training ends with the last whole epoch.
         """
-        self.best = self.network.state() if self.settings.early_stopping else None
+        self.best = self.network.state() if self.options.early_stopping else None
         self.whole = None
         try:
             self._run_epochs()
@@ -73,7 +73,7 @@ class EpochLoop:
             state, self.history, self.optimizer, self.best = self.whole
             self.network.restore(state)
             warnings.warn("Training interrupted by user.", stacklevel=levels_below_caller())
-        if self.settings.early_stopping:
+        if self.options.early_stopping:
             self.network.restore(self.best)
 
     def _run_epochs(self):
@@ -93,7 +93,7 @@ class EpochLoop:
 
     def _train_and_follow(self):
         with np.errstate(all="ignore"):  # refuse_non_finite raises for what is not finite
-            loss = self.steps.mean_loss()
+            loss = self.steps.train_epoch()
         refuse_non_finite(self.network, loss, self.history.n_iter + 1)
         self.history.end_epoch(loss, self.steps.n_rows)
         self._say(f"Iteration {self.history.n_iter}, loss = {loss:.8f}")
@@ -103,11 +103,11 @@ class EpochLoop:
 
     def _follow(self):
         """Validate, and compare with the best epoch so far."""
-        history, tol = self.history, self.settings.tol
+        history, tol = self.history, self.options.tol
         if self.validate is not None:
             history.end_validation(*self.validate(self.network))
             self._say(f"Validation score: {history.validation_scores[-1]:f}")
-        if not self.settings.early_stopping:
+        if not self.options.early_stopping:
             history.follow_loss(tol)
             if self.validate is not None:
                 history.update_best_validation(history.compare_validation(tol))
@@ -116,17 +116,17 @@ class EpochLoop:
 
     def _has_converged(self):
         """Whether training has stopped to improve, and the schedule knows no slower rate."""
-        settings, schedule = self.settings, self.optimizer.schedule
-        if self.history.no_improvement_count <= settings.n_iter_no_change:
+        options, schedule = self.options, self.optimizer.schedule
+        if self.history.no_improvement_count <= options.n_iter_no_change:
             return False
         if schedule.ends_by_plan:
             self.history.no_improvement_count = 0
             return False
-        what = "Validation score" if settings.early_stopping else "Training loss"
+        what = "Validation score" if options.early_stopping else "Training loss"
         action, is_stopping = schedule.slow_down()
         self._say(
-            f"{what} did not improve more than tol={settings.tol:f} for "
-            f"{settings.n_iter_no_change} consecutive epochs. {action}"
+            f"{what} did not improve more than tol={options.tol:f} for "
+            f"{options.n_iter_no_change} consecutive epochs. {action}"
         )
         if not is_stopping:
             self.history.no_improvement_count = 0
@@ -143,5 +143,5 @@ class EpochLoop:
         )
 
     def _say(self, line):
-        if self.settings.verbose:
+        if self.options.verbose:
             sys.stdout.write(line + "\n")

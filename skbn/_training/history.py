@@ -176,9 +176,8 @@ class History:
         return self.previous_losses
 
     @classmethod
-    def of(cls, estimator):
-        """The history that the fitted attributes of an estimator tell."""
-        fitted = vars(estimator)
+    def of(cls, fitted):
+        """The history that the fitted attributes, a dict by name, tell."""
         known = {name: _copied(fitted[a]) for name, a in ATTRIBUTES.items() if a in fitted}
         history = cls(**known, previous_losses=fitted["loss_curve_"])
         if "_best_validation" not in fitted:  # of format 1

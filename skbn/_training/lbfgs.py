@@ -11,6 +11,7 @@ from .._network import Network, Workspace
 from .._validation import check_optimize_result, levels_below_caller
 from .epochs import refuse_non_finite
 from .history import History
+from .options import TrainOptions
 from .steps import Epoch, LossRecord, TrainingRows
 from .tasks import EpochTasks
 
@@ -27,8 +28,7 @@ class LBFGSLoop:
     loss : Loss
     data : TrainingRows
         One batch.
-    settings : estimator
-        Its parameters are read.
+    options : TrainOptions
     history : History
     validate : callable or None
         Gives score and loss of a network on the validation rows.
@@ -40,7 +40,7 @@ class LBFGSLoop:
     network: Network
     loss: object
     data: TrainingRows
-    settings: object
+    options: TrainOptions
     history: History
     validate: object
     tasks: EpochTasks
@@ -78,15 +78,15 @@ class LBFGSLoop:
         self.history.loss = self.reported
 
     def _minimize(self):
-        settings = self.settings
-        options = {"maxfun": settings.max_fun, "maxiter": self.max_iter, "gtol": settings.tol}
+        options = self.options
+        limits = {"maxfun": options.max_fun, "maxiter": self.max_iter, "gtol": options.tol}
         result = scipy.optimize.minimize(
             self._objective,
             self.to_host(self.network.params).astype(np.float64),
             method="L-BFGS-B",
             jac=True,
             callback=self._end_iteration,
-            options=options,
+            options=limits,
         )
         if result.status != STOPPED_BY_CALLBACK:
             check_optimize_result("lbfgs", result, self.max_iter)
@@ -101,7 +101,7 @@ class LBFGSLoop:
             logits = network.forward(rows, batch)
             self.loss(logits, self.targets, batch.share, loss, batch.layers[-1].delta)
             network.backward(rows, batch)
-        network.add_penalty(self.settings.alpha / self.total, penalty)
+        network.add_penalty(self.options.alpha / self.total, penalty)
         (loss,), (penalty,) = self.record.read().tolist()
         self.reported = loss * self.loss.reported_share + penalty
         return loss + penalty, self.to_host(network.grads).astype(np.float64)
@@ -112,10 +112,10 @@ class LBFGSLoop:
         if not np.array_equal(self.to_host(self.network.params), x.astype(self.network.dtype)):
             self._objective(x)
         history.end_epoch(self.reported, n_rows=0)
-        history.follow_loss(self.settings.tol)
+        history.follow_loss(self.options.tol)
         if self.validate is not None:
             history.end_validation(*self.validate(self.network))
-            history.update_best_validation(history.compare_validation(self.settings.tol))
+            history.update_best_validation(history.compare_validation(self.options.tol))
         self.whole = x.copy(), history.copy()
         self.tasks.begin()
         if self.tasks.end():

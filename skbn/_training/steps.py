@@ -109,9 +109,10 @@ class Steps:
     network : Network
     loss : Loss
     data : TrainingRows
-    settings : estimator
-        Its parameters are read, and its ``_random_state`` is drawn from.
+    options : TrainOptions
     optimizer : Optimizer
+    random_state : RandomState or None
+        Of the order of the rows; None where ``run`` is given an order.
 
     Attributes
     ----------
@@ -121,26 +122,26 @@ class Steps:
         Multiplications of the largest product of matrices.
     """
 
-    def __init__(self, network, loss, data, settings, optimizer):
+    def __init__(self, network, loss, data, options, optimizer, random_state=None):
         self.network, self.loss, self.data = network, loss, data
-        self.settings, self.optimizer = settings, optimizer
+        self.options, self.optimizer, self.random_state = options, optimizer, random_state
         self.order, self.n_rows = data.index, len(data.index)
         largest = max(data.n_rows)
-        of_batches = settings.virtual_batch_size, data.rows.is_dense
+        of_batches = options.virtual_batch_size, data.rows.is_dense
         self.workspace = Workspace(network, largest, *of_batches)
         self.record = LossRecord(network.device, len(data.bounds))
         self.largest_product = largest * max(weight.size for weight in network.weights)
 
-    def mean_loss(self):
+    def train_epoch(self):
         """Train one epoch; the loss, averaged over its rows."""
         losses = self.run(self._shuffled(), 0, len(self.data.bounds))
         return float(losses @ self.data.n_rows) / self.n_rows
 
     def _shuffled(self):
         """A new order of the rows, as scikit-learn draws it."""
-        if self.settings.shuffle:
+        if self.options.shuffle:
             drawn = np.arange(self.n_rows)
-            self.settings._random_state.shuffle(drawn)
+            self.random_state.shuffle(drawn)
             self.order = self.order[drawn]
         return self.order
 
@@ -167,6 +168,6 @@ class Steps:
         logits = network.forward(rows, batch)
         self.loss(logits, targets, batch.share, loss, batch.layers[-1].delta)
         network.backward(rows, batch)
-        if self.settings.alpha:
-            network.add_penalty(self.settings.alpha / total, penalty)
+        if self.options.alpha:
+            network.add_penalty(self.options.alpha / total, penalty)
         self.optimizer.step(network)

@@ -38,7 +38,7 @@ class Rounds:
         self.network, self.n_rows = fitting.network, fitting.n_rows
         self.epoch = fitting.history.t % 2**31  # of a later call, another order
 
-    def mean_loss(self):
+    def train_epoch(self):
         """Train one epoch; the loss, averaged over its rows."""
         results = [self._round(first) for first in self.fitting.starts]
         self.epoch += 1

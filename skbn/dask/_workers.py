@@ -1,7 +1,7 @@
 """What a worker computes of one partition: pure functions, which may run again elsewhere."""
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +11,9 @@ from .._device import CPU
 from .._inference import FoldedNetwork
 from .._mlp.far_values import farthest_value
 from .._mlp.fitting import network_of, training_rows
-from .._mlp.solvers import optimizer_of
 from .._mlp.state import input_norm_of, is_fitted_name
 from .._rows import rows_of
-from .._training import Steps, Validation, layer_moments
+from .._training import Steps, TrainOptions, Validation, layer_moments, optimizer_of
 from .._validation import feature_names, identity
 from ._averages import Trained
 
@@ -154,13 +153,13 @@ def trained(plan, state, rows, epoch, first, last):
 
 def _steps(plan, state, network, data):
     """Steps by an optimizer that goes on from the state."""
-    optimizer = optimizer_of(plan.model, network, plan.n_steps)
+    options = TrainOptions.of(vars(plan.model))
+    optimizer = optimizer_of(options, network, plan.n_steps)
     optimizer.schedule, optimizer.t = copy(state.schedule), state.t
     optimizer.states = [network.device.xp.array(average) for average in state.averages]
-    settings = copy(plan.model)
-    settings.alpha *= len(data.index) / plan.n_rows  # the penalty of all batches together
+    alpha = options.alpha * len(data.index) / plan.n_rows  # the penalty of all batches together
     loss = plan.model._loss(network.device, network.dtype)
-    return Steps(network, loss, data, settings, optimizer)
+    return Steps(network, loss, data, replace(options, alpha=alpha), optimizer)
 
 
 def moments_of_layer(plan, state, rows, i):

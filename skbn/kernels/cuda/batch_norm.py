@@ -171,8 +171,8 @@ def _batch_statistics(
     write_column_sums(shared, partials, j, c)
     n_blocks = cuda.gridDim.y * cuda.gridDim.z
     if is_last_block(tickets, cuda.blockIdx.x, n_blocks) and cuda.threadIdx.y == 0 and j < c:
-        settings = epsilon, momentum, gamma_beta[GAMMA, j]
-        _finish_statistics(z, weight, bounds, *settings, partials, j, running, statistics)
+        parameters = epsilon, momentum, gamma_beta[GAMMA, j]
+        _finish_statistics(z, weight, bounds, *parameters, partials, j, running, statistics)
 
 
 @device_function

@@ -1,0 +1,32 @@
+"""What training reads of an estimator."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The parameters of an estimator that training reads; its docstring says what they mean."""
+
+    solver: str
+    alpha: float
+    weight_decay: float
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    shuffle: bool
+    virtual_batch_size: int | None
+    tol: float
+    n_iter_no_change: int
+    early_stopping: bool
+    max_fun: int
+    verbose: bool
+
+    @classmethod
+    def of(cls, parameters):
+        """From a dict of parameters, which may have others too."""
+        return cls(**{field.name: parameters[field.name] for field in fields(cls)})
