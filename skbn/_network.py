@@ -35,23 +35,23 @@ def fold(weight, bias, scale, shift):
 class BiasedLayer:
     """out = max(floor, z + bias)."""
 
-    def __init__(self, offset, grad_offset, floor, device):
-        self.offset, self.grad_offset = offset, grad_offset
-        self.floor = offset.dtype.type(floor)
+    def __init__(self, bias, grad_bias, floor, device):
+        self.bias, self.grad_bias = bias, grad_bias
+        self.floor = bias.dtype.type(floor)
         self.kernels, self.to_host = device.kernels, device.to_host
 
     def initialize(self, bias):
-        self.offset[...] = bias
+        self.bias[...] = bias
 
-    def forward(self, own, _batch):
-        self.kernels.add_bias(own.z, self.offset, self.floor, own.out)
+    def forward(self, buffers, _batch):
+        self.kernels.add_bias(buffers.z, self.bias, self.floor, buffers.out)
 
-    def backward(self, own, _batch):
-        self.kernels.bias_backward(own.out, self.floor, self.grad_offset, own.delta)
+    def backward(self, buffers, _batch):
+        self.kernels.bias_backward(buffers.out, self.floor, self.grad_bias, buffers.delta)
 
     def fold(self, weight):
         """The dense layer for the weight, in host memory."""
-        return weight, self.to_host(self.offset)
+        return weight, self.to_host(self.bias)
 
 
 class NormalizedLayer:
@@ -59,50 +59,50 @@ class NormalizedLayer:
 
     Attributes
     ----------
-    offset : ndarray of shape (2, n_units)
+    affine : ndarray of shape (2, n_units)
         γ and β.
     running : ndarray of shape (5, n_units), float64
         Moments table of the batches, the newest weighing ``momentum``.
     """
 
-    def __init__(self, offset, grad_offset, floor, device, epsilon, momentum):
-        self.offset, self.grad_offset = offset, grad_offset
+    def __init__(self, affine, grad_affine, floor, device, epsilon, momentum):
+        self.affine, self.grad_affine = affine, grad_affine
         self.epsilon = epsilon
-        self.constants = np.array([epsilon, momentum, floor], offset.dtype)
-        self.running = device.xp.zeros((5, offset.shape[1]))
+        self.constants = np.array([epsilon, momentum, floor], affine.dtype)
+        self.running = device.xp.zeros((5, affine.shape[1]))
         self.kernels, self.to_host = device.kernels, device.to_host
 
     def initialize(self, _bias):
-        self.offset[0], self.offset[1] = 1.0, 0.0
+        self.affine[0], self.affine[1] = 1.0, 0.0
 
-    def forward(self, own, batch):
+    def forward(self, buffers, batch):
         self.kernels.batch_norm_forward(
-            own.z,
+            buffers.z,
             batch.weight,
             batch.bounds,
             self.constants,
-            self.offset,
+            self.affine,
             self.running,
-            own.statistics,
-            own.out,
+            buffers.statistics,
+            buffers.out,
         )
 
-    def backward(self, own, batch):
+    def backward(self, buffers, batch):
         self.kernels.batch_norm_backward(
-            own.z,
+            buffers.z,
             batch.weight,
             batch.bounds,
             self.constants,
-            self.offset,
-            own.statistics,
-            self.grad_offset,
-            own.delta,
+            self.affine,
+            buffers.statistics,
+            self.grad_affine,
+            buffers.delta,
         )
 
     def fold(self, weight):
         """The dense layer for the weight and the normalization by running statistics, likewise."""
         moments = RunningMoments(self.to_host(self.running))
-        gamma, beta = self.to_host(self.offset).astype(np.float64)
+        gamma, beta = self.to_host(self.affine).astype(np.float64)
         scale = gamma / np.sqrt(moments.variance(ddof=0) + self.epsilon)
         layer = fold(weight, 0.0, scale, beta - scale * moments.mean)
         return tuple(array.astype(weight.dtype) for array in layer)
@@ -195,8 +195,8 @@ class Workspace:
 class Network:
     """Dense layers over one flat buffer of parameters and one of gradients.
 
-    The weights come first, then the offsets: (γ, β) of layers that are batch-normalized, biases
-    of the others. Hidden layers are dense → BN → activation → dropout.
+    The weights come first, then (γ, β) of layers that are batch-normalized and biases of the
+    others. Hidden layers are dense → BN → activation → dropout.
 
     Parameters
     ----------
@@ -244,43 +244,43 @@ class Network:
         self.n_weights = sum(weight.size for weight in self.weights)
         self.weights_T = [weight.T for weight in self.weights]
         self.penalized = self.params[: self.n_weights], self.grads[: self.n_weights]
-        offsets = list(zip(params[n_layers:], grads[n_layers:], strict=True))
+        of_layers = list(zip(params[n_layers:], grads[n_layers:], strict=True))
         floor = self.activation.floor
         hidden = (
             partial(NormalizedLayer, epsilon=epsilon, momentum=momentum)
             if batch_norm
             else BiasedLayer
         )
-        self.hidden = [hidden(*pair, floor, device) for pair in offsets[:-1]]
+        self.hidden = [hidden(*pair, floor, device) for pair in of_layers[:-1]]
         self.normalized = self.hidden if batch_norm else []
-        self.output = BiasedLayer(*offsets[-1], -np.inf, device)
+        self.output = BiasedLayer(*of_layers[-1], -np.inf, device)
 
     def forward(self, rows, batch):
         """Logits (n, n_outputs) of a batch; the running statistics follow it."""
-        own = batch.layers[0]
-        rows.dot(batch.inputs, self.weights[0], own.z)
+        buffers = batch.layers[0]
+        rows.dot(batch.inputs, self.weights[0], buffers.z)
         for i, layer in enumerate(self.hidden):
-            layer.forward(own, batch)
-            self.activation.apply(own.out)
+            layer.forward(buffers, batch)
+            self.activation.apply(buffers.out)
             if self.has_dropout:
-                self._drop(i, own.out, own.dropped)
-            above = batch.layers[i + 1]
-            self.device.dot(own.dropped, self.weights[i + 1], out=above.z)
-            own = above
-        self.output.forward(own, batch)
-        return own.out
+                self._drop(i, buffers.out, buffers.dropped)
+            next_buffers = batch.layers[i + 1]
+            self.device.dot(buffers.dropped, self.weights[i + 1], out=next_buffers.z)
+            buffers = next_buffers
+        self.output.forward(buffers, batch)
+        return buffers.out
 
     def backward(self, rows, batch):
         """Gradients of all parameters, from the ``delta`` of the output."""
         self.output.backward(batch.layers[-1], batch)
         for i in reversed(range(len(self.hidden))):
-            own, above = batch.layers[i], batch.layers[i + 1]
-            self.device.dot(own.dropped_T, above.delta, out=self.grad_weights[i + 1])
-            self.device.dot(above.delta, self.weights_T[i + 1], out=own.delta)
+            buffers, next_buffers = batch.layers[i], batch.layers[i + 1]
+            self.device.dot(buffers.dropped_T, next_buffers.delta, out=self.grad_weights[i + 1])
+            self.device.dot(next_buffers.delta, self.weights_T[i + 1], out=buffers.delta)
             if self.has_dropout:
-                self._drop(i, own.delta, own.delta)
-            self.activation.backward(own.out, own.delta)
-            self.hidden[i].backward(own, batch)
+                self._drop(i, buffers.delta, buffers.delta)
+            self.activation.backward(buffers.out, buffers.delta)
+            self.hidden[i].backward(buffers, batch)
         rows.transposed_dot(batch.inputs, batch.layers[0].delta, self.grad_weights[0])
 
     def _drop(self, i, x, out):

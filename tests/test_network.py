@@ -160,14 +160,14 @@ def test_the_size_of_the_weights_does_not_matter_their_sign_can_be_undone(layer,
     problem = Problem(epsilon=1e-200)
     network, hidden = problem.network, problem.network.hidden[layer]
     loss, _ = problem(), problem.gradients()
-    before, of_offset = network.grad_weights[layer].copy(), hidden.grad_offset.copy()
+    before, of_affine = network.grad_weights[layer].copy(), hidden.grad_affine.copy()
     factor = sign * (0.1 + 10 * rng.random(UNITS[layer + 1]))
     network.weights[layer][...] *= factor
-    hidden.offset[0] *= sign
+    hidden.affine[0] *= sign
     np.testing.assert_allclose(problem(), loss, rtol=1e-13)
     problem.gradients()
     assert_close(network.grad_weights[layer], before / factor, 1e-11)
-    assert_close(hidden.grad_offset, of_offset * [[sign], [1]], 1e-11)
+    assert_close(hidden.grad_affine, of_affine * [[sign], [1]], 1e-11)
 
 
 def test_gradients_are_orthogonal_to_the_weights_of_each_unit():
@@ -229,9 +229,10 @@ def test_parts_are_near_equal_and_not_smaller_than_asked_for(n, size):
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_parameters_are_views_that_fill_one_buffer(batch_norm):
     network = Network(UNITS, activation="relu", dtype=float, device=CPU, batch_norm=batch_norm)
-    layers = [*network.hidden, network.output]
-    params = [*network.weights, *(layer.offset for layer in layers)]
-    grads = [*network.grad_weights, *(layer.grad_offset for layer in layers)]
+    hidden = [(vars(layer), "affine" if batch_norm else "bias") for layer in network.hidden]
+    layers = [*hidden, (vars(network.output), "bias")]
+    params = [*network.weights, *(layer[name] for layer, name in layers)]
+    grads = [*network.grad_weights, *(layer[f"grad_{name}"] for layer, name in layers)]
     for flat, arrays in ((network.params, params), (network.grads, grads)):
         flat[:] = np.arange(flat.size)
         assert all(np.shares_memory(array, flat) for array in arrays)

@@ -78,7 +78,7 @@ class Skbn(OnDevice):
         self.batch = _network.Workspace(network, n).batch(n)
         self.layer, self.buffers = network.hidden[0], self.batch.layers[0]
         asarray = self.where.xp.asarray
-        self.layer.offset[...] = asarray(np.stack([problem.gamma, problem.beta]))
+        self.layer.affine[...] = asarray(np.stack([problem.gamma, problem.beta]))
         self.buffers.z[...] = asarray(problem.x)
         self.buffers.delta[...] = asarray(problem.delta)
 
@@ -90,7 +90,7 @@ class Skbn(OnDevice):
         self.layer.backward(self.buffers, self.batch)
 
     def results(self):
-        arrays = self.buffers.out, self.buffers.delta, self.layer.grad_offset
+        arrays = self.buffers.out, self.buffers.delta, self.layer.grad_affine
         out, grad_x, grads = map(self.where.to_host, arrays)
         return [out, grad_x, *grads]
 

@@ -55,12 +55,12 @@ def network_attributes(network, estimator, is_weighted):
         return np.array(network.device.to_host(array))
 
     zeros = [np.zeros(c, network.dtype) for c in network.layer_units[1:-1]]
-    biases = zeros if network.normalized else [copied(layer.offset) for layer in network.hidden]
+    biases = zeros if network.normalized else [copied(layer.bias) for layer in network.hidden]
     return {
         "coefs_": [copied(weight) for weight in network.weights],
-        "intercepts_": [*biases, copied(network.output.offset)],
+        "intercepts_": [*biases, copied(network.output.bias)],
         "batch_norms_": [
-            _batch_norm(copied(layer.offset), copied(layer.running), estimator, is_weighted)
+            _batch_norm(copied(layer.affine), copied(layer.running), estimator, is_weighted)
             for layer in network.normalized
         ],
     }
@@ -88,7 +88,7 @@ def load(network, estimator):
         layer.initialize(device.to_device(intercept))
     for layer, normalizer in zip(network.normalized, estimator.batch_norms_, strict=True):
         gamma_beta = np.stack([normalizer.gamma_, normalizer.beta_])
-        layer.offset[...] = device.to_device(gamma_beta)
+        layer.affine[...] = device.to_device(gamma_beta)
         layer.running = device.xp.array(normalizer._seen().table)
 
 
