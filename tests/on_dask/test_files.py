@@ -172,7 +172,8 @@ def test_files_are_predicted_and_scored(files, name):
     model = PAIRS[name][0](**SMALL).fit(files[FEATURES], files[column])
     rows, metric = table(), accuracy_score if name == "classifier" else r2_score
     predicted = model.predict(rows[FEATURES])
-    np.testing.assert_allclose(model.predict(files[FEATURES]), predicted)
+    # The rounding of float32 products depends on the number of rows in a block.
+    np.testing.assert_allclose(model.predict(files[FEATURES]), predicted, rtol=1e-5)
     expected = metric(rows[column], predicted, sample_weight=rows.weight)
     for X in (files[FEATURES], rows[FEATURES]):
         score = model.score(X, files[column], sample_weight=files.weight)
