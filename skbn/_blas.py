@@ -1,6 +1,6 @@
 """Keeps BLAS to one thread where its products of matrices are too small for two."""
 
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import cache
 from threading import current_thread, main_thread
 
@@ -24,23 +24,48 @@ def threads_for(n_multiplications):
     and restore what the other has set.
     """
     if n_multiplications < MIN_THREADED_PRODUCT and current_thread() is main_thread():
-        return _one_thread()
+        return _one_thread
     return nullcontext()
 
 
-@contextmanager
-def _one_thread():
-    """Not threadpoolctl's own limit, which Ctrl-C at its beginning or end would leave in force."""
-    before = [library.get_num_threads() for library in _libraries()]
-    try:
-        _set_threads([1] * len(before))
-        yield
-    finally:
+def restore():
+    """Give BLAS the threads that a limit took, where Ctrl-C kept the limit from doing it."""
+    if current_thread() is main_thread():
+        _one_thread.restore()
+
+
+class _OneThread:
+    """Not threadpoolctl's own limit, which Ctrl-C at its beginning or end would leave in force.
+
+    Ctrl-C may also keep ``__exit__`` from being called: what it would have restored is kept.
+    """
+
+    def __init__(self):
+        self.before = []
+
+    def __enter__(self):
+        if not self.before:
+            self.before = [library.get_num_threads() for library in _libraries()]
         try:
-            _set_threads(before)
-        except KeyboardInterrupt:
-            _set_threads(before)
+            _set_threads([1] * len(self.before))
+        except BaseException:
+            self.restore()
             raise
+
+    def __exit__(self, *_):
+        try:
+            self.restore()
+        except KeyboardInterrupt:
+            self.restore()
+            raise
+
+    def restore(self):
+        if self.before:
+            _set_threads(self.before)
+            self.before = []
+
+
+_one_thread = _OneThread()
 
 
 def _set_threads(numbers):

@@ -19,6 +19,7 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(_CACHE))
 
 import cuda_simulator  # noqa: E402
 import numba  # noqa: E402
+from threadpoolctl import ThreadpoolController  # noqa: E402
 
 from skbn._device import _missing  # noqa: E402
 
@@ -52,6 +53,19 @@ def run_python():
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def blas():
+    return ThreadpoolController().select(user_api="blas")
+
+
+@pytest.fixture(autouse=True)
+def blas_keeps_its_threads(blas):
+    """A limit that a test leaves behind gives later tests other roundings."""
+    before = [library.num_threads for library in blas.lib_controllers]
+    yield
+    assert [library.num_threads for library in blas.lib_controllers] == before
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import gen_batches
 
+from .. import _blas
 from .._device import CPU, device_of
 from .._inference import FoldedNetwork
 from .._network import MIN_BATCH_ROWS, Network, near_equal_bounds
@@ -147,6 +148,12 @@ class Fitting:
 
     def run(self, tasks):
         """Train; ``tasks`` are the EpochTasks."""
+        try:
+            self._train(tasks)
+        finally:
+            _blas.restore()
+
+    def _train(self, tasks):
         loop = self._loop(tasks)
         if self.is_incremental:
             loop.run_epoch()

@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import pytest
 from conftest import ROOT
 from reliability import interrupt_trials
 from reliability.figures import say
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skbn import BatchNormalizer, BatchNormMLPClassifier, _blas, _chunks
 
@@ -242,13 +242,14 @@ def test_ctrl_c_while_the_pool_starts_lets_the_process_end(run_python):
     assert printed.split() == ["interrupted", "False", "True"]
 
 
+def blas_threads():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
 @pytest.mark.parametrize("call", range(1, 7))
 def test_ctrl_c_leaves_blas_its_threads(monkeypatch, call):
     """Before and after each setting of the limit, and each taking back."""
     calls, set_threads = [], _blas._set_threads
-
-    def n_threads():
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
     def interrupted(numbers):
         calls.append(numbers)
@@ -259,11 +260,39 @@ def test_ctrl_c_leaves_blas_its_threads(monkeypatch, call):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(_blas, "_set_threads", interrupted)
-    before = n_threads()
+    before = blas_threads()
     for _ in range(2):
         try:
             with _blas.threads_for(1):
                 pass
         except KeyboardInterrupt:
             pass
-        assert n_threads() == before
+        assert blas_threads() == before
+
+
+@contextmanager
+def interrupted_at_call(code):
+    """KeyboardInterrupt instead of the next call of the function that has this code."""
+
+    def profile(frame, event, argument):
+        if event == "call" and frame.f_code is code:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    sys.setprofile(profile)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("solver", ["adamw", "lbfgs"])
+def test_ctrl_c_before_blas_gets_its_threads_back(solver):
+    with threadpool_limits(2, user_api="blas"):  # also on a machine with one core
+        model = BatchNormMLPClassifier(2, max_iter=5, solver=solver, random_state=0)
+        X, y = np.eye(8), np.arange(8) % 2
+        with suppress(KeyboardInterrupt), interrupted_at_call(_blas._OneThread.__exit__.__code__):
+            model.fit(X, y)
+        assert not hasattr(model, "n_iter_")
+        assert set(blas_threads()) == {2}
