@@ -6,6 +6,7 @@ import numpy as np
 
 from ._device import CPU
 from ._losses import OUTPUT_ACTIVATIONS
+from ._model import inference_value_of
 from ._rows import rows_of
 
 # Standard deviations, of which float32 holds the products of some layers.
@@ -21,14 +22,14 @@ def parts(n_rows, n_columns, device):
     return [(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 
-def dense(rows, inputs, layers, activation):
+def dense(rows, inputs, layers, activate):
     """Activations (m, c) of the last of the layers, of the inputs that the source of rows gave."""
     out, dot, xp = inputs, rows.dot, rows.device.xp
     for weight, bias in layers:
         below, out = out, xp.empty((inputs.shape[0], weight.shape[1]), weight.dtype)
         dot(below, weight, out=out)
         out += bias
-        activation.infer(out)
+        activate(out)
         dot = rows.device.dot
     return out
 
@@ -39,8 +40,8 @@ class FoldedNetwork:
     Parameters
     ----------
     layers : list of (weight, bias)
-    activation : Rectifier, Logistic or Tanh
-        Of the hidden layers.
+    activation : str
+        Of the hidden layers, a key of ACTIVATIONS.
     out_activation : {"identity", "logistic", "softmax", "exp"}
     input_norm : InputNorm or None
         How rows are taken; as they are with None.
@@ -50,7 +51,7 @@ class FoldedNetwork:
 
     def __init__(self, layers, activation, out_activation, input_norm, device=CPU):
         *self.hidden, self.output = [tuple(map(device.to_device, layer)) for layer in layers]
-        self.activation = activation
+        self.activate_hidden = inference_value_of(activation, device)
         self.activate = OUTPUT_ACTIVATIONS[out_activation]
         self.input_norm = input_norm
         self.dtype = layers[-1][0].dtype
@@ -78,7 +79,7 @@ class FoldedNetwork:
         """Write the logits (m, n_outputs) of the inputs that the source of rows gave."""
         weight, bias = self.output
         dot = rows.device.dot if self.hidden else rows.dot
-        dot(dense(rows, inputs, self.hidden, self.activation), weight, out=out)
+        dot(dense(rows, inputs, self.hidden, self.activate_hidden), weight, out=out)
         out += bias
 
     def logits(self, X):

@@ -140,14 +140,14 @@ class Optimizer:
             self.schedule = copy(known.schedule)
         return True
 
-    def step(self, network):
-        """Move the parameters of the network along its gradients."""
+    def step(self, network, grads):
+        """Move the parameters of the network along the gradients (n_params,)."""
         self.schedule.begin_step(self.t)
         self.t += 1
         self.decay(network)
         self.constants[0] = self.rate()
         kernel = self.kernel(network.device.kernels)
-        arrays = network.grads, *self.states, network.params
+        arrays = grads, *self.states, network.params
         network.device.chunks.in_blocks(kernel, self.constants, *arrays)
 
     def decay(self, network):
@@ -204,5 +204,5 @@ class AdamW(Adam):
 
     def decay(self, network):
         """Shrink the weights before a step."""
-        weights, _ = network.penalized
+        weights = network.decayed
         weights *= 1.0 - self.schedule.rate * self.weight_decay

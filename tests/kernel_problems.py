@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from skbn.kernels import cpu
+from skbn.kernels.formulas import Formulas
 
 SHAPES = [(2, 1), (5, 3), (33, 8), (130, 40)]
 
@@ -21,6 +22,13 @@ class CudaKernels:
         from skbn.kernels import cuda
 
         self.launchers = cuda
+
+    @property
+    def ACTIVATIONS(self):
+        return {
+            name: Formulas(*map(self.on_host, of_name))
+            for name, of_name in self.launchers.ACTIVATIONS.items()
+        }
 
     def __getattr__(self, name):
         launcher = getattr(self.launchers, name)
@@ -122,17 +130,18 @@ class Batch:
     def backward(self, delta):
         """∂ℓ/∂z and ∂ℓ/∂(γ, β) from ∂ℓ/∂out."""
         dz, grads = delta.copy(), np.full_like(self.gamma_beta, np.nan)
-        self.kernels.batch_norm_backward(*self.inputs, self.statistics, grads, dz)
+        batch = self.z, self.weight, self.bounds
+        self.kernels.batch_norm_backward(*batch, self.statistics, grads, dz)
         return dz, grads
 
 
-def batch(kernels, rng, shape, dtype, weight="no weights", n_ghosts=1, floor=-np.inf, offset=1.0):
+def batch(kernels, rng, shape, dtype, weight="no weights", n_ghosts=1, offset=1.0):
     n, c = shape
     return Batch(
         normal(rng, shape, dtype, 2.0, offset),
         WEIGHTS[weight](rng, n).astype(dtype),
         np.linspace(0, n, min(n, n_ghosts) + 1).round().astype(np.int64),
-        np.array([EPSILON, MOMENTUM, floor], dtype),
+        np.array([EPSILON, MOMENTUM], dtype),
         normal(rng, (2, c), dtype),
         [(normal(rng, (7, c), dtype, 2.0, offset), dyadic(rng, 7).astype(dtype))],
         kernels,

@@ -37,7 +37,7 @@ class BatchNorm:
     def __init__(self, z, weight, bounds, constants, gamma_beta, seen=()):
         self.z, self.weight = exact(z), exact(weight)
         self.parts = [slice(*pair) for pair in pairwise(bounds)]
-        epsilon, self.momentum, self.floor = exact(constants)
+        epsilon, self.momentum = exact(constants)
         self.gamma, self.beta = exact(gamma_beta)
         self.seen = list(seen)
         self.mean, variance = np.empty_like(self.z), np.empty_like(self.z)
@@ -46,8 +46,7 @@ class BatchNorm:
             self.mean[part], variance[part] = self.statistics(part)
         self.inverse_std = 1 / np.sqrt(variance + epsilon)
         self.x_hat = (self.z - self.mean) * self.inverse_std
-        self.y = self.gamma * self.x_hat + self.beta
-        self.out = np.where(self.y < self.floor, self.floor, self.y)
+        self.out = self.gamma * self.x_hat + self.beta
 
     def statistics(self, part):
         """Mean and variance that normalize a ghost batch, which is then one of those seen."""
@@ -60,7 +59,7 @@ class BatchNorm:
 
     def gradient(self, delta):
         """∂ℓ/∂z (n, c) and ∂ℓ/∂γ, ∂ℓ/∂β (2, c) from ∂ℓ/∂out, by the paper's section 3."""
-        dy = np.where(self.y > self.floor, exact(delta), 0)
+        dy = exact(delta)
         dz = np.concatenate([self.input_gradient(part, dy[part]) for part in self.parts])
         return dz, np.stack([(dy * self.x_hat).sum(axis=0), dy.sum(axis=0)])
 
@@ -77,6 +76,23 @@ class BatchNorm:
 
 def logistic(x):
     return 1 / (1 + np.exp(-exact(x)))
+
+
+def relu(x):
+    return np.maximum(exact(x), 0)
+
+
+def tanh(x):
+    return np.tanh(exact(x))
+
+
+ACTIVATIONS = {"logistic": logistic, "relu": relu, "tanh": tanh}
+
+
+def slope(f, x, step=1e-6):
+    """The derivative of a function of one number at each x; exact to 1e-12 of its values."""
+    x, step = exact(x), exact(step)
+    return (f(x + step) - f(x - step)) / (2 * step)
 
 
 def softmax(logits):

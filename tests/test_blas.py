@@ -7,7 +7,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skbn import BatchNormMLPClassifier, _blas
-from skbn._network import Network
+from skbn._model import Network
 
 FEW, MANY = _blas.MIN_THREADED_PRODUCT - 1, _blas.MIN_THREADED_PRODUCT
 
@@ -54,9 +54,9 @@ def during_steps(monkeypatch):
     """The threads of BLAS in each backward pass."""
     seen, backward = set(), Network.backward
 
-    def watched(self, rows, batch):
+    def watched(self, batch):
         seen.update(n_threads())
-        backward(self, rows, batch)
+        backward(self, batch)
 
     monkeypatch.setattr(Network, "backward", watched)
     return seen

@@ -129,7 +129,7 @@ def test_early_stopping_restores_the_best_epoch_of_a_whole_cosine(case):
 
     def followed(loop):
         follow(loop)
-        weights.append([w.copy() for w in loop.network.weights])
+        weights.append([layer.weight.copy() for layer in loop.network.dense])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fitting.EpochLoop, "_follow", followed)

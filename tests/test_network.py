@@ -14,13 +14,13 @@ from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor, _chunks, _infere
 from skbn._device import CPU
 from skbn._inference import FoldedNetwork
 from skbn._losses import BinaryCrossEntropy, PoissonDeviance, SoftmaxCrossEntropy, SquaredError
+from skbn._model import ACTIVATIONS, Network, Workspace, near_equal_bounds
+from skbn._model.layers import Dropout
 from skbn._moments import RunningMoments
-from skbn._network import Network, Workspace, near_equal_bounds
 from skbn._rows import InputNorm, rows_of
 
 N, UNITS = 23, [4, 6, 5, 3]
 IDENTITY = InputNorm.unchanged(4)
-ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 NORMS = {"plain": {"batch_norm": False}, "batch_norm": {}, "ghosts": {"virtual_batch_size": 6}}
 X = np.random.default_rng(1).normal(size=(N, UNITS[0]))
 LABELS = np.arange(N) % UNITS[-1]
@@ -54,17 +54,17 @@ class Problem:
         settings = {"activation": "tanh", "dtype": np.float64, "device": CPU} | settings
         self.network = Network(UNITS, **settings)
         draw = np.random.RandomState(5)
-        self.network.initialize(draw, 6.0)
+        self.network.initialize(draw)
         self.network.params += 0.2 * draw.normal(size=self.network.params.size)
         self.rows = rows_of(X, IDENTITY, self.network.dtype)
-        self.workspace = Workspace(self.network, len(X), virtual_batch_size)
+        self.workspace = Workspace(self.network, self.rows, len(X), virtual_batch_size)
         make_loss, of_loss, self.all_targets = LOSSES[loss]
         self.loss, self.alpha = make_loss(CPU, **of_loss), alpha
         self.take(np.arange(len(X)))
 
     def take(self, index):
         self.batch, self.targets = self.workspace.batch(len(index)), self.all_targets[index]
-        self.batch.inputs = self.rows.take(index, self.batch.buffer)
+        self.batch.take(index)
         return self
 
     def weigh(self, weight, share):
@@ -72,20 +72,25 @@ class Problem:
         return self
 
     def __call__(self):
-        logits, batch = self.network.forward(self.rows, self.batch), self.batch
+        logits, batch = self.network.forward(self.batch), self.batch
         loss = np.empty(1)
-        self.loss(logits, self.targets, batch.share, loss, batch.layers[-1].delta)
+        self.loss(logits, self.targets, batch.share, loss, batch.delta)
         return loss[0] + self.penalty()
 
     def penalty(self):
-        return 0.5 * self.alpha * sum(np.sum(w**2) for w in self.network.weights)
+        return 0.5 * self.alpha * sum(np.sum(layer.weight**2) for layer in self.network.dense)
 
     def gradients(self):
         """Of the loss, with respect to all parameters and to the inputs."""
         self()
-        self.network.backward(self.rows, self.batch)
-        self.network.add_penalty(self.alpha, np.empty(1))
-        return self.network.grads.copy(), self.batch.layers[0].delta @ self.network.weights[0].T
+        self.network.backward(self.batch)
+        self.network.add_penalty(self.alpha, np.empty(1), self.workspace.grads)
+        first, buffers = self.batch.steps[0]
+        return self.workspace.grads.copy(), buffers.delta @ first.weight.T
+
+    def grads(self, layer):
+        """The gradients of the parameters of a layer, by their names."""
+        return next(buffers.grads for known, buffers in self.batch.steps if known is layer)
 
     def results(self):
         """Loss, gradients and running statistics of one step."""
@@ -135,10 +140,12 @@ def test_gradients_are_those_of_central_differences(activation, loss, norm, weig
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_gradients_with_penalty_and_the_dropout_of_one_step(activation, norm):
     problem = Problem(activation=activation, dropout=0.3, alpha=0.3, **norm).weigh(*WEIGHTS)
-    problem.network.seed, problem.network.step = 7, 2
+    problem.batch.seed, problem.batch.step = 7, 2
     assert_gradients(problem)
-    assert (problem.batch.layers[0].dropped == 0).any()
-    problem.network.add_penalty(0.3, penalty := np.empty(1))
+    dropped = [buffers.out for layer, buffers in problem.batch.steps if isinstance(layer, Dropout)]
+    assert all((out == 0).any() for out in dropped)
+    assert len(dropped) == 2
+    problem.network.add_penalty(0.3, penalty := np.empty(1), problem.workspace.grads)
     np.testing.assert_allclose(penalty, [problem.penalty()], rtol=1e-13)
 
 
@@ -146,7 +153,7 @@ def test_gradients_of_a_row_that_is_normalized_by_running_statistics():
     problem = Problem()
     problem()
     alone = Problem(X=X[:1])
-    for layer, known in zip(alone.network.hidden, problem.network.hidden, strict=True):
+    for layer, known in zip(alone.network.batch_norms, problem.network.batch_norms, strict=True):
         layer.running = known.running
     assert_gradients(alone)
 
@@ -158,23 +165,24 @@ def test_gradients_of_a_row_that_is_normalized_by_running_statistics():
 @pytest.mark.parametrize("sign", [1, -1], ids=["positive", "negative"])
 def test_the_size_of_the_weights_does_not_matter_their_sign_can_be_undone(layer, sign, rng):
     problem = Problem(epsilon=1e-200)
-    network, hidden = problem.network, problem.network.hidden[layer]
+    dense, norm = problem.network.dense[layer], problem.network.batch_norms[layer]
     loss, _ = problem(), problem.gradients()
-    before, of_affine = network.grad_weights[layer].copy(), hidden.grad_affine.copy()
+    of_weight, of_affine = problem.grads(dense)["weight"], problem.grads(norm)["affine"]
+    weight_before, affine_before = of_weight.copy(), of_affine.copy()
     factor = sign * (0.1 + 10 * rng.random(UNITS[layer + 1]))
-    network.weights[layer][...] *= factor
-    hidden.affine[0] *= sign
+    dense.weight *= factor
+    norm.affine[0] *= sign
     np.testing.assert_allclose(problem(), loss, rtol=1e-13)
     problem.gradients()
-    assert_close(network.grad_weights[layer], before / factor, 1e-11)
-    assert_close(hidden.grad_affine, of_affine * [[sign], [1]], 1e-11)
+    assert_close(of_weight, weight_before / factor, 1e-11)
+    assert_close(of_affine, affine_before * [[sign], [1]], 1e-11)
 
 
 def test_gradients_are_orthogonal_to_the_weights_of_each_unit():
     problem = Problem(epsilon=1e-200)
     problem.gradients()
-    network = problem.network
-    for weight, grad in zip(network.weights[:-1], network.grad_weights[:-1], strict=True):
+    for layer in problem.network.dense[:-1]:
+        weight, grad = layer.weight, problem.grads(layer)["weight"]
         sizes = np.linalg.norm(weight, axis=0) * np.linalg.norm(grad, axis=0)
         assert (np.abs((weight * grad).sum(axis=0)) <= 1e-12 * sizes).all()
 
@@ -204,11 +212,11 @@ def test_running_statistics_forget_old_ghost_batches():
     expected = RunningMoments.empty(UNITS[1])
     for _ in range(3):
         problem()
-        bounds, z = problem.batch.bounds, problem.batch.layers[0].z
+        bounds, z = problem.batch.bounds, problem.batch.steps[0][1].out
         for start, stop in pairwise(bounds):
             part = RunningMoments.of(z[start:stop], WEIGHTS[0][start:stop])
             expected = expected.forget(part, 0.3)
-    running = RunningMoments(problem.network.hidden[0].running)
+    running = RunningMoments(problem.network.batch_norms[0].running)
     np.testing.assert_allclose(running.mean, expected.mean, rtol=1e-12)
     np.testing.assert_allclose(running.variance(0), expected.variance(0), rtol=1e-12)
 
@@ -229,15 +237,15 @@ def test_parts_are_near_equal_and_not_smaller_than_asked_for(n, size):
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_parameters_are_views_that_fill_one_buffer(batch_norm):
     network = Network(UNITS, activation="relu", dtype=float, device=CPU, batch_norm=batch_norm)
-    hidden = [(vars(layer), "affine" if batch_norm else "bias") for layer in network.hidden]
-    layers = [*hidden, (vars(network.output), "bias")]
-    params = [*network.weights, *(layer[name] for layer, name in layers)]
-    grads = [*network.grad_weights, *(layer[f"grad_{name}"] for layer, name in layers)]
-    for flat, arrays in ((network.params, params), (network.grads, grads)):
-        flat[:] = np.arange(flat.size)
-        assert all(np.shares_memory(array, flat) for array in arrays)
-        np.testing.assert_array_equal(np.concatenate([a.ravel() for a in arrays]), flat)
-    assert network.n_weights == sum(weight.size for weight in network.weights)
+    hidden = network.batch_norms or network.dense[:-1]
+    arrays = [layer.weight for layer in network.dense]
+    arrays += [layer.affine if batch_norm else layer.bias for layer in hidden]
+    arrays.append(network.dense[-1].bias)
+    network.params[:] = np.arange(network.params.size)
+    assert all(np.shares_memory(array, network.params) for array in arrays)
+    in_order = np.concatenate([array.ravel() for array in arrays])
+    np.testing.assert_array_equal(in_order, network.params)
+    assert network.decayed.size == sum(layer.weight.size for layer in network.dense)
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
@@ -254,8 +262,9 @@ def test_sparse_and_dense_rows_give_the_same(norm):
     zeros = X * (np.abs(X) > 0.7)
     input_norm = InputNorm(np.stack([zeros.mean(axis=0), 1 / zeros.std(axis=0)]))
     dense, of_csr = (Problem(**norm).weigh(*WEIGHTS) for _ in range(2))
-    dense.rows = rows_of(zeros, input_norm, dense.network.dtype)
-    of_csr.rows = rows_of(sparse.csr_array(zeros), input_norm, dense.network.dtype)
+    dtype = dense.network.dtype
+    dense.batch.rows = rows_of(zeros, input_norm, dtype)
+    of_csr.batch.rows = rows_of(sparse.csr_array(zeros), input_norm, dtype)
     pair = (problem.take(np.arange(N)).results() for problem in (dense, of_csr))
     for value, expected in zip(*pair, strict=True):
         assert_close(value, expected, 1e-12)
@@ -274,7 +283,7 @@ def test_the_folded_network_normalizes_by_running_statistics(activation, norm):
     problem = Problem(activation=activation, **norm)
     problem()
     problem.batch.weight[:] = 0.0  # a batch without weight has no statistics of its own
-    logits = problem.network.forward(problem.rows, problem.batch)
+    logits = problem.network.forward(problem.batch)
     assert_close(folded(problem).logits(X), logits, 1e-13)
 
 

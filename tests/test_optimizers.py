@@ -38,8 +38,8 @@ def stand_in(n, dtype=float):
     draw = np.random.default_rng(0)
     params, grads = (draw.normal(size=n).astype(dtype) for _ in range(2))
     k = n - n // 3
-    flat = {"params": params, "grads": grads, "penalized": (params[:k], grads[:k])}
-    return SimpleNamespace(**flat, n_weights=k, dtype=params.dtype, device=CPU)
+    flat = {"params": params, "grads": grads, "decayed": params[:k]}
+    return SimpleNamespace(**flat, dtype=params.dtype, device=CPU)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -47,11 +47,11 @@ def test_steps_are_those_of_the_formulas(name, rng):
     make, constants, direction = OPTIMIZERS[name]
     network = stand_in(12)
     theta, (m, v) = network.params.copy(), np.zeros((2, 12))
-    decay = constants.get("weight_decay", 0.0) * (np.arange(12) < network.n_weights)
+    decay = constants.get("weight_decay", 0.0) * (np.arange(12) < network.decayed.size)
     optimizer = make(network, _optimizers.Constant(0.1), **constants)
     for t in range(1, 6):
         network.grads[:] = rng.normal(size=12)
-        optimizer.step(network)
+        optimizer.step(network, network.grads)
         theta += 0.1 * (direction(network.grads, m, v, t) - decay * theta)
         np.testing.assert_allclose(network.params, theta, rtol=1e-12)
 
@@ -65,7 +65,7 @@ def test_steps_on_threads_give_the_same_bits(name, dtype, monkeypatch):
         network = stand_in((1 << 19) + 12345, dtype)
         optimizer = make(network, _optimizers.Constant(0.1), **constants)
         for _ in range(3):
-            optimizer.step(network)
+            optimizer.step(network, network.grads)
         params.append(network.params)
     np.testing.assert_array_equal(*params)
 

@@ -71,15 +71,16 @@ class Skbn(OnDevice):
     def __init__(self, problem, device="cpu"):
         super().__init__(device)
         # asv also measures commits older than these modules.
-        _device, _network = map(require, ("skbn._device", "skbn._network"))
+        _device, _model, _rows = map(require, ("skbn._device", "skbn._model", "skbn._rows"))
         (n, c), self.where = problem.x.shape, _device.device_of(device)
         settings = {"dtype": np.float32, "epsilon": EPSILON, "momentum": MOMENTUM}
-        network = _network.Network([1, c, 1], activation="identity", device=self.where, **settings)
-        self.batch = _network.Workspace(network, n).batch(n)
-        self.layer, self.buffers = network.hidden[0], self.batch.layers[0]
+        network = _model.Network([1, c, 1], activation="identity", device=self.where, **settings)
+        rows = _rows.rows_of(problem.x[:, :1], None, np.float32, self.where)
+        self.batch = _model.Workspace(network, rows, n).batch(n)
+        self.layer, self.buffers = self.batch.steps[1]
         asarray = self.where.xp.asarray
         self.layer.affine[...] = asarray(np.stack([problem.gamma, problem.beta]))
-        self.buffers.z[...] = asarray(problem.x)
+        self.buffers.x[...] = asarray(problem.x)
         self.buffers.delta[...] = asarray(problem.delta)
 
     def forward(self):
@@ -90,7 +91,7 @@ class Skbn(OnDevice):
         self.layer.backward(self.buffers, self.batch)
 
     def results(self):
-        arrays = self.buffers.out, self.buffers.delta, self.layer.grad_affine
+        arrays = self.buffers.out, self.buffers.delta, self.buffers.grads["affine"]
         out, grad_x, grads = map(self.where.to_host, arrays)
         return [out, grad_x, *grads]
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import _validation
 from .._device import device_of, device_of_fitted, on_host
 from .._interrupts import interrupts_later
+from .._model import ACTIVATIONS
 from .._moments import RunningMoments
 from .._normalizer import fitted_normalizer
 from .._persistence import Persistent
@@ -38,7 +39,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "activation": [StrOptions({*ACTIVATIONS})],
         "solver": [StrOptions({"lbfgs", "sgd", "adam", "adamw"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],

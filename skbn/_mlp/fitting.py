@@ -10,7 +10,7 @@ from sklearn.utils import gen_batches
 from .. import _blas
 from .._device import CPU, device_of
 from .._inference import FoldedNetwork
-from .._network import MIN_BATCH_ROWS, Network, near_equal_bounds
+from .._model import MIN_BATCH_ROWS, Network, near_equal_bounds
 from .._rows import rows_of
 from .._training import (
     EpochLoop,
@@ -58,7 +58,7 @@ def network_of(model, n_features, dtype):
 
 def batch_bounds(network, n, size):
     """Bounds of the batches: near-equal where they are normalized, else scikit-learn's."""
-    if not network.normalized:
+    if not network.batch_norms:
         return [(batch.start, batch.stop) for batch in gen_batches(n, size)]
     bounds = near_equal_bounds(n, max(size, MIN_BATCH_ROWS)).tolist()
     return list(pairwise(bounds))
@@ -105,20 +105,19 @@ class Fitting:
         """Draw new weights, or go on from the fitted attributes."""
         model, network = self.model, self.network
         if self.is_first:
-            network.initialize(model._random_state, 2.0 if model.activation == "logistic" else 6.0)
+            network.initialize(model._random_state)
         else:
             load(network, model)
-        if network.has_dropout:
-            network.seed = int(model._random_state.randint(2**31 - 1))
+        self.seed = int(model._random_state.randint(2**31 - 1)) if network.has_dropout else 0
 
     def _begin_history(self, has_validation):
         self.history = History() if self.is_first else History.of(vars(self.model))
         self.history.begin(has_validation, self.stops_early)
-        self.network.step = self.history.t  # of a later call, another dropout
+        self.step = self.history.t  # of a later call, another dropout
 
     def _knows_statistics(self):
         """Whether running statistics can normalize a single row."""
-        is_known = all(layer.running.any() for layer in self.network.normalized)
+        is_known = all(layer.running.any() for layer in self.network.batch_norms)
         return self.is_incremental and is_known
 
     def _batch_size(self, n):
@@ -313,12 +312,12 @@ class RowsFitting(Fitting):
 
     def _refuse_single_row(self, index):
         """One row has no variance; in a stream running statistics serve, once there are some."""
-        if self.network.normalized and not self._knows_statistics():
+        if self.network.batch_norms and not self._knows_statistics():
             check_rows_to_normalize_by(len(index) if self.weight is None else self.weight[index])
 
     def _steps(self, _tasks):
         of_all = self.options, self.optimizer, self.model._random_state
-        return Steps(self.network, self.loss, self.data, *of_all)
+        return Steps(self.network, self.loss, self.data, *of_all, seed=self.seed, step=self.step)
 
     def _set_population_moments(self):
         set_population_moments(self.network, self.data.rows, self.data.index, self.weight)

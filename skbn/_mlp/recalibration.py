@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from .._device import device_of_fitted
-from .._network import Network
+from .._model import Network
 from .._rows import rows_of
 from .._training import set_population_moments
 from .far_values import without_far_rows

@@ -4,11 +4,9 @@ from numbers import Integral
 
 import numpy as np
 
-from .._activations import activation_of
-from .._device import CPU
 from .._inference import FoldedNetwork
+from .._model import MIN_BATCH_ROWS, fold
 from .._moments import RunningMoments
-from .._network import MIN_BATCH_ROWS, fold
 from .._normalizer import fitted_normalizer
 from .._rows import InputNorm, folds_well
 
@@ -54,14 +52,15 @@ def network_attributes(network, estimator, is_weighted):
     def copied(array):
         return np.array(network.device.to_host(array))
 
-    zeros = [np.zeros(c, network.dtype) for c in network.layer_units[1:-1]]
-    biases = zeros if network.normalized else [copied(layer.bias) for layer in network.hidden]
     return {
-        "coefs_": [copied(weight) for weight in network.weights],
-        "intercepts_": [*biases, copied(network.output.bias)],
+        "coefs_": [copied(layer.weight) for layer in network.dense],
+        "intercepts_": [
+            np.zeros(layer.n_units, network.dtype) if layer.bias is None else copied(layer.bias)
+            for layer in network.dense
+        ],
         "batch_norms_": [
             _batch_norm(copied(layer.affine), copied(layer.running), estimator, is_weighted)
-            for layer in network.normalized
+            for layer in network.batch_norms
         ],
     }
 
@@ -81,12 +80,12 @@ def load(network, estimator):
     """Set a network to the fitted attributes of an estimator."""
     check_architecture(network, estimator)
     device = network.device
-    for weight, coef in zip(network.weights, estimator.coefs_, strict=True):
-        weight[...] = device.to_device(coef)
-    layers = [*network.hidden, network.output]
-    for layer, intercept in zip(layers, estimator.intercepts_, strict=True):
-        layer.initialize(device.to_device(intercept))
-    for layer, normalizer in zip(network.normalized, estimator.batch_norms_, strict=True):
+    fitted = zip(network.dense, estimator.coefs_, estimator.intercepts_, strict=True)
+    for layer, coef, intercept in fitted:
+        layer.weight[...] = device.to_device(coef)
+        if layer.bias is not None:
+            layer.bias[...] = device.to_device(intercept)
+    for layer, normalizer in zip(network.batch_norms, estimator.batch_norms_, strict=True):
         gamma_beta = np.stack([normalizer.gamma_, normalizer.beta_])
         layer.affine[...] = device.to_device(gamma_beta)
         layer.running = device.xp.array(normalizer._seen().table)
@@ -96,11 +95,11 @@ def check_architecture(network, estimator):
     """Raise unless the fitted attributes are those of such a network."""
     fitted = fitted_units(estimator)
     was_normalized = bool(estimator.batch_norms_)
-    if fitted != network.layer_units or was_normalized != bool(network.normalized):
+    if fitted != network.layer_units or was_normalized != bool(network.batch_norms):
         raise ValueError(
             "Training can only go on with the layers of the previous call to fit: they had "
             f"{fitted} units with batch_norm={was_normalized}, now {network.layer_units} with "
-            f"batch_norm={bool(network.normalized)}."
+            f"batch_norm={bool(network.batch_norms)}."
         )
 
 
@@ -150,7 +149,7 @@ def inference_of(estimator):
     folds_inputs = folds_well(norm) and not norm.clips
     return FoldedNetwork(
         folded_layers(estimator, dtype, folds_inputs),
-        activation_of(estimator.activation, CPU),
+        estimator.activation,
         estimator.out_activation_,
         None if folds_inputs else norm,
     )

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .. import _blas
-from .._network import Network
+from .._model import Network
 from .._optimizers import Optimizer
 from .._validation import levels_below_caller
 from .history import History

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.optimize
 
 from .. import _blas
-from .._network import Network, Workspace
+from .._model import Network, Workspace
 from .._validation import check_optimize_result, levels_below_caller
 from .epochs import refuse_non_finite
 from .history import History
@@ -49,12 +49,13 @@ class LBFGSLoop:
     def __post_init__(self):
         data, device = self.data, self.network.device
         n = len(data.index)
-        self.batch = Workspace(self.network, n, is_dense=data.rows.is_dense).batch(n)
+        workspace = Workspace(self.network, data.rows, n)
+        self.batch, self.grads = workspace.batch(n), workspace.grads
         epoch = Epoch(data, data.index, self.network.dtype)
         self.targets, self.total = epoch.fill(self.batch, 0, n), epoch.totals[0]
         self.record = LossRecord(device, 1)
         self.to_host, self.to_device = device.to_host, device.to_device
-        self.largest_product = n * max(weight.size for weight in self.network.weights)
+        self.largest_product = n * max(layer.weight.size for layer in self.network.dense)
 
     def run(self):
         """Minimize the loss of all rows, from the parameters that the network has.
@@ -94,17 +95,16 @@ class LBFGSLoop:
 
     def _objective(self, x):
         """Loss with penalty, and its gradient, at the parameters x in float64."""
-        network, rows, batch = self.network, self.data.rows, self.batch
+        network, batch = self.network, self.batch
         network.params[...] = self.to_device(x)
         loss, penalty = self.record.slots[0]
         with np.errstate(all="ignore"):  # what is not finite is refused in words
-            logits = network.forward(rows, batch)
-            self.loss(logits, self.targets, batch.share, loss, batch.layers[-1].delta)
-            network.backward(rows, batch)
-        network.add_penalty(self.options.alpha / self.total, penalty)
+            self.loss(network.forward(batch), self.targets, batch.share, loss, batch.delta)
+            network.backward(batch)
+        network.add_penalty(self.options.alpha / self.total, penalty, self.grads)
         (loss,), (penalty,) = self.record.read().tolist()
         self.reported = loss * self.loss.reported_share + penalty
-        return loss + penalty, self.to_host(network.grads).astype(np.float64)
+        return loss + penalty, self.to_host(self.grads).astype(np.float64)
 
     def _end_iteration(self, intermediate_result):
         """Record an iteration; SciPy knows the parameter by this name."""

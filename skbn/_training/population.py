@@ -1,6 +1,7 @@
 """Statistics of hidden layers over a population of rows, instead of over batches."""
 
 from .._inference import dense, parts
+from .._model import inference_value_of
 from .._moments import RunningMoments
 
 
@@ -9,36 +10,32 @@ def set_population_moments(network, rows, index, sample_weight):
 
     Layer by layer, the layers below in inference mode, dropout off.
     """
-    for i, layer in enumerate(network.normalized):
-        moments = layer_moments(network, i, rows, index, sample_weight)
+    for layer in network.batch_norms:
+        moments = layer_moments(network, layer, rows, index, sample_weight)
         layer.running = network.device.xp.array(moments.table)
 
 
-def layer_moments(network, i, rows, index, sample_weight):
-    """The moments of the rows at the index (n,) in normalized layer i, before it normalizes."""
-    device, weight = network.device, network.weights[i]
-    below = [_folded(network, j) for j in range(i)]
-    moments = RunningMoments.empty(weight.shape[1])
+def layer_moments(network, layer, rows, index, sample_weight):
+    """The moments of the rows at the index (n,) in what a BatchNorm of the network normalizes."""
+    device = network.device
+    previous = network.fold(network.layers.index(layer))
+    previous = [tuple(map(device.to_device, weight_bias)) for weight_bias in previous]
+    moments = RunningMoments.empty(layer.n_units)
     for start, stop in parts(len(index), max(rows.width, *network.layer_units[1:]), device):
         part = index[start:stop]
         part_weight = None if sample_weight is None else sample_weight[part]
-        z = _product(network, rows, device.to_device(part), below, weight)
+        z = _product(network, rows, device.to_device(part), previous)
         moments = moments.merge(RunningMoments.of(z, part_weight, device))
     return moments
 
 
-def _folded(network, i):
-    """The dense layer for layer i and its normalization, on the device."""
-    device = network.device
-    layer = network.normalized[i].fold(device.to_host(network.weights[i]))
-    return tuple(map(device.to_device, layer))
-
-
-def _product(network, rows, index, below, weight):
-    """The product (m, c) of a layer for the rows at the index (m,)."""
+def _product(network, rows, index, layers):
+    """The product (m, c) of the last of the dense layers for the rows at the index (m,)."""
     n, dtype, xp = len(index), network.dtype, network.device.xp
+    *hidden, (weight, _) = layers
     inputs = rows.take(index, xp.empty((n, rows.width), dtype))
     out = xp.empty((n, weight.shape[1]), dtype)
-    dot = network.device.dot if below else rows.dot
-    dot(dense(rows, inputs, below, network.activation), weight, out=out)
+    dot = network.device.dot if hidden else rows.dot
+    activate = inference_value_of(network.activation, network.device)
+    dot(dense(rows, inputs, hidden, activate), weight, out=out)
     return out

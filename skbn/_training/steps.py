@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._network import Workspace
+from .._model import Workspace
 
 
 @dataclass
@@ -68,8 +68,7 @@ class Epoch:
 
     def fill(self, batch, start, stop):
         """Give the batch the rows from start to stop and their weights; gives their targets."""
-        rows = self.data.rows
-        batch.inputs = rows.take(self.index[start:stop], batch.buffer)
+        batch.take(self.index[start:stop])
         if self.weight is not None:
             batch.weight = self.weight[start:stop]
         if self.share is not None:
@@ -113,6 +112,10 @@ class Steps:
     optimizer : Optimizer
     random_state : RandomState or None
         Of the order of the rows; None where ``run`` is given an order.
+    seed : int
+        Of the dropout.
+    step : int
+        Steps before: the dropout of a step depends on this number and the seed.
 
     Attributes
     ----------
@@ -122,15 +125,17 @@ class Steps:
         Multiplications of the largest product of matrices.
     """
 
-    def __init__(self, network, loss, data, options, optimizer, random_state=None):
+    def __init__(
+        self, network, loss, data, options, optimizer, random_state=None, *, seed=0, step=0
+    ):
         self.network, self.loss, self.data = network, loss, data
         self.options, self.optimizer, self.random_state = options, optimizer, random_state
+        self.seed, self.step = seed, step
         self.order, self.n_rows = data.index, len(data.index)
         largest = max(data.n_rows)
-        of_batches = options.virtual_batch_size, data.rows.is_dense
-        self.workspace = Workspace(network, largest, *of_batches)
+        self.workspace = Workspace(network, data.rows, largest, options.virtual_batch_size)
         self.record = LossRecord(network.device, len(data.bounds))
-        self.largest_product = largest * max(weight.size for weight in network.weights)
+        self.largest_product = largest * max(layer.weight.size for layer in network.dense)
 
     def train_epoch(self):
         """Train one epoch; the loss, averaged over its rows."""
@@ -161,13 +166,13 @@ class Steps:
 
     def _step(self, epoch, bounds, total, slot):
         """Train on a batch whose weights in the loss sum to the total."""
-        network, rows, (loss, penalty) = self.network, self.data.rows, slot
+        network, grads, (loss, penalty) = self.network, self.workspace.grads, slot
         batch = self.workspace.batch(bounds[1] - bounds[0])
         targets = epoch.fill(batch, *bounds)
-        network.step += 1
-        logits = network.forward(rows, batch)
-        self.loss(logits, targets, batch.share, loss, batch.layers[-1].delta)
-        network.backward(rows, batch)
+        self.step += 1
+        batch.seed, batch.step = self.seed, self.step
+        self.loss(network.forward(batch), targets, batch.share, loss, batch.delta)
+        network.backward(batch)
         if self.options.alpha:
-            network.add_penalty(self.options.alpha / total, penalty)
-        self.optimizer.step(network)
+            network.add_penalty(self.options.alpha / total, penalty, grads)
+        self.optimizer.step(network, grads)

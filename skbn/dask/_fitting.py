@@ -61,7 +61,7 @@ class Rounds:
 
     def _state(self):
         network, optimizer = self.network, self.optimizer.on_host(self.network.device)
-        counters = optimizer.t, network.step
+        counters = optimizer.t, self.fitting.step
         return State(on_host(network), optimizer.states, optimizer.schedule, *counters)
 
     def _take_over(self, result):
@@ -74,7 +74,7 @@ class Rounds:
         self.network.restore((xp.asarray(result.params), runnings))
         self.optimizer.states = [xp.array(average) for average in result.averages]
         self.optimizer.t += result.n_steps
-        self.network.step += result.n_steps
+        self.fitting.step += result.n_steps
 
 
 def on_host(network):
@@ -114,7 +114,7 @@ class DistributedFitting(Fitting):
         self._begin_history(held_out is not None)
 
     def _refuse_single_rows(self):
-        if self.network.normalized and not self._knows_statistics():
+        if self.network.batch_norms and not self._knows_statistics():
             check_rows_to_normalize_by(max(self.prepared.n_rows))
 
     def _n_batches_of(self, n):
@@ -125,7 +125,7 @@ class DistributedFitting(Fitting):
         n_steps = None if self.is_incremental else self.max_iter * self.n_batches
         seed = int(self.model._random_state.randint(2**31 - 1))
         of_all = self.network.dtype, self.batch_size, self.n_rows, n_steps
-        return persisted(Plan(plain(self.model), *of_all, seed, self.network.seed))
+        return persisted(Plan(plain(self.model), *of_all, seed, self.seed))
 
     def compute(self, function, merge, prepared, state, *arguments):
         """Merge function(plan, state, rows, *arguments) of all partitions."""
@@ -150,7 +150,7 @@ class DistributedFitting(Fitting):
         return Rounds(self, self.optimizer, tasks)
 
     def _set_population_moments(self):
-        for i, layer in enumerate(self.network.normalized):
+        for i, layer in enumerate(self.network.batch_norms):
             state = on_host(self.network)
             moments = self.compute(moments_of_layer, merged_moments, self.prepared, state, i)
             layer.running = self.device.xp.array(moments.table)

@@ -124,7 +124,7 @@ class Rows:
         """Whether there are rows, and two that count or statistics to normalize a single one by."""
         weight = np.ones(len(self.index)) if self.weight is None else self.weight[self.index]
         n_rows = np.count_nonzero(weight)
-        knows_statistics = all(layer.running.any() for layer in network.normalized)
+        knows_statistics = all(layer.running.any() for layer in network.batch_norms)
         return n_rows > 1 or (n_rows == 1 and knows_statistics)
 
 
@@ -138,9 +138,8 @@ def trained(plan, state, rows, epoch, first, last):
     bounds, n_rows = data.bounds[first:last], data.n_rows[first:last]
     if not bounds:
         return None
-    network.step = state.step
-    network.seed = plan.dropout_seed + rows.number * SEED_STRIDE
-    steps = _steps(plan, state, network, data)
+    seed = plan.dropout_seed + rows.number * SEED_STRIDE
+    steps = _steps(plan, state, network, data, seed)
     order = rows.order(plan, epoch)
     with np.errstate(all="ignore"), _blas.threads_for(steps.largest_product):
         losses = steps.run(order, first, last)[first:last]
@@ -151,7 +150,7 @@ def trained(plan, state, rows, epoch, first, last):
     return Trained.of(weight, loss, sum(n_rows), network, steps.optimizer, state)
 
 
-def _steps(plan, state, network, data):
+def _steps(plan, state, network, data, seed):
     """Steps by an optimizer that goes on from the state."""
     options = TrainOptions.of(vars(plan.model))
     optimizer = optimizer_of(options, network, plan.n_steps)
@@ -159,7 +158,8 @@ def _steps(plan, state, network, data):
     optimizer.states = [network.device.xp.array(average) for average in state.averages]
     alpha = options.alpha * len(data.index) / plan.n_rows  # the penalty of all batches together
     loss = plan.model._loss(network.device, network.dtype)
-    return Steps(network, loss, data, replace(options, alpha=alpha), optimizer)
+    options = replace(options, alpha=alpha)
+    return Steps(network, loss, data, options, optimizer, seed=seed, step=state.step)
 
 
 def moments_of_layer(plan, state, rows, i):
@@ -167,7 +167,7 @@ def moments_of_layer(plan, state, rows, i):
     network = plan.network()
     network.restore(state)
     taken = rows_of(rows.X, input_norm_of(plan.model), plan.dtype, network.device)
-    return layer_moments(network, i, taken, rows.index, rows.weight)
+    return layer_moments(network, network.batch_norms[i], taken, rows.index, rows.weight)
 
 
 class Validated(NamedTuple):

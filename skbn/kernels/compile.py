@@ -1,5 +1,7 @@
 """The one place that says how Numba compiles our functions."""
 
+from types import FunctionType
+
 import numba
 
 from .._cache import guarded, stamped
@@ -26,6 +28,23 @@ def jit(function):
     except RuntimeError:
         compiled = numba.njit(**FLAGS)(function)
     return guarded(compiled)
+
+
+def copy_for_formula(loop, formula):
+    """A copy of the loop that calls this scalar function by the name ``formula``.
+
+    Its name has both names, by which Numba's cache tells the copies apart. A function passed as an
+    argument, or kept in a closure, is another one in every process: nothing would be cached.
+    """
+    name = f"{loop.__name__}_of_{formula.__name__}"
+    function = FunctionType(loop.__code__, loop.__globals__ | {"formula": formula}, name)
+    function.__qualname__, function.__doc__ = name, loop.__doc__
+    return function
+
+
+def for_formula(loop, formula):
+    """Compile a copy of the loop that calls this scalar function by the name ``formula``."""
+    return jit(copy_for_formula(loop, formula))
 
 
 def cache_folder():

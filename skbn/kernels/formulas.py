@@ -1,6 +1,8 @@
 """The mathematics, one scalar function a formula, called by the loops of every device."""
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -158,42 +160,12 @@ def inverse_std(weight, m2, epsilon):
 
 
 @jit
-def at_least(floor, y):
-    """max(floor, y) that keeps NaN: the rectifier with floor = 0, the identity with −infinity."""
-    return floor if y < floor else y
-
-
-@jit
-def gated(floor, y, delta):
-    """The gradient that passes ``at_least``."""
-    return delta if y > floor else np.float32(0.0)
-
-
-@jit
-def gated_gradient(z, mean, scale, beta, floor, delta):
-    """∂ℓ/∂y where out = max(floor, y), y = γ·x̂ + β."""
-    return gated(floor, normalize(z, mean, scale, beta), delta)
-
-
-@jit
 def input_gradient(slope, d, share, x_hat, grad_gamma, grad_beta):
     """∂ℓ/∂z = γ/√(σ² + ε) · (∂ℓ/∂y − w/Σw·(∂ℓ/∂β + x̂·∂ℓ/∂γ)).
 
     The paper's ∂ℓ/∂x with those of μ and σ² put in.
     """
     return slope * (d - share * (grad_beta + x_hat * grad_gamma))
-
-
-@jit
-def logistic_gradient(out, delta):
-    """∂ℓ/∂x where out = 1/(1 + exp(−x)): its derivative is out·(1 − out)."""
-    return delta * (out - out * out)
-
-
-@jit
-def tanh_gradient(out, delta):
-    """∂ℓ/∂x where out = tanh(x): its derivative is 1 − out²."""
-    return delta - delta * out * out
 
 
 @jit
@@ -286,3 +258,61 @@ def random_bits(row, j):
 def dropped(x, scale, bits, threshold):
     """x·scale where the bits reach the threshold, else 0."""
     return x * scale if bits >= threshold else np.float32(0.0)
+
+
+# Activations and their gradients ----------------------------------------------------------------
+
+# ``..._gradient(x, delta)`` is ∂ℓ/∂x from delta = ∂ℓ/∂out. Their first argument is the output, or
+# the input where the name says so. Constants are float32, so that float32 stays float32.
+
+
+@jit
+def relu(x):
+    """max(0, x), which keeps NaN."""
+    return np.float32(0.0) if x < np.float32(0.0) else x
+
+
+@jit
+def relu_gradient(out, delta):
+    """The derivative is 1 above 0, else 0."""
+    return delta if out > np.float32(0.0) else np.float32(0.0)
+
+
+@jit
+def logistic_by_tanh(x):
+    """1/(1 + exp(−x)) = (1 + tanh(x/2)) / 2."""
+    half = np.float32(0.5)
+    return half + half * math.tanh(half * x)
+
+
+@jit
+def logistic_gradient(out, delta):
+    """The derivative is out·(1 − out)."""
+    return delta * (out - out * out)
+
+
+@jit
+def tanh(x):
+    """The hyperbolic tangent."""
+    return math.tanh(x)
+
+
+@jit
+def tanh_gradient(out, delta):
+    """The derivative is 1 − out²."""
+    return delta - delta * out * out
+
+
+class Formulas(NamedTuple):
+    """An activation and its gradient."""
+
+    value: Callable
+    gradient: Callable
+
+
+# All activations but the identity, which is nothing to compute.
+ACTIVATIONS = {
+    "logistic": Formulas(logistic_by_tanh, logistic_gradient),
+    "tanh": Formulas(tanh, tanh_gradient),
+    "relu": Formulas(relu, relu_gradient),
+}

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 from kernel_problems import DEVICES, SHAPES, WEIGHTS, kernels_of
 
@@ -11,11 +10,6 @@ def kernels(request):
 
 @pytest.fixture(params=SHAPES, ids=str)
 def shape(request):
-    return request.param
-
-
-@pytest.fixture(params=[0.0, -np.inf], ids=["relu", "identity"])
-def floor(request):
     return request.param
 
 

@@ -17,8 +17,8 @@ from skbn.kernels import cpu
 
 
 @pytest.fixture(params=[1, 2, 5], ids=["one batch", "2 ghost batches", "5 ghost batches"])
-def a_batch(kernels, request, rng, shape, dtype, weight, floor):
-    return batch(kernels, rng, shape, dtype, weight, request.param, floor)
+def a_batch(kernels, request, rng, shape, dtype, weight):
+    return batch(kernels, rng, shape, dtype, weight, request.param)
 
 
 def assert_running(running, seen, momentum=MOMENTUM):
@@ -70,10 +70,8 @@ def test_batch_norm_backward_is_section_3_of_the_paper(a_batch, rng):
 
 
 @pytest.mark.parametrize("argument", ["z", "gamma_beta"])
-def test_batch_norm_backward_is_the_slope_of_the_forward_pass(
-    kernels, argument, weight, floor, rng
-):
-    ours = batch(kernels, rng, (9, 2), np.float64, weight, 2, floor)
+def test_batch_norm_backward_is_the_slope_of_the_forward_pass(kernels, argument, weight, rng):
+    ours = batch(kernels, rng, (9, 2), np.float64, weight, 2)
     delta = rng.normal(size=(9, 2))
 
     def loss(x):
@@ -161,8 +159,8 @@ def test_a_large_mean_leaves_the_running_variance_its_digits(kernels, offset, rn
     assert_running(ours.running, ours.oracle.seen)
 
 
-def test_nan_is_not_hidden_and_stays_in_its_column_and_ghost_batch(kernels, rng, dtype, floor):
-    ours = batch(kernels, rng, (33, 8), dtype, n_ghosts=3, floor=floor)
+def test_nan_is_not_hidden_and_stays_in_its_column_and_ghost_batch(kernels, rng, dtype):
+    ours = batch(kernels, rng, (33, 8), dtype, n_ghosts=3)
     ours.z[15, 2] = np.nan
     expected = np.zeros((33, 8), dtype=bool)
     expected[slice(*ours.bounds[1:3]), 2] = True

@@ -5,6 +5,7 @@ import pytest
 from kernel_problems import DEVICES, EPSILON, MOMENTUM, dyadic, kernels_of, normal, wraps_around
 
 from skbn.kernels import cpu
+from skbn.kernels.formulas import ACTIVATIONS
 
 pytestmark = wraps_around
 
@@ -23,16 +24,14 @@ def shape_of_several_blocks():
 
 def layers(rng, shape, dtype):
     out, delta = normal(rng, shape, dtype), normal(rng, shape, dtype)
-    floor, empty = dtype(0), np.empty(shape, dtype)
+    empty = np.empty(shape, dtype)
     index, vector = rng.permutation(shape[0]), normal(rng, shape[1], dtype)
     mean_scale = rng.normal(size=(2, shape[1]))
     return {
         "gather_rows": (out, index, mean_scale, empty),
         "smooth_clip": (out, dtype(1.5), empty),
-        "add_bias": (out, vector, floor, empty),
-        "bias_backward": (out, floor, vector, delta),
-        "logistic_backward": (out, delta),
-        "tanh_backward": (out, delta),
+        "add_bias": (vector, out),
+        "bias_backward": (delta, vector),
         "dropout": (out, dtype(0.25), np.uint32(7), empty),
     }
 
@@ -80,35 +79,49 @@ def batch_norm(rng, shape, dtype):
     """Three ghost batches, of which the first has one row of weight."""
     (n, c), weight = shape, dyadic(rng, shape[0]).astype(dtype)
     weight[1 : n // 5] = 0.0
-    bounds, constants = np.array([0, n // 5, n // 2, n]), np.array([EPSILON, MOMENTUM, 0], dtype)
+    bounds, constants = np.array([0, n // 5, n // 2, n]), np.array([EPSILON, MOMENTUM], dtype)
     z, gamma_beta = normal(rng, shape, dtype), normal(rng, (2, c), dtype)
     running, statistics = np.ones((5, c)), np.empty((3, 3, c), dtype)
     batch, delta = (z, weight, bounds, constants, gamma_beta), normal(rng, shape, dtype)
     cpu.batch_norm_forward(*batch, running.copy(), statistics, np.empty_like(z))
     return {
         "batch_norm_forward": (*batch, running, np.empty_like(statistics), np.empty_like(z)),
-        "batch_norm_backward": (*batch, statistics, np.empty_like(gamma_beta), delta),
+        "batch_norm_backward": (*batch[:3], statistics, np.empty_like(gamma_beta), delta),
     }
 
 
-PROBLEMS = [layers, losses, optimizers, statistics, batch_norm]
+def activations(rng, shape, dtype):
+    """The value and the gradient of each activation, by its name and which of both."""
+    x, delta = normal(rng, shape, dtype), normal(rng, shape, dtype)
+    return {f"{name} {i}": (x, delta)[: i + 1] for name in ACTIVATIONS for i in range(2)}
+
+
+PROBLEMS = [layers, losses, optimizers, statistics, batch_norm, activations]
 NAMES = {
-    "layers": "gather_rows smooth_clip add_bias bias_backward logistic_backward"
-    " tanh_backward dropout",
+    "layers": "gather_rows smooth_clip add_bias bias_backward dropout",
     "losses": "shift_to_max softmax_cross_entropy binary_cross_entropy squared_error"
     " poisson_deviance",
     "optimizers": "add_scaled sgd_step nesterov_step adam_step",
     "statistics": "column_moments weighted_column_moments normalize",
     "batch_norm": "batch_norm_forward batch_norm_backward",
 }
-CASES = [(problem, name) for problem in PROBLEMS for name in NAMES[problem.__name__].split()]
+CASES = [(problem, name) for problem in PROBLEMS[:-1] for name in NAMES[problem.__name__].split()]
+CASES += [(activations, f"{name} {i}") for name in ACTIVATIONS for i in range(2)]
+
+
+def kernel_of(kernels, name):
+    """The kernel of a name, which for activations is the name of one and which of its formulas."""
+    if " " not in name:
+        return getattr(kernels, name)
+    activation, i = name.split()
+    return kernels.ACTIVATIONS[activation][int(i)]
 
 
 def results(kernels, problem, name, dtype):
     """The arrays of a call after it; the means of moments with what they lack."""
     rng = np.random.default_rng(0)
     arguments = problem(rng, shape_of_several_blocks(), dtype)[name]
-    getattr(kernels, name)(*arguments)
+    kernel_of(kernels, name)(*arguments)
     arrays = [argument for argument in arguments if isinstance(argument, np.ndarray)]
     for table in arrays:
         if table.dtype == np.float64 and table.ndim == 2 and len(table) == 5:
@@ -139,8 +152,13 @@ def is_cut(argument):
     return isinstance(argument, np.ndarray) and argument.size > 1
 
 
+OF_SEVERAL_ARRAYS = [case for case in CASES if not case[1].endswith(" 0")]
+
+
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize(("problem", "name"), CASES, ids=[name for _, name in CASES])
+@pytest.mark.parametrize(
+    ("problem", "name"), OF_SEVERAL_ARRAYS, ids=[name for _, name in OF_SEVERAL_ARRAYS]
+)
 def test_arrays_of_unequal_width_are_an_error(device, problem, name, dtype):
     arguments = problem(np.random.default_rng(0), (70, 7), dtype)[name]
     cut = [i for i, argument in enumerate(arguments) if is_cut(argument)]
@@ -148,7 +166,7 @@ def test_arrays_of_unequal_width_are_an_error(device, problem, name, dtype):
     for i in cut:
         narrow = np.ascontiguousarray(arguments[i][..., :-1])
         with pytest.raises(ValueError, match=r"shapes|unpack"):
-            getattr(kernels_of(device), name)(*arguments[:i], narrow, *arguments[i + 1 :])
+            kernel_of(kernels_of(device), name)(*arguments[:i], narrow, *arguments[i + 1 :])
 
 
 @pytest.mark.parametrize("device", DEVICES[1:])
@@ -156,7 +174,7 @@ def test_every_kernel_of_a_device_is_compared(device):
     launchers = kernels_of(device).launchers
     names = {name for name in launchers.__all__ if callable(getattr(launchers, name))}
     on_the_device_alone = {"gather_sparse_rows"}
-    assert names == on_the_device_alone | {name for _, name in CASES}
+    assert names == on_the_device_alone | {name for _, name in CASES if " " not in name}
 
 
 @pytest.mark.parametrize("device", DEVICES[1:])

@@ -5,7 +5,7 @@ import pytest
 from mlp_training.problems import IRIS, answer, classifier, copy
 
 from skbn import BatchNormMLPRegressor
-from skbn._network import NormalizedLayer
+from skbn._model.layers import BatchNorm
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -19,8 +19,8 @@ def batches(monkeypatch):
         seen.append((np.diff(batch.bounds), batch.weight.copy()))
         forward(self, own, batch)
 
-    forward = NormalizedLayer.forward
-    monkeypatch.setattr(NormalizedLayer, "forward", spy)
+    forward = BatchNorm.forward
+    monkeypatch.setattr(BatchNorm, "forward", spy)
     return seen
 
 

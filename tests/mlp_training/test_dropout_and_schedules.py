@@ -7,7 +7,7 @@ import pytest
 from mlp_training.problems import DIABETES, answer, assert_close, assert_same_bits, copy, regressor
 from sklearn.exceptions import ConvergenceWarning
 
-from skbn._network import Network
+from skbn._model.layers import Dropout
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -26,13 +26,13 @@ def test_dropout_is_seeded_matters_and_is_off_in_predictions(problem):
 
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
 def test_dropout_draws_new_units_at_every_call_that_goes_on(method, monkeypatch):
-    masks, drop = [], Network._drop
+    masks, drop = [], Dropout._drop
 
-    def spy(self, i, x, out):
-        drop(self, i, x, out)
+    def spy(self, x, batch, out):
+        drop(self, x, batch, out)
         masks.append((out == 0).tobytes())
 
-    monkeypatch.setattr(Network, "_drop", spy)
+    monkeypatch.setattr(Dropout, "_drop", spy)
     model = regressor(dropout=0.5, hidden_layer_sizes=50, activation="tanh", shuffle=False)
     model.set_params(warm_start=True, max_iter=1)
     for _ in range(3):

@@ -7,7 +7,7 @@ import pytest
 from mlp_training.problems import DIABETES, IRIS, assert_same_bits, classifier, copy, regressor
 
 from skbn._mlp import fitting
-from skbn._network import Network
+from skbn._model import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -50,10 +50,10 @@ def interrupt_at(monkeypatch, step):
     """Ctrl-C in the middle of a step."""
     steps, backward = itertools.count(1), Network.backward
 
-    def interrupted(self, rows, batch):
+    def interrupted(self, batch):
         if next(steps) == step:
             raise KeyboardInterrupt
-        backward(self, rows, batch)
+        backward(self, batch)
 
     monkeypatch.setattr(Network, "backward", interrupted)
 

@@ -1,14 +1,13 @@
 """Loops over arrays in host memory: serial, without the GIL, outputs last."""
 
+from .activations import ACTIVATIONS
 from .batch_norm import batch_norm_backward, batch_norm_forward
 from .layers import (
     add_bias,
     bias_backward,
     dropout,
     gather_rows,
-    logistic_backward,
     smooth_clip,
-    tanh_backward,
 )
 from .losses import (
     binary_cross_entropy,
@@ -40,6 +39,7 @@ from .statistics import (
 )
 
 __all__ = [
+    "ACTIVATIONS",
     "COUNT",
     "M2",
     "MAX_SHIFTS",
@@ -59,7 +59,6 @@ __all__ = [
     "decay",
     "dropout",
     "gather_rows",
-    "logistic_backward",
     "merge_moments",
     "merge_squared_weights",
     "moments_from_sums",
@@ -74,6 +73,5 @@ __all__ = [
     "softmax_cross_entropy",
     "squared_error",
     "squares_lose_digits",
-    "tanh_backward",
     "weighted_column_moments",
 ]

@@ -2,9 +2,8 @@
 
 A batch is z (n, c), its rows have weights (n,), and ``bounds`` cuts it into ghost batches, each
 normalized by its own statistics. ``statistics`` is (ghosts, 3, c), kept from forward to backward:
-the mean μ, 1/√(σ² + ε) and γ/√(σ² + ε) of each. ``gamma_beta`` is (2, c). ``constants`` holds ε,
-the momentum of the running statistics, and the floor that ``formulas.at_least`` sets to outputs.
-All but the moments tables are of the dtype of z.
+the mean μ, 1/√(σ² + ε) and γ/√(σ² + ε) of each. ``gamma_beta`` is (2, c). ``constants`` holds ε and
+the momentum of the running statistics. All but the moments tables are of the dtype of z.
 """
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..compile import jit
 from ..layout import BETA, GAMMA, INVERSE_STD, M2, MEAN, MU, SCALE, WEIGHT, check_shapes
 from .statistics import decay, merge_moments, moments_from_sums
 
-EPSILON, MOMENTUM, FLOOR = range(3)
+EPSILON, MOMENTUM = range(2)
 
 
 @jit
@@ -67,13 +66,12 @@ def set_statistics(moments, epsilon, gamma_beta, statistics):
 
 
 @jit
-def normalize_batch(z, statistics, gamma_beta, floor, out):
-    """out (n, c) = max(floor, γ·x̂ + β), x̂ = (z − μ)/√(σ² + ε)."""
+def normalize_batch(z, statistics, gamma_beta, out):
+    """out (n, c) = γ·x̂ + β, x̂ = (z − μ)/√(σ² + ε)."""
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             mean, scale, beta = statistics[MU, j], statistics[SCALE, j], gamma_beta[BETA, j]
-            y = formulas.normalize(z[i, j], mean, scale, beta)
-            out[i, j] = formulas.at_least(floor, y)
+            out[i, j] = formulas.normalize(z[i, j], mean, scale, beta)
 
 
 @jit
@@ -87,22 +85,23 @@ def total_weight(weight):
 
 
 @jit
-def check_batch(z, weight, bounds, constants, gamma_beta, statistics):
+def check_batch(z, weight, bounds, gamma_beta, statistics):
     """Raise where the parts of a batch differ in rows, columns or ghost batches."""
     n, c = z.shape
-    check_shapes(weight.size == bounds[-1] == n and constants.size == 3)
+    check_shapes(weight.size == bounds[-1] == n)
     check_shapes(gamma_beta.shape == (2, c) and statistics.shape == (bounds.size - 1, 3, c))
 
 
 @jit
 def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statistics, out):
-    """out (n, c) = max(floor, BN(z)) by ghost batch; running moments (5, c) follow the batches.
+    """out (n, c) = BN(z) by ghost batch; running moments (5, c) follow the batches.
 
     A ghost batch without ``total_weight`` is normalized by the running moments.
     """
-    check_batch(z, weight, bounds, constants, gamma_beta, statistics)
+    check_batch(z, weight, bounds, gamma_beta, statistics)
     check_shapes(out.shape == z.shape and running.shape == (5, z.shape[1]))
-    epsilon, momentum, floor = constants[EPSILON], constants[MOMENTUM], constants[FLOOR]
+    check_shapes(constants.size == 2)
+    epsilon, momentum = constants[EPSILON], constants[MOMENTUM]
     moments = np.empty(running.shape)
     for ghost in range(bounds.size - 1):
         start, stop = bounds[ghost], bounds[ghost + 1]
@@ -113,12 +112,12 @@ def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statis
             merge_moments(running, moments)
         else:
             set_statistics(running, epsilon, gamma_beta, statistics[ghost])
-        normalize_batch(z[start:stop], statistics[ghost], gamma_beta, floor, out[start:stop])
+        normalize_batch(z[start:stop], statistics[ghost], gamma_beta, out[start:stop])
 
 
 @jit
-def gradient_sums(z, statistics, gamma_beta, floor, delta, sums):
-    """sums (2, c) = ∂ℓ/∂γ = Σ∂ℓ/∂y·x̂ and ∂ℓ/∂β = Σ∂ℓ/∂y, from delta = ∂ℓ/∂out (n, c).
+def gradient_sums(z, statistics, delta, sums):
+    """sums (2, c) = ∂ℓ/∂γ = Σ∂ℓ/∂y·x̂ and ∂ℓ/∂β = Σ∂ℓ/∂y, from delta = ∂ℓ/∂y (n, c).
 
     Four rows at a time, in float64: 512x512 took 90 µs one by one, 50 so.
     """
@@ -127,33 +126,29 @@ def gradient_sums(z, statistics, gamma_beta, floor, delta, sums):
     sums.fill(0.0)
     for i in range(0, m, 4):
         for j in range(c):
-            mu, a, b = statistics[MU, j], statistics[SCALE, j], gamma_beta[BETA, j]
+            mu = statistics[MU, j]
             z0, z1, z2, z3 = z[i, j], z[i + 1, j], z[i + 2, j], z[i + 3, j]
-            d0 = formulas.gated_gradient(z0, mu, a, b, floor, delta[i, j])
-            d1 = formulas.gated_gradient(z1, mu, a, b, floor, delta[i + 1, j])
-            d2 = formulas.gated_gradient(z2, mu, a, b, floor, delta[i + 2, j])
-            d3 = formulas.gated_gradient(z3, mu, a, b, floor, delta[i + 3, j])
+            d0, d1, d2, d3 = delta[i, j], delta[i + 1, j], delta[i + 2, j], delta[i + 3, j]
             centred = d0 * (z0 - mu) + d1 * (z1 - mu) + d2 * (z2 - mu) + d3 * (z3 - mu)
             sums[GAMMA, j] += centred * statistics[INVERSE_STD, j]
             sums[BETA, j] += d0 + d1 + d2 + d3
     for i in range(m, n):
         for j in range(c):
-            mu, a, b = statistics[MU, j], statistics[SCALE, j], gamma_beta[BETA, j]
-            d = formulas.gated_gradient(z[i, j], mu, a, b, floor, delta[i, j])
-            sums[GAMMA, j] += d * (z[i, j] - mu) * statistics[INVERSE_STD, j]
-            sums[BETA, j] += d
+            centred = delta[i, j] * (z[i, j] - statistics[MU, j])
+            sums[GAMMA, j] += centred * statistics[INVERSE_STD, j]
+            sums[BETA, j] += delta[i, j]
 
 
 @jit
-def input_gradient(z, share, statistics, gamma_beta, floor, grads, delta):
-    """delta (n, c) = ∂ℓ/∂z, in place of ∂ℓ/∂out; grads (2, c) are ∂ℓ/∂γ and ∂ℓ/∂β."""
+def input_gradient(z, share, statistics, grads, delta):
+    """delta (n, c) = ∂ℓ/∂z, in place of ∂ℓ/∂y; grads (2, c) are ∂ℓ/∂γ and ∂ℓ/∂β."""
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
-            mu, a, b = statistics[MU, j], statistics[SCALE, j], gamma_beta[BETA, j]
-            d = formulas.gated_gradient(z[i, j], mu, a, b, floor, delta[i, j])
-            x_hat = (z[i, j] - mu) * statistics[INVERSE_STD, j]
-            grad_gamma, grad_beta = grads[GAMMA, j], grads[BETA, j]
-            delta[i, j] = formulas.input_gradient(a, d, share[i], x_hat, grad_gamma, grad_beta)
+            x_hat = (z[i, j] - statistics[MU, j]) * statistics[INVERSE_STD, j]
+            slope, of_gamma, of_beta = statistics[SCALE, j], grads[GAMMA, j], grads[BETA, j]
+            delta[i, j] = formulas.input_gradient(
+                slope, delta[i, j], share[i], x_hat, of_gamma, of_beta
+            )
 
 
 @jit
@@ -165,21 +160,20 @@ def set_shares(weight, share):
 
 
 @jit
-def batch_norm_backward(z, weight, bounds, constants, gamma_beta, statistics, grads, delta):
-    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out; grads (2, c) become ∂ℓ/∂γ and ∂ℓ/∂β."""
-    check_batch(z, weight, bounds, constants, gamma_beta, statistics)
-    check_shapes(delta.shape == z.shape and grads.shape == gamma_beta.shape)
-    floor = constants[FLOOR]
+def batch_norm_backward(z, weight, bounds, statistics, grads, delta):
+    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂y; grads (2, c) become ∂ℓ/∂γ and ∂ℓ/∂β."""
+    check_batch(z, weight, bounds, grads, statistics)
+    check_shapes(delta.shape == z.shape)
     share, own_grads = np.empty_like(weight), np.empty_like(grads)
     sums = np.empty(grads.shape)
     grads.fill(0.0)
     for ghost in range(bounds.size - 1):
         start, stop = bounds[ghost], bounds[ghost + 1]
         rows, own, d = z[start:stop], statistics[ghost], delta[start:stop]
-        gradient_sums(rows, own, gamma_beta, floor, d, sums)
+        gradient_sums(rows, own, d, sums)
         for row in range(2):
             for j in range(grads.shape[1]):
                 own_grads[row, j] = sums[row, j]
                 grads[row, j] += sums[row, j]
         set_shares(weight[start:stop], share[start:stop])
-        input_gradient(rows, share[start:stop], own, gamma_beta, floor, own_grads, d)
+        input_gradient(rows, share[start:stop], own, own_grads, d)

@@ -33,44 +33,24 @@ def smooth_clip(x, bound, out):
 
 
 @jit
-def add_bias(z, bias, floor, out):
-    """out (n, c) = max(floor, z + bias)."""
-    check_shapes(out.shape == z.shape and bias.size == z.shape[1])
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            out[i, j] = formulas.at_least(floor, z[i, j] + bias[j])
+def add_bias(bias, out):
+    """out (n, c) += bias (c,)."""
+    check_shapes(bias.size == out.shape[1])
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] += bias[j]
 
 
 @jit
-def bias_backward(out, floor, grad_bias, delta):
-    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out, out = max(floor, z + bias); its sum is ∂ℓ/∂bias."""
-    check_shapes(out.shape == delta.shape and grad_bias.size == delta.shape[1])
+def bias_backward(delta, grad_bias):
+    """grad_bias (c,) = ∂ℓ/∂bias = Σ∂ℓ/∂out, from delta = ∂ℓ/∂out (n, c)."""
+    check_shapes(grad_bias.size == delta.shape[1])
     sums = np.zeros(grad_bias.size)
     for i in range(delta.shape[0]):
         for j in range(delta.shape[1]):
-            d = formulas.gated(floor, out[i, j], delta[i, j])
-            delta[i, j] = d
-            sums[j] += d
+            sums[j] += delta[i, j]
     for j in range(grad_bias.size):
         grad_bias[j] = sums[j]
-
-
-@jit
-def logistic_backward(out, delta):
-    """delta (n, c) *= out·(1 − out), the derivative of the logistic function."""
-    check_shapes(out.shape == delta.shape)
-    for i in range(delta.shape[0]):
-        for j in range(delta.shape[1]):
-            delta[i, j] = formulas.logistic_gradient(out[i, j], delta[i, j])
-
-
-@jit
-def tanh_backward(out, delta):
-    """delta (n, c) *= 1 − out², the derivative of tanh."""
-    check_shapes(out.shape == delta.shape)
-    for i in range(delta.shape[0]):
-        for j in range(delta.shape[1]):
-            delta[i, j] = formulas.tanh_gradient(out[i, j], delta[i, j])
 
 
 @jit

@@ -4,6 +4,7 @@ Arrays are C-contiguous. ``constants`` stay on the host, as scalars do. Nothing 
 """
 
 from ..layout import COUNT, M2, MEAN, MEAN_ERROR, WEIGHT
+from .activations import ACTIVATIONS
 from .batch_norm import batch_norm_backward, batch_norm_forward
 from .layers import (
     add_bias,
@@ -11,9 +12,7 @@ from .layers import (
     dropout,
     gather_rows,
     gather_sparse_rows,
-    logistic_backward,
     smooth_clip,
-    tanh_backward,
 )
 from .losses import (
     binary_cross_entropy,
@@ -26,6 +25,7 @@ from .optimizers import adam_step, add_scaled, nesterov_step, sgd_step
 from .statistics import column_moments, normalize, weighted_column_moments
 
 __all__ = [
+    "ACTIVATIONS",
     "COUNT",
     "M2",
     "MEAN",
@@ -42,7 +42,6 @@ __all__ = [
     "dropout",
     "gather_rows",
     "gather_sparse_rows",
-    "logistic_backward",
     "nesterov_step",
     "normalize",
     "poisson_deviance",
@@ -51,6 +50,5 @@ __all__ = [
     "smooth_clip",
     "softmax_cross_entropy",
     "squared_error",
-    "tanh_backward",
     "weighted_column_moments",
 ]

@@ -175,13 +175,8 @@ def _batch_statistics(
         _finish_statistics(z, weight, bounds, *parameters, partials, j, running, statistics)
 
 
-@device_function
-def _normalized(z, mean, scale, beta, floor):
-    return formulas.at_least(floor, formulas.normalize(z, mean, scale, beta))
-
-
 @kernel
-def _normalize_batches(z, bounds, gamma_beta, statistics, floor, out):
+def _normalize_batches(z, bounds, gamma_beta, statistics, out):
     j, ghost, step = cuda.grid(1), cuda.blockIdx.z, cuda.gridDim.y * ROWS
     if j < z.shape[1]:
         mean, scale = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
@@ -190,22 +185,22 @@ def _normalize_batches(z, bounds, gamma_beta, statistics, floor, out):
         while i + 3 * step < stop:
             # All loads first: none is moved up across a store, and each would be waited for.
             z0, z1, z2, z3 = z[i, j], z[i + step, j], z[i + 2 * step, j], z[i + 3 * step, j]
-            out[i, j] = _normalized(z0, mean, scale, beta, floor)
-            out[i + step, j] = _normalized(z1, mean, scale, beta, floor)
-            out[i + 2 * step, j] = _normalized(z2, mean, scale, beta, floor)
-            out[i + 3 * step, j] = _normalized(z3, mean, scale, beta, floor)
+            out[i, j] = formulas.normalize(z0, mean, scale, beta)
+            out[i + step, j] = formulas.normalize(z1, mean, scale, beta)
+            out[i + 2 * step, j] = formulas.normalize(z2, mean, scale, beta)
+            out[i + 3 * step, j] = formulas.normalize(z3, mean, scale, beta)
             i += 4 * step
         while i < stop:
-            out[i, j] = _normalized(z[i, j], mean, scale, beta, floor)
+            out[i, j] = formulas.normalize(z[i, j], mean, scale, beta)
             i += step
 
 
 @device_function
-def _gradient_sums(z, weight, j, mean, scale, beta, floor, delta, start, stop):
+def _gradient_sums(z, weight, j, mean, delta, start, stop):
     """Σw, Σ∂ℓ/∂y(z − μ) and Σ∂ℓ/∂y of a thread's rows of column j."""
     total, centred, gradient = 0.0, 0.0, 0.0
     for i in range(_first_row(start), stop, cuda.gridDim.y * ROWS):
-        d = np.float64(formulas.gated_gradient(z[i, j], mean, scale, beta, floor, delta[i, j]))
+        d = np.float64(delta[i, j])
         total += np.float64(weight[i])
         centred += d * np.float64(z[i, j] - mean)
         gradient += d
@@ -230,19 +225,14 @@ def _finish_gradients(weight, bounds, partials, j, c, own, grads):
 
 
 @kernel
-def _batch_gradients(
-    z, weight, bounds, floor, gamma_beta, statistics, delta, partials, tickets, own, grads
-):
+def _batch_gradients(z, weight, bounds, statistics, delta, partials, tickets, own, grads):
     c = z.shape[1]
     j, thread = cuda.grid(1), thread_in_block()
     shared = cuda.shared.array((3, THREADS), np.float64)
     if j < c:
         ghost = cuda.blockIdx.z
-        mean, scale = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
-        beta, start, stop = gamma_beta[BETA, j], bounds[ghost], bounds[ghost + 1]
-        total, centred, gradient = _gradient_sums(
-            z, weight, j, mean, scale, beta, floor, delta, start, stop
-        )
+        mean, start, stop = statistics[ghost, MU, j], bounds[ghost], bounds[ghost + 1]
+        total, centred, gradient = _gradient_sums(z, weight, j, mean, delta, start, stop)
         shared[SUM_WEIGHT, thread] = total
         shared[SUM_GAMMA, thread] = centred * np.float64(statistics[ghost, INVERSE_STD, j])
         shared[SUM_BETA, thread] = gradient
@@ -253,11 +243,11 @@ def _batch_gradients(
 
 
 @kernel
-def _input_gradient(z, weight, bounds, floor, gamma_beta, statistics, own, delta):
+def _input_gradient(z, weight, bounds, statistics, own, delta):
     j, ghost, step = cuda.grid(1), cuda.blockIdx.z, cuda.gridDim.y * ROWS
     if j < z.shape[1]:
         mean, slope = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
-        inverse_std, beta = statistics[ghost, INVERSE_STD, j], gamma_beta[BETA, j]
+        inverse_std = statistics[ghost, INVERSE_STD, j]
         per_weight = own[ghost, OWN_INVERSE_WEIGHT, j]
         of_gamma, of_beta = own[ghost, OWN_GAMMA, j], own[ghost, OWN_BETA, j]
         i, stop = _first_row(bounds[ghost]), bounds[ghost + 1]
@@ -266,46 +256,45 @@ def _input_gradient(z, weight, bounds, floor, gamma_beta, statistics, own, delta
             k = i + step if i + step < stop else i
             z0, z1 = z[i, j], z[k, j]
             share0, share1 = weight[i] * per_weight, weight[k] * per_weight
-            d0 = formulas.gated_gradient(z0, mean, slope, beta, floor, delta[i, j])
-            d1 = formulas.gated_gradient(z1, mean, slope, beta, floor, delta[k, j])
+            d0, d1 = delta[i, j], delta[k, j]
             x0, x1 = (z0 - mean) * inverse_std, (z1 - mean) * inverse_std
             delta[i, j] = formulas.input_gradient(slope, d0, share0, x0, of_gamma, of_beta)
             delta[k, j] = formulas.input_gradient(slope, d1, share1, x1, of_gamma, of_beta)
             i += 2 * step
 
 
-def _check_batch(z, weight, bounds, constants, gamma_beta, statistics):
+def _check_batch(z, weight, bounds, gamma_beta, statistics):
     """Raise where the parts of a batch differ in rows, columns or ghost batches."""
     n, c = z.shape
-    check_shapes(weight.size == n and constants.size == 3 and gamma_beta.shape == (2, c))
+    check_shapes(weight.size == n and gamma_beta.shape == (2, c))
     check_shapes(statistics.shape == (bounds.size - 1, 3, c))
 
 
 def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statistics, out):
-    """out (n, c) = max(floor, BN(z)) by ghost batch; running moments (5, c) follow the batches.
+    """out (n, c) = BN(z) by ghost batch; running moments (5, c) follow the batches.
 
     A ghost batch of which fewer than two rows have weight is normalized by the running moments.
     """
-    _check_batch(z, weight, bounds, constants, gamma_beta, statistics)
+    _check_batch(z, weight, bounds, gamma_beta, statistics)
     check_shapes(out.shape == z.shape and running.shape == (5, z.shape[1]))
-    epsilon, momentum, floor = constants
+    epsilon, momentum = constants
     (n, c), n_ghosts = z.shape, bounds.size - 1
     grid = column_grid(n // n_ghosts, c, n_ghosts)
     scratch = cupy.empty((3, n_ghosts * grid[1] * c), np.float64), tickets(grid[0])
     inputs = z, weight, bounds, float(epsilon), float(momentum), gamma_beta
     launch(_batch_statistics, grid, BLOCK, *inputs, running, statistics, *scratch)
     grid = element_grid(n // n_ghosts, c, n_ghosts)
-    launch(_normalize_batches, grid, BLOCK, z, bounds, gamma_beta, statistics, floor, out)
+    launch(_normalize_batches, grid, BLOCK, z, bounds, gamma_beta, statistics, out)
 
 
-def batch_norm_backward(z, weight, bounds, constants, gamma_beta, statistics, grads, delta):
-    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out; grads (2, c) become ∂ℓ/∂γ and ∂ℓ/∂β."""
-    _check_batch(z, weight, bounds, constants, gamma_beta, statistics)
-    check_shapes(delta.shape == z.shape and grads.shape == gamma_beta.shape)
+def batch_norm_backward(z, weight, bounds, statistics, grads, delta):
+    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂y; grads (2, c) become ∂ℓ/∂γ and ∂ℓ/∂β."""
+    _check_batch(z, weight, bounds, grads, statistics)
+    check_shapes(delta.shape == z.shape)
     (n, c), n_ghosts = z.shape, bounds.size - 1
     grid = column_grid(n // n_ghosts, c, n_ghosts)
     scratch = cupy.empty((3, n_ghosts * grid[1] * c), np.float64), tickets(grid[0])
     own = cupy.empty((n_ghosts, 3, c), z.dtype)
-    inputs = z, weight, bounds, constants[2], gamma_beta, statistics
+    inputs = z, weight, bounds, statistics
     launch(_batch_gradients, grid, BLOCK, *inputs, delta, *scratch, own, grads)
     launch(_input_gradient, element_grid(n // n_ghosts, c, n_ghosts), BLOCK, *inputs, own, delta)

@@ -11,6 +11,7 @@ from numba.cuda.args import ArgHint
 
 from ..._cache import stamped
 from .. import formulas
+from ..compile import copy_for_formula
 
 # Gone from NumPy 2.5; numba-cuda 0.30.4 asks for it when it first compiles.
 vars(np).setdefault("row_stack", np.vstack)
@@ -50,6 +51,11 @@ def kernel(function):
         return stamped(cuda.jit(cache=True)(function))
     except RuntimeError:
         return cuda.jit(function)
+
+
+def kernel_for_formula(loop, formula):
+    """Compile a copy of the loop as a kernel that calls this scalar function ``formula``."""
+    return kernel(copy_for_formula(loop, formula))
 
 
 device_function = cuda.jit(device=True)

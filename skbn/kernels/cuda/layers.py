@@ -60,41 +60,27 @@ def _smooth_clip(x, bound, out):
 
 
 @kernel
-def _add_bias(z, bias, floor, out):
+def _add_bias(bias, out):
     j, start = cuda.grid(2)
     if j < out.shape[1]:
         b = bias[j]
         for i in range(start, out.shape[0], cuda.gridDim.y * ROWS):
-            out[i, j] = formulas.at_least(floor, z[i, j] + b)
+            out[i, j] += b
 
 
 @kernel
-def _bias_backward(out, floor, partials, tickets, grad_bias, delta):
+def _bias_backward(delta, partials, tickets, grad_bias):
     n, c = delta.shape
     j, start = cuda.grid(2)
     shared = cuda.shared.array((1, THREADS), np.float64)
     total = 0.0
     if j < c:
         for i in range(start, n, cuda.gridDim.y * ROWS):
-            d = formulas.gated(floor, out[i, j], delta[i, j])
-            delta[i, j] = d
-            total += np.float64(d)
+            total += np.float64(delta[i, j])
     shared[0, thread_in_block()] = total
     write_column_sums(shared, partials, j, c)
     if is_last_block(tickets, cuda.blockIdx.x, cuda.gridDim.y) and cuda.threadIdx.y == 0 and j < c:
         grad_bias[j] = summed(partials, 0, j, partials.shape[1], c)
-
-
-@kernel
-def _logistic_backward(out, delta):
-    for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
-        delta[i] = formulas.logistic_gradient(out[i], delta[i])
-
-
-@kernel
-def _tanh_backward(out, delta):
-    for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
-        delta[i] = formulas.tanh_gradient(out[i], delta[i])
 
 
 @kernel
@@ -137,31 +123,19 @@ def smooth_clip(x, bound, out):
     launch(_smooth_clip, flat_grid(x.size), THREADS, x.reshape(-1), bound, out.reshape(-1))
 
 
-def add_bias(z, bias, floor, out):
-    """out (n, c) = max(floor, z + bias)."""
-    check_shapes(out.shape == z.shape and bias.size == z.shape[1])
-    launch(_add_bias, element_grid(*z.shape), BLOCK, z, bias, z.dtype.type(floor), out)
+def add_bias(bias, out):
+    """out (n, c) += bias (c,)."""
+    check_shapes(bias.size == out.shape[1])
+    launch(_add_bias, element_grid(*out.shape), BLOCK, bias, out)
 
 
-def bias_backward(out, floor, grad_bias, delta):
-    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂out, out = max(floor, z + bias); its sum is ∂ℓ/∂bias."""
+def bias_backward(delta, grad_bias):
+    """grad_bias (c,) = ∂ℓ/∂bias = Σ∂ℓ/∂out, from delta = ∂ℓ/∂out (n, c)."""
     n, c = delta.shape
-    check_shapes(out.shape == delta.shape and grad_bias.size == c)
+    check_shapes(grad_bias.size == c)
     grid = column_grid(n, c)
     scratch = cupy.empty((1, grid[1] * c), np.float64), tickets(grid[0])
-    launch(_bias_backward, grid, BLOCK, out, out.dtype.type(floor), *scratch, grad_bias, delta)
-
-
-def logistic_backward(out, delta):
-    """delta (n, c) *= out·(1 − out), the derivative of the logistic function."""
-    check_shapes(out.shape == delta.shape)
-    launch(_logistic_backward, flat_grid(out.size), THREADS, out.reshape(-1), delta.reshape(-1))
-
-
-def tanh_backward(out, delta):
-    """delta (n, c) *= 1 − out², the derivative of tanh."""
-    check_shapes(out.shape == delta.shape)
-    launch(_tanh_backward, flat_grid(out.size), THREADS, out.reshape(-1), delta.reshape(-1))
+    launch(_bias_backward, grid, BLOCK, delta, *scratch, grad_bias)
 
 
 def dropout(x, rate, key, out):

@@ -1,0 +1,110 @@
+"""Batches of rows, and the buffers in which a network computes them."""
+
+import numpy as np
+
+from .layers import Buffers
+
+# Fewer rows have no variance to normalize by.
+MIN_BATCH_ROWS = 2
+
+
+def near_equal_bounds(n, size):
+    """Bounds of near-equal parts of n rows, none smaller than ``size`` unless n is."""
+    return np.linspace(0, n, max(1, n // size) + 1).round().astype(np.int64)
+
+
+class Batch:
+    """A batch of n rows, and what the layers compute of it.
+
+    Attributes
+    ----------
+    rows : DenseRows or SparseRows
+        The source of the inputs.
+    inputs : ndarray or sparse array of shape (n, n_features)
+        The rows that ``take`` has taken.
+    weight : ndarray of shape (n,)
+        Weights of the rows in the statistics.
+    share : ndarray of shape (n,)
+        Weights of the rows in the loss, of sum 1.
+    bounds : ndarray, int64
+        Where ghost batches begin and end.
+    seed, step : int
+        Of the dropout, which depends on these alone.
+    steps : list of (layer, Buffers)
+    """
+
+    def __init__(self, rows, buffer, bounds, steps):
+        self.rows, self.buffer, self.inputs = rows, buffer, buffer
+        self.bounds, self.steps = bounds, steps
+        self.seed = self.step = 0
+        (n, dtype), xp = (buffer.shape[0], buffer.dtype), rows.device.xp
+        self.weight = xp.ones(n, dtype)
+        self.share = xp.full(n, 1.0 / n, dtype)
+
+    def take(self, index):
+        """Take the rows at the index (n,) as inputs."""
+        self.inputs = self.rows.take(index, self.buffer)
+
+    @property
+    def logits(self):
+        """Outputs (n, n_outputs) of the last layer."""
+        return self.steps[-1][1].out
+
+    @property
+    def delta(self):
+        """Where the gradient of the loss with respect to the logits goes."""
+        return self.steps[-1][1].delta
+
+
+class Workspace:
+    """The buffers of the largest batch and the gradients, allocated once a fit.
+
+    Parameters
+    ----------
+    network : Network
+    rows : DenseRows or SparseRows
+    n : int
+        Rows of the largest batch.
+    virtual_batch_size : int or None
+        Rows of a ghost batch.
+
+    Attributes
+    ----------
+    grads : ndarray of shape (n_params,)
+        The gradients of all parameters, in the order of ``network.params``.
+    """
+
+    def __init__(self, network, rows, n, virtual_batch_size=None):
+        self.network, self.rows, self.virtual_batch_size = network, rows, virtual_batch_size
+        self.xp = network.device.xp
+        n_features = network.layer_units[0] if rows.is_dense else 0
+        self.buffer = self.xp.empty((n, n_features), network.dtype)
+        self.grads = self.xp.zeros_like(network.params)
+        self.buffers = self._buffers(n)
+        self.batches = {}
+
+    def _buffers(self, n):
+        """The Buffers of each layer."""
+        dtype, n_ghosts = self.network.dtype, len(self._bounds(n)) - 1
+        grads, buffers = self.network.layout.views(self.grads), [Buffers()]
+
+        def empty(n_units):
+            return self.xp.empty((n, n_units), dtype)
+
+        for layer, of_layer in zip(self.network.layers, grads, strict=True):
+            buffers.append(layer.buffers(buffers[-1], empty, n_ghosts))
+            buffers[-1].grads = of_layer
+        return buffers[1:]
+
+    def _bounds(self, n):
+        size = self.virtual_batch_size
+        return near_equal_bounds(n, n if size is None else max(size, MIN_BATCH_ROWS))
+
+    def batch(self, n):
+        """The Batch of n rows, made once for each n."""
+        if n not in self.batches:
+            bounds = self._bounds(n)
+            buffers = [buffers.of(n, len(bounds) - 1) for buffers in self.buffers]
+            steps = list(zip(self.network.layers, buffers, strict=True))
+            self.batches[n] = Batch(self.rows, self.buffer[:n], self.xp.asarray(bounds), steps)
+        return self.batches[n]

@@ -1,0 +1,270 @@
+"""The layers of a network: what each computes of a batch, and the gradient of it.
+
+``forward(buffers, batch)`` writes ``buffers.out`` from ``buffers.x``. ``backward(buffers, batch)``
+turns ``buffers.delta``, the gradient of the loss with respect to ``out``, into the gradient with
+respect to ``x``, and writes the gradients of the parameters of the layer into ``buffers.grads``.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .._moments import RunningMoments
+from .activations import ACTIVATIONS, gradient_of, value_of
+
+
+def fold(weight, bias, scale, shift):
+    """One dense layer for a dense layer and the scale and shift (c,) of its outputs, in float64."""
+    return weight.astype(np.float64) * scale, np.multiply(bias, scale, dtype=np.float64) + shift
+
+
+@dataclass
+class Buffers:
+    """What a layer reads and writes of a batch of n rows.
+
+    Attributes
+    ----------
+    x, out : ndarray of shape (n, c)
+        Input and output. The first layer has no ``x``: its inputs are those of the batch.
+    x_T : ndarray of shape (c, n)
+        ``x``, transposed.
+    delta : ndarray of shape (n, c)
+        The gradient with respect to ``out``, and after ``backward`` with respect to ``x``, unless
+        that has another width.
+    delta_x : ndarray of shape (n, d) or None
+        Where a dense layer writes the gradient with respect to ``x``.
+    statistics : ndarray of shape (n_ghosts, 3, c) or None
+        What the gradient of batch normalization needs.
+    grads : dict
+        The gradients of the parameters, by their names.
+    """
+
+    x: object = None
+    out: object = None
+    delta: object = None
+    delta_x: object = None
+    statistics: object = None
+    grads: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.x_T = None if self.x is None else self.x.T
+
+    def of(self, n, n_ghosts):
+        """The same buffers for the first n rows."""
+        x, out, delta, delta_x = (
+            None if array is None else array[:n]
+            for array in (self.x, self.out, self.delta, self.delta_x)
+        )
+        statistics = None if self.statistics is None else self.statistics[:n_ghosts]
+        return Buffers(x, out, delta, delta_x, statistics, self.grads)
+
+
+class Layer:
+    """A layer without parameters, as wide as the one before it.
+
+    Parameters
+    ----------
+    n_units : int
+        Columns of its output.
+    device : Device
+    """
+
+    shapes = {}
+    is_in_place = False
+
+    def __init__(self, n_units, device):
+        self.n_units, self.device = n_units, device
+        self.kernels = device.kernels
+
+    def bind(self, params):
+        """Take the parameters, views by their names."""
+
+    def initialize(self, random_state, factor):
+        """Set the parameters to those that training starts from."""
+
+    def buffers(self, previous, empty, _n_ghosts):
+        """The Buffers of a layer after one with the buffers ``previous``; ``empty`` makes them."""
+        out = previous.out if self.is_in_place else empty(self.n_units)
+        return Buffers(x=previous.out, out=out, delta=previous.delta)
+
+    def fold_into(self, layers):
+        """Change the list of dense layers (weight, bias) before this one to those that include it.
+
+        In host memory, for inference.
+        """
+
+
+class Dense(Layer):
+    """out = x·W + b.
+
+    Parameters
+    ----------
+    n_inputs, n_units : int
+    has_bias : bool
+        Not before batch normalization, which subtracts any bias with the mean.
+    device : Device
+    """
+
+    def __init__(self, n_inputs, n_units, has_bias, device):
+        super().__init__(n_units, device)
+        self.shapes = {"weight": (n_inputs, n_units)}
+        if has_bias:
+            self.shapes["bias"] = (n_units,)
+        self.to_host, self.to_device = device.to_host, device.to_device
+
+    def bind(self, params):
+        self.weight, self.bias = params["weight"], params.get("bias")
+        self.weight_T = self.weight.T
+
+    def initialize(self, random_state, factor):
+        """Draw weights and biases uniformly (Glorot & Bengio 2010), in scikit-learn's order.
+
+        Biases are drawn also where there are none, so that networks with and without batch
+        normalization start from the same weights.
+        """
+        bound = np.sqrt(factor / sum(self.weight.shape))
+        draws = random_state.uniform(-bound, bound, self.weight.shape)
+        self.weight[...] = self.to_device(draws)
+        draws = random_state.uniform(-bound, bound, self.n_units)
+        if self.bias is not None:
+            self.bias[...] = self.to_device(draws)
+
+    def buffers(self, previous, empty, _n_ghosts):
+        out, delta = empty(self.n_units), empty(self.n_units)
+        return Buffers(x=previous.out, out=out, delta=delta, delta_x=previous.delta)
+
+    def multiply(self, buffers, _batch):
+        self.device.dot(buffers.x, self.weight, out=buffers.out)
+
+    def multiply_backward(self, buffers, _batch):
+        self.device.dot(buffers.x_T, buffers.delta, out=buffers.grads["weight"])
+        self.device.dot(buffers.delta, self.weight_T, out=buffers.delta_x)
+
+    def forward(self, buffers, batch):
+        self.multiply(buffers, batch)
+        if self.bias is not None:
+            self.kernels.add_bias(self.bias, buffers.out)
+
+    def backward(self, buffers, batch):
+        if self.bias is not None:
+            self.kernels.bias_backward(buffers.delta, buffers.grads["bias"])
+        self.multiply_backward(buffers, batch)
+
+    def fold_into(self, layers):
+        zeros = np.zeros(self.n_units, self.weight.dtype)
+        bias = zeros if self.bias is None else self.to_host(self.bias)
+        layers.append((self.to_host(self.weight), bias))
+
+
+class FirstDense(Dense):
+    """A dense layer on the rows of X, dense or sparse, whose gradient nobody asks for."""
+
+    def multiply(self, buffers, batch):
+        batch.rows.dot(batch.inputs, self.weight, buffers.out)
+
+    def multiply_backward(self, buffers, batch):
+        batch.rows.transposed_dot(batch.inputs, buffers.delta, buffers.grads["weight"])
+
+
+class BatchNorm(Layer):
+    """out = γ·x̂ + β by the statistics of the batch (Ioffe & Szegedy 2015, Algorithm 1).
+
+    Attributes
+    ----------
+    affine : ndarray of shape (2, n_units)
+        γ and β.
+    running : ndarray of shape (5, n_units), float64
+        Moments table of the batches, the newest weighing ``momentum``.
+    """
+
+    def __init__(self, n_units, epsilon, momentum, dtype, device):
+        super().__init__(n_units, device)
+        self.shapes = {"affine": (2, n_units)}
+        self.epsilon = epsilon
+        self.constants = np.array([epsilon, momentum], dtype)
+        self.running = device.xp.zeros((5, n_units))
+
+    def bind(self, params):
+        self.affine = params["affine"]
+
+    def initialize(self, _random_state, _factor):
+        self.affine[0], self.affine[1] = 1.0, 0.0
+
+    def buffers(self, previous, empty, n_ghosts):
+        statistics = self.device.xp.empty((n_ghosts, 3, self.n_units), self.constants.dtype)
+        return replace(super().buffers(previous, empty, n_ghosts), statistics=statistics)
+
+    def forward(self, buffers, batch):
+        self.kernels.batch_norm_forward(
+            buffers.x,
+            batch.weight,
+            batch.bounds,
+            self.constants,
+            self.affine,
+            self.running,
+            buffers.statistics,
+            buffers.out,
+        )
+
+    def backward(self, buffers, batch):
+        self.kernels.batch_norm_backward(
+            buffers.x,
+            batch.weight,
+            batch.bounds,
+            buffers.statistics,
+            buffers.grads["affine"],
+            buffers.delta,
+        )
+
+    def fold_into(self, layers):
+        """By the running statistics (ibid., Algorithm 2)."""
+        weight, bias = layers[-1]
+        moments = RunningMoments(self.device.to_host(self.running))
+        gamma, beta = self.device.to_host(self.affine).astype(np.float64)
+        scale = gamma / np.sqrt(moments.variance(ddof=0) + self.epsilon)
+        folded = fold(weight, bias, scale, beta - scale * moments.mean)
+        layers[-1] = tuple(array.astype(weight.dtype) for array in folded)
+
+
+class Activation(Layer):
+    """out = f(x), in place of x unless the gradient is computed from x."""
+
+    def __init__(self, name, n_units, device):
+        super().__init__(n_units, device)
+        self.is_in_place = not ACTIVATIONS[name].needs_input
+        self.value, self.gradient = value_of(name, device), gradient_of(name, device)
+
+    def forward(self, buffers, _batch):
+        if not self.is_in_place:
+            buffers.out[...] = buffers.x
+        self.value(buffers.out)
+
+    def backward(self, buffers, _batch):
+        self.gradient(buffers.x, buffers.delta)
+
+
+class Dropout(Layer):
+    """out = x / (1 − rate) or 0 (Srivastava et al. 2014).
+
+    Parameters
+    ----------
+    rate : float
+        Probability that a value is set to 0, of the dtype of the network.
+    number, n_dropouts : int
+        Which of how many dropout layers it is: each has masks of its own.
+    """
+
+    def __init__(self, rate, number, n_dropouts, n_units, device):
+        super().__init__(n_units, device)
+        self.rate, self.number, self.n_dropouts = rate, number, n_dropouts
+
+    def _drop(self, x, batch, out):
+        key = batch.seed + batch.step * self.n_dropouts + self.number
+        self.kernels.dropout(x, self.rate, np.uint32(key & 0xFFFFFFFF), out)
+
+    def forward(self, buffers, batch):
+        self._drop(buffers.x, batch, buffers.out)
+
+    def backward(self, buffers, batch):
+        """The gradient passes the same mask."""
+        self._drop(buffers.delta, batch, buffers.delta)

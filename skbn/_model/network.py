@@ -1,0 +1,122 @@
+"""A network: a list of layers over one flat buffer of parameters."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from .activations import ACTIVATIONS
+from .layers import Activation, BatchNorm, Dense, Dropout, FirstDense
+from .parameters import Layout
+
+
+class Network:
+    """Dense layers, each hidden one followed by batch normalization, activation and dropout.
+
+    Parameters
+    ----------
+    layer_units : list of int
+        Features, units of each hidden layer, outputs.
+    activation : str
+        A key of ACTIVATIONS.
+    dtype : dtype
+        float32 or float64.
+    device : Device
+    batch_norm : bool
+        Whether hidden layers are batch-normalized.
+    epsilon, momentum : float
+        Of batch normalization.
+    dropout : float
+        Probability that a step leaves out a hidden unit.
+
+    Attributes
+    ----------
+    layers : list of Layer
+    dense, batch_norms : list of Dense, list of BatchNorm
+        Those among the layers.
+    params : ndarray of shape (n_params,)
+        The parameters of all layers.
+    decayed : ndarray
+        The weights among them.
+    """
+
+    def __init__(
+        self,
+        layer_units,
+        *,
+        activation,
+        dtype,
+        device,
+        batch_norm=True,
+        epsilon=1e-5,
+        momentum=0.1,
+        dropout=0.0,
+    ):
+        self.layer_units, self.dtype, self.device = layer_units, np.dtype(dtype), device
+        self.activation = activation
+        self.has_dropout = dropout > 0.0
+        of_batch_norm = (epsilon, momentum) if batch_norm else None
+        self.layers = self._make_layers(of_batch_norm, self.dtype.type(dropout))
+        self.dense = [layer for layer in self.layers if isinstance(layer, Dense)]
+        self.batch_norms = [layer for layer in self.layers if isinstance(layer, BatchNorm)]
+        self.layout = Layout([layer.shapes for layer in self.layers])
+        self.params = device.xp.zeros(self.layout.size, dtype)
+        self.decayed = self.params[: self.layout.n_decayed]
+        for layer, params in zip(self.layers, self.layout.views(self.params), strict=True):
+            layer.bind(params)
+
+    def _make_layers(self, of_batch_norm, dropout):
+        layers, device = [], self.device
+        n_hidden = len(self.layer_units) - 2
+        for i, (n_inputs, n_units) in enumerate(pairwise(self.layer_units)):
+            dense, is_hidden = Dense if i else FirstDense, i < n_hidden
+            has_bias = of_batch_norm is None or not is_hidden
+            layers.append(dense(n_inputs, n_units, has_bias, device))
+            if is_hidden and of_batch_norm is not None:
+                layers.append(BatchNorm(n_units, *of_batch_norm, self.dtype, device))
+            if is_hidden and self.activation != "identity":
+                layers.append(Activation(self.activation, n_units, device))
+            if is_hidden and self.has_dropout:
+                layers.append(Dropout(dropout, i, n_hidden, n_units, device))
+        return layers
+
+    def forward(self, batch):
+        """Logits (n, n_outputs) of a batch; the running statistics follow it."""
+        for layer, buffers in batch.steps:
+            layer.forward(buffers, batch)
+        return batch.logits
+
+    def backward(self, batch):
+        """Gradients of all parameters, from the ``delta`` of the batch."""
+        for layer, buffers in reversed(batch.steps):
+            layer.backward(buffers, batch)
+
+    def add_penalty(self, factor, penalty, grads):
+        """Add the gradient of the penalty factor/2·Σ weights², which goes into penalty (1,)."""
+        weights = self.decayed
+        factor_of_dtype = self.dtype.type(factor)
+        self.device.kernels.add_scaled(weights, factor_of_dtype, grads[: weights.size])
+        penalty[...] = 0.5 * factor * self.device.xp.dot(weights, weights)
+
+    def initialize(self, random_state):
+        """Set all parameters to those that training starts from."""
+        factor = ACTIVATIONS[self.activation].initial_factor
+        for layer in self.layers:
+            layer.initialize(random_state, factor)
+
+    def fold(self, n_layers=None):
+        """The first of the layers as dense layers (weight, bias), in host memory."""
+        folded = []
+        for layer in self.layers[:n_layers]:
+            layer.fold_into(folded)
+        return folded
+
+    def state(self):
+        """A copy of all that training changes."""
+        return self.params.copy(), [layer.running.copy() for layer in self.batch_norms]
+
+    def restore(self, state):
+        """Take back what ``state`` gave."""
+        params, runnings = state
+        self.params[...] = params
+        for layer, running in zip(self.batch_norms, runnings, strict=True):
+            layer.running = running.copy()

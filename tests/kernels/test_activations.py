@@ -1,0 +1,80 @@
+"""Activations and their gradients, by the formulas and as the host computes them."""
+
+import network_oracle
+import numpy as np
+import pytest
+from kernel_problems import assert_within, normal
+
+from skbn._device import CPU
+from skbn._model import activations
+from skbn.kernels import formulas
+
+NAMES = sorted(formulas.ACTIVATIONS)
+
+
+def inputs(rng, shape, dtype):
+    """On both sides of 0, far from it and near it, but where all have a derivative."""
+    x = normal(rng, shape, dtype, 3.0)
+    return np.where(np.abs(x) < 1e-3, dtype(1e-3), x)
+
+
+def of_host():
+    return {
+        name: (activations.value_of(name, CPU), activations.gradient_of(name, CPU))
+        for name in NAMES
+    }
+
+
+@pytest.fixture(params=["formulas", "host"])
+def computed(request, kernels):
+    """Value and gradient of each activation."""
+    if request.param == "formulas":
+        return kernels.ACTIVATIONS
+    return of_host()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_are_the_oracles(computed, name, shape, dtype, rng):
+    x = inputs(rng, shape, dtype)
+    expected = network_oracle.ACTIVATIONS[name](x)
+    computed[name][0](x)
+    assert_within(4, x, expected, np.maximum(1, np.abs(expected)), dtype)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_inference_gives_the_same_values(name, shape, dtype, rng):
+    x = inputs(rng, shape, dtype)
+    expected = network_oracle.ACTIVATIONS[name](x)
+    activations.inference_value_of(name, CPU)(x)
+    assert_within(4, x, expected, np.maximum(1, np.abs(expected)), dtype)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_are_the_slopes_of_the_values(computed, name, shape, dtype, rng):
+    x, delta = inputs(rng, shape, dtype), normal(rng, shape, dtype)
+    activation = network_oracle.ACTIVATIONS[name]
+    expected = network_oracle.slope(activation, x) * delta
+    given = x if activations.ACTIVATIONS[name].needs_input else activation(x).astype(dtype)
+    computed[name][1](given, delta)
+    np.testing.assert_allclose(delta, expected, rtol=0, atol=max(1e-11, 64 * np.finfo(dtype).eps))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_values_and_gradients_keep_nan(computed, name, dtype):
+    x = np.array([[1.0, np.nan]], dtype)
+    delta = np.array([[np.nan, 1.0]], dtype)
+    value, gradient = computed[name]
+    value(x)
+    gradient(np.ones_like(x), delta)
+    assert (np.isnan(x) == [False, True]).all()
+    assert (np.isnan(delta) == [True, False]).all()
+
+
+def test_no_gradient_passes_the_corner_of_the_rectifier(computed, dtype):
+    delta = np.ones((2, 3), dtype)
+    computed["relu"][1](np.zeros((2, 3), dtype), delta)
+    assert (delta == 0).all()
+
+
+def test_the_identity_needs_no_formula():
+    assert set(activations.ACTIVATIONS) == {"identity", *formulas.ACTIVATIONS}
