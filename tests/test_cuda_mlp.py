@@ -14,6 +14,7 @@ from sklearn.datasets import load_diabetes, load_iris
 
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor, _device
 from skbn._mlp import recalibration
+from skbn._model import ACTIVATIONS
 from skbn._training import steps
 
 pytestmark = [
@@ -63,8 +64,10 @@ CASES = {
     "weights of classes": case(classifier(class_weight={0: 1.0, 1: 2.0, 2: 0.0})),
     "ghost batches": case(classifier(virtual_batch_size=7, batch_size=30)),
     "without batch normalization": case(classifier(batch_norm=False)),
-    "tanh": case(classifier(activation="tanh")),
-    "logistic": case(classifier(activation="logistic", batch_norm=False)),
+    "logistic without batch normalization": case(
+        classifier(activation="logistic", batch_norm=False)
+    ),
+    **{name: case(classifier(activation=name)) for name in ACTIVATIONS},
     # By Adam β of the first layer, whose gradient is 0, would follow its rounding.
     "identity": case(classifier(activation="identity", solver="sgd")),
     "no hidden layer": case(classifier(hidden_layer_sizes=())),

@@ -37,6 +37,13 @@ def shallow_copy(estimator):
 class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
     """A multi-layer perceptron with batch normalization."""
 
+    def __init_subclass__(cls):
+        """Put the names of the activations into the docstring."""
+        super().__init_subclass__()
+        if cls.__doc__:  # there is none under python -OO
+            names = ", ".join(f'"{name}"' for name in ACTIVATIONS)
+            cls.__doc__ = cls.__doc__.replace("{activations}", f"{{{names}}}")
+
     _parameter_constraints = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({*ACTIVATIONS})],

@@ -29,7 +29,7 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
         Units of each hidden layer. Three layers beat two of the same cost; 256 units with fewer
         epochs do as well in the same time.
 
-    activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
+    activation : {activations}, default="relu"
         Activation of the hidden layers, after the batch normalization.
 
     solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adamw"
@@ -366,7 +366,7 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
         ------
         ValueError
             If ``y`` had one class, of which MLPClassifier gives two probabilities, or with
-            ``smooth_clip``.
+            ``smooth_clip`` or an activation that MLPClassifier has not.
         """
         check_is_fitted(self)
         if len(self.classes_) == 1:

@@ -7,6 +7,8 @@ import numpy as np
 from .._training.history import ATTRIBUTES
 from .state import folded_layers, folded_targets
 
+SCIKIT_LEARNS_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
+
 # Without batch normalization, decay and a cosine the rates are too high to train on with.
 OF_TRAINING = ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha")
 COPIED = ("classes_", "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_")
@@ -24,13 +26,23 @@ def stock_parameters(estimator, known):
     return {name: value if name in replaced else own[name] for name, value in known.items()}
 
 
-def to_stock(estimator, stock_class):
-    """A fitted ``stock_class`` whose predictions are those of the estimator."""
+def check_exportable(estimator, stock_class):
+    """Raise where ``stock_class`` cannot compute what the estimator does."""
     if estimator.smooth_clip_ is not None:
         raise ValueError(
             f"{stock_class.__name__} cannot clip its inputs: smooth_clip must be None, got "
             f"{estimator.smooth_clip_}. Clip them in a step before it, or fit without."
         )
+    if estimator.activation not in SCIKIT_LEARNS_ACTIVATIONS:
+        raise ValueError(
+            f"{stock_class.__name__} has no activation {estimator.activation!r}: to_sklearn needs "
+            f"an estimator fitted with one of {SCIKIT_LEARNS_ACTIVATIONS}."
+        )
+
+
+def to_stock(estimator, stock_class):
+    """A fitted ``stock_class`` whose predictions are those of the estimator."""
+    check_exportable(estimator, stock_class)
     stock = stock_class(**stock_parameters(estimator, stock_class().get_params()))
     *layers, last = folded_layers(estimator, np.float64, folds_inputs=True)
     layers.append(folded_targets(last, getattr(estimator, "target_norm_", None)))

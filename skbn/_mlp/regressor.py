@@ -33,7 +33,7 @@ class BatchNormMLPRegressor(RegressorMixin, LearnsValues, BatchNormMLP):
         Units of each hidden layer. Three layers beat two of the same cost; 256 units with fewer
         epochs do as well in the same time.
 
-    activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
+    activation : {activations}, default="relu"
         Activation of the hidden layers, after the batch normalization.
 
     solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adamw"

@@ -2,6 +2,7 @@
 
 import pickle
 
+import network_oracle
 import numpy as np
 import pytest
 from mlp_users.cases import (
@@ -14,7 +15,7 @@ from mlp_users.cases import (
     classifier,
     regressor,
 )
-from scipy.special import expit, softmax
+from scipy.special import softmax
 from sklearn.base import is_classifier
 from sklearn.datasets import (
     load_breast_cancer,
@@ -22,6 +23,8 @@ from sklearn.datasets import (
 )
 from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from skbn._model import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -99,17 +102,22 @@ def test_what_to_sklearn_gives_needs_no_skbn(case):
     assert b"skbn" not in pickle.dumps(stock)
 
 
+IN_SCIKIT_LEARN = {"identity", "logistic", "tanh", "relu"}
+
+
+@pytest.mark.parametrize("activation", {"softsign", *ACTIVATIONS} - IN_SCIKIT_LEARN)
+def test_to_sklearn_refuses_activations_that_scikit_learn_has_not(case, activation):
+    model = case.make().fit(case.X, case.y).set_params(activation=activation)
+    with pytest.raises(ValueError, match=f"MLP.* has no activation '{activation}'.*'identity'"):
+        model.to_sklearn()
+
+
 def test_to_sklearn_needs_a_fit(case):
     with pytest.raises(NotFittedError):
         case.make().to_sklearn()
 
 
-ACTIVATIONS = {
-    "identity": lambda x: x,
-    "logistic": expit,
-    "tanh": np.tanh,
-    "relu": lambda x: np.maximum(x, 0),
-}
+BY_HAND = {"identity": lambda x: x} | network_oracle.ACTIVATIONS
 
 
 def by_hand(model, X):
@@ -117,7 +125,7 @@ def by_hand(model, X):
     H = model.input_norm_.transform(X)
     layers = zip(model.coefs_[:-1], model.intercepts_[:-1], model.batch_norms_, strict=True)
     for coef, intercept, norm in layers:
-        H = ACTIVATIONS[model.activation](norm.transform(H @ coef + intercept))
+        H = BY_HAND[model.activation](norm.transform(H @ coef + intercept))
     Z = H @ model.coefs_[-1] + model.intercepts_[-1]
     if is_classifier(model):
         return softmax(Z, axis=1)
