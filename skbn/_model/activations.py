@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtr
 
 
 def _identity(x):
@@ -29,6 +30,17 @@ def _logistic(x):
 
 def _tanh(x):
     np.tanh(x, out=x)
+
+
+def _gelu(x):
+    x *= ndtr(x)
+
+
+def _gelu_gradient(x, delta):
+    slope = np.exp(-0.5 * x * x)
+    slope *= x * (2.0 * np.pi) ** -0.5
+    slope += ndtr(x)
+    delta *= slope
 
 
 class Activation(NamedTuple):
@@ -62,6 +74,7 @@ ACTIVATIONS = {
     "logistic": Activation(_logistic, initial_factor=2.0),
     "tanh": Activation(_tanh),
     "relu": Activation(_relu, value_vectorizes=True),
+    "gelu": Activation(_gelu, gradient=_gelu_gradient, needs_input=True),
 }
 
 

@@ -303,6 +303,22 @@ def tanh_gradient(out, delta):
     return delta - delta * out * out
 
 
+SQRT_HALF, INVERSE_SQRT_2PI = 0.5**0.5, (2.0 * math.pi) ** -0.5
+
+
+@jit
+def gelu(x):
+    """x·Φ(x), Φ(x) = erfc(−x/√2)/2 (Hendrycks & Gimpel 2016, arXiv:1606.08415)."""
+    return x * (0.5 * math.erfc(-x * SQRT_HALF))
+
+
+@jit
+def gelu_gradient(x, delta):
+    """The derivative is Φ(x) + x·φ(x), φ(x) = exp(−x²/2)/√(2π); from the input."""
+    cdf, pdf = 0.5 * math.erfc(-x * SQRT_HALF), INVERSE_SQRT_2PI * math.exp(-0.5 * x * x)
+    return delta * (cdf + x * pdf)
+
+
 class Formulas(NamedTuple):
     """An activation and its gradient."""
 
@@ -315,4 +331,5 @@ ACTIVATIONS = {
     "logistic": Formulas(logistic_by_tanh, logistic_gradient),
     "tanh": Formulas(tanh, tanh_gradient),
     "relu": Formulas(relu, relu_gradient),
+    "gelu": Formulas(gelu, gelu_gradient),
 }
