@@ -100,7 +100,11 @@ def gelu(x):
     return exact(x) * (exact(0.5) + pdf * total)
 
 
-ACTIVATIONS = {"gelu": gelu, "logistic": logistic, "relu": relu, "tanh": tanh}
+def silu(x):
+    return exact(x) * logistic(x)
+
+
+ACTIVATIONS = {"gelu": gelu, "logistic": logistic, "relu": relu, "silu": silu, "tanh": tanh}
 
 
 def slope(f, x, step=1e-6):

@@ -43,6 +43,19 @@ def _gelu_gradient(x, delta):
     delta *= slope
 
 
+def _silu(x):
+    s = x.copy()
+    _logistic(s)
+    x *= s
+
+
+def _silu_gradient(x, delta):
+    s = x.copy()
+    _logistic(s)
+    delta *= s
+    delta *= 1.0 + x * (1.0 - s)
+
+
 class Activation(NamedTuple):
     """How the host computes an activation.
 
@@ -75,6 +88,7 @@ ACTIVATIONS = {
     "tanh": Activation(_tanh),
     "relu": Activation(_relu, value_vectorizes=True),
     "gelu": Activation(_gelu, gradient=_gelu_gradient, needs_input=True),
+    "silu": Activation(_silu, gradient=_silu_gradient, needs_input=True),
 }
 
 

@@ -319,6 +319,19 @@ def gelu_gradient(x, delta):
     return delta * (cdf + x * pdf)
 
 
+@jit
+def silu(x):
+    """x/(1 + exp(−x)) (Elfwing, Uchibe & Doya 2018, arXiv:1702.03118), also called swish."""
+    return x * logistic_by_tanh(x)
+
+
+@jit
+def silu_gradient(x, delta):
+    """The derivative is s·(1 + x·(1 − s)), s = 1/(1 + exp(−x)); from the input."""
+    one, s = np.float32(1.0), logistic_by_tanh(x)
+    return delta * (s * (one + x * (one - s)))
+
+
 class Formulas(NamedTuple):
     """An activation and its gradient."""
 
@@ -332,4 +345,5 @@ ACTIVATIONS = {
     "tanh": Formulas(tanh, tanh_gradient),
     "relu": Formulas(relu, relu_gradient),
     "gelu": Formulas(gelu, gelu_gradient),
+    "silu": Formulas(silu, silu_gradient),
 }
