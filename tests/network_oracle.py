@@ -104,7 +104,19 @@ def silu(x):
     return exact(x) * logistic(x)
 
 
-ACTIVATIONS = {"gelu": gelu, "logistic": logistic, "relu": relu, "silu": silu, "tanh": tanh}
+def selu(x):
+    scale, alpha = exact(1.0507009873554805), exact(1.6732632423543772)
+    return scale * np.where(exact(x) > 0, exact(x), alpha * np.expm1(exact(x)))
+
+
+ACTIVATIONS = {
+    "gelu": gelu,
+    "logistic": logistic,
+    "relu": relu,
+    "selu": selu,
+    "silu": silu,
+    "tanh": tanh,
+}
 
 
 def slope(f, x, step=1e-6):

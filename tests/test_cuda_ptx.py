@@ -47,7 +47,7 @@ ACTIVATIONS |= {f"activations.{name}.1": "x1 x1" for name in formulas.ACTIVATION
 ARGUMENTS |= ACTIVATIONS
 
 # Two or three operations beside the loads: float64 costs nothing, float32 would lose digits.
-WITH_FLOAT64_CONSTANTS = {"gelu"}
+WITH_FLOAT64_CONSTANTS = {"gelu", "selu"}
 
 # Of float32 these compute nothing in float64.
 ELEMENTWISE = [

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
+from ..kernels.formulas import SELU_ALPHA, SELU_SCALE
+
 
 def _identity(x):
     """x, as it is."""
@@ -56,6 +58,15 @@ def _silu_gradient(x, delta):
     delta *= 1.0 + x * (1.0 - s)
 
 
+def _selu(x):
+    negative = np.minimum(x, 0.0)
+    np.expm1(negative, out=negative)
+    negative *= SELU_SCALE * SELU_ALPHA
+    np.maximum(x, 0.0, out=x)
+    x *= SELU_SCALE
+    x += negative
+
+
 class Activation(NamedTuple):
     """How the host computes an activation.
 
@@ -89,6 +100,7 @@ ACTIVATIONS = {
     "relu": Activation(_relu, value_vectorizes=True),
     "gelu": Activation(_gelu, gradient=_gelu_gradient, needs_input=True),
     "silu": Activation(_silu, gradient=_silu_gradient, needs_input=True),
+    "selu": Activation(_selu),
 }
 
 

@@ -332,6 +332,24 @@ def silu_gradient(x, delta):
     return delta * (s * (one + x * (one - s)))
 
 
+# Of selu, by which mean 0 and variance 1 are a stable fixed point (equation 14 there).
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+@jit
+def selu(x):
+    """λ·x above 0, else λα·(exp(x) − 1) (Klambauer et al. 2017, arXiv:1706.02515)."""
+    negative = SELU_SCALE * SELU_ALPHA * math.expm1(x)
+    return SELU_SCALE * x if x > np.float32(0.0) else negative
+
+
+@jit
+def selu_gradient(out, delta):
+    """The derivative is λ above 0, else λα·exp(x) = out + λα."""
+    slope = out + SELU_SCALE * SELU_ALPHA
+    return delta * (SELU_SCALE if out > np.float32(0.0) else slope)
+
+
 class Formulas(NamedTuple):
     """An activation and its gradient."""
 
@@ -346,4 +364,5 @@ ACTIVATIONS = {
     "relu": Formulas(relu, relu_gradient),
     "gelu": Formulas(gelu, gelu_gradient),
     "silu": Formulas(silu, silu_gradient),
+    "selu": Formulas(selu, selu_gradient),
 }
