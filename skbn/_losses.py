@@ -35,18 +35,28 @@ OUTPUT_ACTIVATIONS = {
 
 
 class Loss:
-    """A loss of one batch.
+    """A loss of one batch, and what belongs to it.
 
     Called with logits (n, k), which it may overwrite, targets and the shares w/Σw (n,) of the
     rows, it writes the loss, summed over outputs, into loss (1,), and its gradient with respect
     to the logits into delta (n, k).
     """
 
+    # The output activation, a key of OUTPUT_ACTIVATIONS.
+    link = "identity"
+
+    # Whether targets may be standardized.
+    standardizes_targets = False
+
     # The loss that is reported is this many times the one that is descended.
     reported_share = 1.0
 
     def __init__(self, device):
         self.device = device
+
+    @staticmethod
+    def check_targets(y):
+        """Raise where y (n, k) has values for which the loss is not defined."""
 
 
 class CrossEntropy(Loss):
@@ -74,6 +84,8 @@ class CrossEntropy(Loss):
 class SoftmaxCrossEntropy(CrossEntropy):
     """For one label of several classes; targets are labels (n,)."""
 
+    link = "softmax"
+
     def __call__(self, logits, label, share, loss, delta):
         kernels = self.device.kernels
         kernels.shift_to_max(logits, logits)
@@ -84,6 +96,8 @@ class SoftmaxCrossEntropy(CrossEntropy):
 
 class BinaryCrossEntropy(CrossEntropy):
     """For two classes, and for several labels at once; targets (n, k) are 0 or 1."""
+
+    link = "logistic"
 
     def __call__(self, logits, target, share, loss, delta):
         smoothed = *self.smoothed, self.eps
@@ -96,6 +110,8 @@ class SquaredError(Loss):
     The sum over outputs is descended, as by scikit-learn, which reports their mean.
     """
 
+    standardizes_targets = True
+
     def __init__(self, device, n_outputs):
         super().__init__(device)
         self.reported_share = 1.0 / n_outputs
@@ -105,8 +121,22 @@ class SquaredError(Loss):
 
 
 class PoissonDeviance(Loss):
-    """Half the Poisson deviance, with the exponential as output activation; targets (n, k)."""
+    """Half the Poisson deviance, summed over outputs; targets (n, k) are not negative."""
+
+    link = "exp"
+
+    def __init__(self, device, _n_outputs):
+        super().__init__(device)
+
+    @staticmethod
+    def check_targets(y):
+        if (y < 0).any():
+            raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
 
     def __call__(self, logits, target, share, loss, delta):
         self.device.xp.exp(logits, out=delta)
         self.device.kernels.poisson_deviance(delta, target, share, loss, delta)
+
+
+# By the parameter ``loss`` of the regressor.
+REGRESSION_LOSSES = {"squared_error": SquaredError, "poisson": PoissonDeviance}

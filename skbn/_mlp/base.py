@@ -17,7 +17,6 @@ from .._model import ACTIVATIONS
 from .._moments import RunningMoments
 from .._normalizer import fitted_normalizer
 from .._persistence import Persistent
-from .._training import EpochTasks
 from .._validation import Interval, Options, StrOptions, fit_context
 from .fitting import RowsFitting
 from .recalibration import recalibrated
@@ -133,31 +132,44 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
         context = self._init_callback_context(max_subtasks=fitting.max_iter)
         context.call_on_fit_task_begin(**task)
-        fitting.run(EpochTasks(context, task, fitting.attributes, fitting.n_rounds))
+        fitting.run(fitting.tasks_of(context, task))
         self._commit(fitting)
         context.call_on_fit_task_end(**task, reconstruction_attributes={})
         return self
 
     def _prepared(self, X, y, sample_weight, held_out, is_incremental, first_call):
         """The Fitting of a copy to what the user gave, all of it validated."""
-        model, y = shallow_copy(self), on_host(y)
+        model, targets, y = shallow_copy(self), self._targets(), on_host(y)
         is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
         if is_incremental:
-            model._begin_stream(y, **{name: on_host(value) for name, value in first_call.items()})
+            targets.begin_stream(y, **{name: on_host(value) for name, value in first_call.items()})
         X, y = model._validate_X_y(X, y, reset=is_first)
         weight = self._validate_weights(sample_weight, X)
-        model._learn_outputs(y, weight, is_first, is_incremental)
+        targets.fit(y, weight, is_first, is_incremental)
         model._random_state = check_random_state(self.random_state)
         model.n_layers_ = len(hidden_units(self)) + 2
-        dtype = self._compute_dtype(X, is_first)
-        targets = model._encode(y, dtype, weight)
-        loss_weight = model._loss_weight(y, weight, is_incremental)
-        model._learn_prior(targets, loss_weight, is_incremental)
+        dtype = self._compute_dtype(X.dtype, is_first)
+        encoded = targets.encode(y, dtype, weight)
+        loss_weight = targets.loss_weight(y, weight, is_incremental)
+        targets.fit_prior(encoded, loss_weight, is_incremental)
         moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
         model._learn_inputs(moments, is_first, is_incremental)
-        held_out = model._validate_held_out(*held_out, dtype)
-        of_rows = X, targets, weight, loss_weight
-        return RowsFitting(model, is_first, is_incremental, *of_rows, held_out)
+        model._take_targets(targets, is_first)
+        held_out = model._validate_held_out(*held_out, targets, dtype)
+        of_rows = X, encoded, weight, loss_weight
+        return RowsFitting(model, targets, is_first, is_incremental, dtype, *of_rows, held_out)
+
+    def _targets(self):
+        """What is known of y, as an object of its own."""
+        return self._targets_class.of(self)
+
+    def _take_targets(self, targets, is_first):
+        """Take over what was learned of y, and its units where training goes on."""
+        vars(self).update(targets.attributes())
+        if not is_first:
+            last = targets.rescaled_output(self.coefs_[-1], self.intercepts_[-1])
+            self.coefs_ = [*self.coefs_[:-1], last[0]]
+            self.intercepts_ = [*self.intercepts_[:-1], last[1]]
 
     def _commit(self, fitting):
         """Take over the fitted attributes, after everything that may raise."""
@@ -190,10 +202,10 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             raise ValueError("sample_weight sums to 0, expected a positive sum.")
         return weight
 
-    def _compute_dtype(self, X, is_first):
+    def _compute_dtype(self, dtype_of_X, is_first):
         """The dtype of the network; "input" is that of the first X where training goes on."""
         if self.dtype == "input":
-            return X.dtype if is_first else self.coefs_[0].dtype
+            return dtype_of_X if is_first else self.coefs_[0].dtype
         return np.dtype(self.dtype)
 
     def _validate_X_y(self, X, y, reset):
@@ -206,7 +218,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             dtype=(np.float64, np.float32),
             order="C",
             reset=reset,
-            **self._y_checks,
+            **self._targets_class.checks,
         )
         self._refuse_clipping_sparse(X, self.smooth_clip)
         if y.ndim == 2 and y.shape[1] == 1:
@@ -240,7 +252,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             identity = _validation.identity(self)
             self.input_norm_ = fitted_normalizer(moments, identity, named_by=identity)
 
-    def _validate_held_out(self, X_val, y_val, sample_weight_val, dtype):
+    def _validate_held_out(self, X_val, y_val, sample_weight_val, targets, dtype):
         """The rows to validate on as (X, targets, weight), or None."""
         given = [value is not None for value in (X_val, y_val, sample_weight_val)]
         if not any(given):
@@ -253,7 +265,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         try:
             X, y = self._validate_X_y(X_val, y_val, reset=False)
             weight = self._validate_weights(sample_weight_val, X)
-            return X, self._encode(y, dtype, weight), weight
+            return X, targets.encode(y, dtype, weight), weight
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"X_val, y_val, sample_weight_val: {error}") from error

@@ -7,13 +7,14 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .._lazy import row_by_row
 from .._validation import Interval, StrOptions, fit_context
 from .base import BatchNormMLP
 from .export import to_stock
-from .labels import LearnsLabels
+from .labels import LabelTargets
 
 
-class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
+class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
     """A multi-layer perceptron classifier with batch normalization.
 
     :class:`~sklearn.neural_network.MLPClassifier` and what that lacks: batch normalization
@@ -28,131 +29,98 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
     hidden_layer_sizes : int or array-like of int, default=(192, 192, 192)
         Units of each hidden layer. Three layers beat two of the same cost; 256 units with fewer
         epochs do as well in the same time.
-
     activation : {activations}, default="relu"
         Activation of the hidden layers, after the batch normalization.
-
     solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adamw"
         "adamw" is Adam with decoupled ``weight_decay``. "lbfgs" takes all rows as one batch, and
         neither ``dropout``, which is then of no effect, nor ``virtual_batch_size``.
-
     alpha : float, default=0.0
         Strength of the L2 penalty of the weights, divided by the rows of the batch as in
         scikit-learn; of γ, β and biases there is none. Felt less with batch normalization, which
         takes no notice of the size of weights: ``weight_decay`` does the work.
-
     batch_size : int, "auto" or "scaled", default="scaled"
         Rows of a batch. "auto" is ``min(200, n_samples)``; "scaled" is all rows up to 64, then a
         40th of them within 64 and 256. With ``batch_norm`` batches
         are near-equal and never smaller than this unless the data are.
-
     learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
         Schedule of the learning rate. "cosine" falls from ``learning_rate_init`` to 0 over
         ``max_iter`` epochs, step by step; the last steps, which are small, are where the error
         falls, so that nothing ends it before. "invscaling" and "adaptive" are
         scikit-learn's, and like there of no effect with "adam". ``partial_fit`` has no end to
         plan for: there the rate falls as 1/(1 + t/100) with the steps t, to a twentieth.
-
     learning_rate_init : float, default=0.006
         Learning rate at the start, as high as batch normalization bears well. Not used by "lbfgs".
-
     power_t : float, default=0.5
         Exponent of "invscaling".
-
     max_iter : int or "scaled", default="scaled"
         Largest number of epochs, or of iterations of "lbfgs". "scaled" is 50 up to 10,000
         rows, fewer by the square root above, and 15 from 111,000 on; with "lbfgs" it is 200.
-
     shuffle : bool, default=True
         Whether rows are shuffled before each epoch.
-
     random_state : int, RandomState instance or None, default=None
         Of the weights, the rows split off, the order of the rows and the dropout. The same int
         gives the same model, bit for bit.
-
     tol : float, default=1e-4
         Training ends when the loss, or with ``early_stopping`` the score, has not improved by
         this for more than ``n_iter_no_change`` epochs. Of no effect with "cosine".
-
     verbose : bool or int, default=False
         Whether to print a line an epoch.
-
     warm_start : bool, default=False
         Whether ``fit`` goes on from the fitted weights. The schedule begins anew, at the full
         ``learning_rate_init``, which at first costs some of what was learned.
-
     momentum : float, default=0.9
         Momentum of "sgd".
-
     nesterovs_momentum : bool, default=True
         Whether that is Nesterov's.
-
     early_stopping : bool, default=False
         Whether to hold out rows, restore the epoch with their best score, and stop when it does
         not improve (not with "cosine", which runs to its end). Of epochs with the same score the
         one whose validation loss is lower by ``tol`` is better. A score that is not finite counts
         as the worst one. Where no epoch has a comparable score or loss, the last epoch is kept. Of
         no effect with "lbfgs". On average a tenth of the rows is worth more.
-
     validation_fraction : float, default=0.1
         Share of the rows to hold out where ``fit`` is given no ``X_val``; above 0.
-
     beta_1, beta_2 : float, default=0.9, 0.95
         Decay of the moments of "adam" and "adamw". A short memory of squares suits short fits.
-
     epsilon : float, default=1e-8
         Added to the root of the second moment in "adam" and "adamw".
-
     n_iter_no_change : int, default=10
         Epochs without improvement that are waited for.
-
     max_fun : int, default=15000
         Largest number of evaluations of the loss by "lbfgs".
-
     batch_norm : bool, default=True
         Whether hidden layers are batch-normalized: dense → BN → activation → dropout.
-
     batch_norm_momentum : float in (0, 1], default=0.1
         Weight of the newest batch in the running statistics (PyTorch's convention). They serve
         while training and after ``partial_fit``; ``fit`` ends with exact ones.
-
     batch_norm_epsilon : float, default=1e-5
         Added to the variance of a hidden unit.
-
     virtual_batch_size : int or None, default=None
         Rows of a ghost batch: parts of a batch that are normalized by themselves (Hoffer et
         al., arXiv:1705.08741).
-
     normalize_inputs : bool, default=True
         Whether to standardize X by its exact statistics, kept as ``input_norm_``. Not for sparse
         text: it blows up rare words.
-
     smooth_clip : float or None, default=None
         Bound c of the inputs, after they are normalized, which become x/√(1 + (x/c)²)
         (Holzmüller et al., arXiv:2407.04491): 3 where single values far away spoil predictions (the
         statistics they do spoil: for those in training scale robustly before).
         Needs dense X, and has no place in ``to_sklearn``, for it is not affine.
-
     weight_decay : float, default=1.5
         Each step of "adamw" multiplies the weights by 1 − ``weight_decay`` times the learning
         rate; γ, β and biases stay, and other solvers ignore it. Weights that do not grow keep the
         steps large (van Laarhoven 2017, arXiv:1706.05350).
-
     dropout : float in [0, 1), default=0.1
         Share of the hidden units that a step leaves out; helps most where labels are noisy or
         positives rare: 0.5 where there are 1 % of them.
-
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes in the loss; the batch statistics do not see them.
-
     label_smoothing : float in [0, 1), default=0.02
         Share of each target that goes to all classes, to each in proportion to its rows (Pereyra
         et al., arXiv:1701.06548), so that rare classes stay rare. 0.02 lowers the log-loss by 7 %.
-
     dtype : {"float32", "float64", "input"}, default="float32"
         In which to compute; "input" is the dtype of X. X is normalized in its own dtype first,
         so that timestamps keep their digits.
-
     device : {"cpu", "cuda", "auto"}, default="cpu"
         Where to train. "cuda" is the current GPU of CuPy, which the extra ``skbn[cuda13]`` (or
         ``[cuda12]``) brings and which has to hold X; "auto" takes the GPU where there is one and
@@ -233,6 +201,7 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
     (192,)
     """
 
+    _targets_class = LabelTargets
     _parameter_constraints = BatchNormMLP._parameter_constraints | {
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
@@ -347,6 +316,52 @@ class BatchNormMLPClassifier(ClassifierMixin, LearnsLabels, BatchNormMLP):
         self._validate_params()
         held_out = None, None, None
         return self._fit(X, y, sample_weight, held_out, is_incremental=True, classes=classes)
+
+    @row_by_row()
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or an indicator matrix of labels.
+        """
+        return self._targets().decode(self._outputs(X))
+
+    @row_by_row()
+    def predict_proba(self, X):
+        """Predict the probability of every class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``, in the compute dtype; (n_samples, 1) of ones where ``y``
+            had one class.
+        """
+        return self._targets().probabilities(self._outputs(X))
+
+    @row_by_row()
+    def predict_log_proba(self, X):
+        """Predict the logarithm of the probability of every class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``, in the compute dtype.
+        """
+        return self._targets().log_probabilities(self._logits(X))
 
     def to_sklearn(self):
         """Give an MLPClassifier whose predictions are the same.

@@ -14,6 +14,7 @@ from .._model import MIN_BATCH_ROWS, Network, near_equal_bounds
 from .._rows import rows_of
 from .._training import (
     EpochLoop,
+    EpochTasks,
     History,
     LBFGSLoop,
     Steps,
@@ -42,10 +43,10 @@ def uses_batches(model):
     return model.solver != "lbfgs"
 
 
-def network_of(model, n_features, dtype):
+def network_of(model, dtype):
     """The network that the parameters of a model describe."""
     return Network(
-        [n_features, *hidden_units(model), model.n_outputs_],
+        [model.n_features_in_, *hidden_units(model), model.n_outputs_],
         activation=model.activation,
         dtype=dtype,
         device=device_of(model.device),
@@ -80,25 +81,26 @@ class Fitting:
     model : BatchNormMLP
         Its parameters, and what is known of the data; the fitted attributes where training goes
         on. ``attributes`` tells what it becomes.
+    targets : LabelTargets or ValueTargets
+        What was learned of y.
     is_first : bool
         Whether training starts from new weights.
     is_incremental : bool
         Whether it is one epoch, of ``partial_fit``.
-    X : array of shape (n, d)
-        Only its width and its dtype are taken.
+    dtype : dtype
+        Of the network.
     """
 
-    n_rounds = 0  # of an epoch, where there are workers to wait for
-
-    def __init__(self, model, is_first, is_incremental, X):
-        self.model, self.is_first, self.is_incremental = model, is_first, is_incremental
+    def __init__(self, model, targets, is_first, is_incremental, dtype):
+        self.model, self.targets = model, targets
+        self.is_first, self.is_incremental = is_first, is_incremental
         self.options = TrainOptions.of(vars(model))
         self.uses_batches = uses_batches(model)
         self.stops_early = model.early_stopping and self.uses_batches
-        self.network = network_of(model, X.shape[1], model._compute_dtype(X, is_first))
+        self.network = network_of(model, dtype)
         self.device = self.network.device
         self._begin_network()
-        self.loss = model._loss(self.device, self.network.dtype)
+        self.loss = targets.loss(self.device, self.network.dtype)
         self.input_norm = input_norm_of(model)
 
     def _begin_network(self):
@@ -145,8 +147,12 @@ class Fitting:
             return self.model.max_iter
         return scaled_max_iter(n) if self.uses_batches else LBFGS_MAX_ITER
 
+    def tasks_of(self, context, arguments):
+        """The EpochTasks of a callback context, with the arguments that every hook may ask for."""
+        return EpochTasks(context, arguments, self.attributes)
+
     def run(self, tasks):
-        """Train; ``tasks`` are the EpochTasks."""
+        """Train; ``tasks`` are those of ``tasks_of``."""
         try:
             self._train(tasks)
         finally:
@@ -169,7 +175,7 @@ class Fitting:
         if not self.uses_batches:
             return LBFGSLoop(self.network, self.loss, self.data, *followed, max_iter=self.max_iter)
         self.optimizer = self._optimizer()
-        steps, max_iter = self._steps(tasks), self.max_iter
+        steps, max_iter = self._steps(), self.max_iter
         return EpochLoop(self.network, steps, *followed, self.optimizer, max_iter=max_iter)
 
     def _keep_exact_moments(self):
@@ -201,8 +207,8 @@ class Fitting:
             counted = np.flatnonzero(weight)
             X, targets, weight = X[counted], targets[counted], weight[counted]
         rows = rows_of(X, self.input_norm, network.dtype, self.device)
-        loss = model._loss(CPU, network.dtype)
-        score = Validation(rows, targets, weight, loss, model._score_of_logits)
+        loss = self.targets.loss(CPU, network.dtype)
+        score = Validation(rows, targets, weight, loss, self.targets.score)
         of_all = network.activation, model.out_activation_, self.input_norm, self.device
 
         def validate(network):
@@ -233,26 +239,38 @@ class RowsFitting(Fitting):
 
     Parameters
     ----------
-    model, is_first, is_incremental
+    model, targets, is_first, is_incremental, dtype
         See Fitting.
     X : ndarray or CSR matrix of shape (n, d)
-    targets : ndarray
-        As the loss takes them.
+    encoded : ndarray
+        The targets as the loss takes them.
     weight, loss_weight : ndarray of shape (n,), float64, or None
         Of the rows in the statistics and in the loss.
     held_out : tuple of (X, targets, weight) or None
         The rows that the user wants to validate on.
     """
 
-    def __init__(self, model, is_first, is_incremental, X, targets, weight, loss_weight, held_out):
-        super().__init__(model, is_first, is_incremental, X)
+    def __init__(
+        self,
+        model,
+        targets,
+        is_first,
+        is_incremental,
+        dtype,
+        X,
+        encoded,
+        weight,
+        loss_weight,
+        held_out,
+    ):
+        super().__init__(model, targets, is_first, is_incremental, dtype)
         self.X, self.weight, self.is_weighted = X, weight, weight is not None
-        index, held_out = self._split(X, targets, held_out)
+        index, held_out = self._split(X, encoded, held_out)
         self._refuse_single_row(index)
         n = len(index)
         self.max_iter = self._max_iter(n)
         X = X if weight is None else without_far_rows(X, weight, self.input_norm)
-        of_rows = X, targets, weight, loss_weight, index
+        of_rows = X, encoded, weight, loss_weight, index
         self.data = training_rows(model, self.network, *of_rows, self._batch_size(n))
         self.n_batches = len(self.data.bounds)
         self.validate = None if held_out is None else self._validation(*held_out)
@@ -273,12 +291,12 @@ class RowsFitting(Fitting):
         name = feature_names(identity(self.model), self.X.shape[1])[farthest.column]
         return f" The value farthest from the others is {farthest}, feature {name}."
 
-    def _split(self, X, targets, held_out):
+    def _split(self, X, encoded, held_out):
         """The index of the rows to train on, and the rows to validate on or None."""
         everything = np.arange(X.shape[0])
         if not self.stops_early or held_out is not None:
             return everything, held_out
-        index, index_val = self._train_test_split(everything, self.model._strata(targets))
+        index, index_val = self._train_test_split(everything, self.targets.strata(encoded))
         if len(index_val) < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of "
@@ -287,7 +305,7 @@ class RowsFitting(Fitting):
         weight_val = None if self.weight is None else self.weight[index_val]
         self._refuse_no_weight(index)
         self._refuse_no_weight(index_val)
-        return index, (X[index_val], targets[index_val], weight_val)
+        return index, (X[index_val], encoded[index_val], weight_val)
 
     def _train_test_split(self, index, strata):
         """scikit-learn's split, whose errors say what asked for it."""
@@ -315,7 +333,7 @@ class RowsFitting(Fitting):
         if self.network.batch_norms and not self._knows_statistics():
             check_rows_to_normalize_by(len(index) if self.weight is None else self.weight[index])
 
-    def _steps(self, _tasks):
+    def _steps(self):
         of_all = self.options, self.optimizer, self.model._random_state
         return Steps(self.network, self.loss, self.data, *of_all, seed=self.seed, step=self.step)
 

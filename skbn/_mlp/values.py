@@ -1,147 +1,190 @@
-"""Between target values, standardized where they are to be, and what a network knows of them."""
+"""What is known of target values, which are standardized where they are to be."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import r2_score
 
-from .._lazy import row_by_row
-from .._losses import PoissonDeviance, SquaredError
+from .._losses import OUTPUT_ACTIVATIONS, REGRESSION_LOSSES
 from .._moments import RunningMoments
-from .._normalizer import fitted_normalizer
+from .._normalizer import BatchNormalizer, fitted_normalizer
 
 
-class LearnsValues:
-    """The part of a regressor that knows y and predicts it."""
+@dataclass
+class ValueTargets:
+    """The target values of a regressor, and the targets that its network is trained on.
 
-    _y_checks = {"y_numeric": True}
+    Attributes
+    ----------
+    name : str
+        Of the class of the regressor, for messages.
+    loss_name : str
+    normalizes : bool
+        Whether the parameters ask for standardized targets.
+    momentum : float or None
+        Weight of the newest batch in the statistics of a stream.
+    n_outputs : int or None
+        None before ``fit``.
+    norm : BatchNormalizer or None
+        The standardization of y.
+    fitted_activation : str or None
+        Output activation of the previous call to fit, if training goes on.
+    """
 
-    def _begin_stream(self, y):
+    name: str
+    loss_name: str
+    normalizes: bool
+    momentum: float | None
+    n_outputs: int | None = None
+    norm: BatchNormalizer | None = None
+    fitted_activation: str | None = None
+
+    # What ``check_X_y`` is to check of y.
+    checks = {"y_numeric": True}
+
+    @classmethod
+    def of(cls, estimator):
+        """What an estimator, fitted or not, knows of its targets."""
+        known = vars(estimator)
+        return cls(
+            type(estimator).__name__,
+            estimator.loss,
+            estimator.normalize_targets,
+            estimator.target_momentum,
+            known.get("n_outputs_"),
+            known.get("target_norm_"),
+            known.get("out_activation_"),
+        )
+
+    def attributes(self):
+        """The fitted attributes of the estimator."""
+        return {
+            "n_outputs_": self.n_outputs,
+            "out_activation_": self.out_activation,
+            "target_norm_": self.norm,
+        }
+
+    @property
+    def loss_class(self):
+        return REGRESSION_LOSSES[self.loss_name]
+
+    @property
+    def out_activation(self):
+        return self.loss_class.link
+
+    def begin_stream(self, _y):
         """Nothing is announced."""
 
-    def _learn_outputs(self, y, weight, is_first, is_incremental):
+    def fit(self, y, weight, first_pass, incremental):
         """Learn the number and the units of the outputs."""
-        self._learn_activation(y.reshape(len(y), -1).shape[1], is_first)
-        moments = self._moments_of_targets(self._columns(y), weight)
-        self._learn_units(moments, is_first, is_incremental)
+        self.fit_outputs(y.reshape(len(y), -1).shape[1], first_pass)
+        self.fit_units(self.moments(self._columns(y), weight), first_pass, incremental)
 
-    def _moments_of_targets(self, y, weight):
+    def fit_outputs(self, n_outputs, first_pass):
+        """Learn the number of outputs; raise where training goes on with another loss."""
+        if first_pass:
+            self.n_outputs = n_outputs
+        elif self.fitted_activation != self.out_activation:
+            raise ValueError(
+                "Training can only go on with the loss of the previous call to fit, got "
+                f"{self.loss_name!r}."
+            )
+
+    def moments(self, y, weight):
         """The moments by which targets are standardized, or None: counts stay what they are."""
-        if not self.normalize_targets or self.loss == "poisson":
+        if not self.normalizes or not self.loss_class.standardizes_targets:
             return None
         return RunningMoments.of(_numbers(y), weight)
 
-    def _learn_activation(self, n_outputs, is_first):
-        out_activation = "exp" if self.loss == "poisson" else "identity"
-        if is_first:
-            self.n_outputs_, self.out_activation_ = n_outputs, out_activation
-        elif self.out_activation_ != out_activation:
-            raise ValueError(
-                "Training can only go on with the loss of the previous call to fit, got "
-                f"{self.loss!r}."
-            )
-
-    def _learn_units(self, moments, is_first, is_incremental):
-        """Set target_norm_ to the moments, or to those of all that was seen."""
-        known = None if is_first else self.target_norm_
-        self.target_norm_ = None
+    def fit_units(self, moments, first_pass, incremental):
+        """Standardize by the moments, or in a stream by those of all that was seen."""
+        previous = None if first_pass else self.norm
+        self.norm = None
         if moments is not None:
-            if is_incremental:
-                moments = self._followed(known, moments)
-            names = {"feature_names_in_": self._names_of_targets()}
-            self.target_norm_ = fitted_normalizer(
-                moments, named_by=names, momentum=self.target_momentum
-            )
+            if incremental:
+                moments = self._followed(previous, moments)
+            names = {"feature_names_in_": self._names()}
+            self.norm = fitted_normalizer(moments, named_by=names, momentum=self.momentum)
         # Where units are followed the standardized outputs stay: 180 batches after y became
         # 1000·y + 1e5, R² was 0.98 so and -0.6 with outputs that stay in the units of y.
-        follows_units = is_incremental and self.target_momentum is not None
-        if not is_first and not follows_units:
-            self._rescale_output(known)
+        follows_units = incremental and self.momentum is not None
+        self.output_units = self.norm if first_pass or follows_units else previous
 
-    def _names_of_targets(self):
-        return ["y"] if self.n_outputs_ == 1 else [f"y[:, {j}]" for j in range(self.n_outputs_)]
+    def _names(self):
+        return ["y"] if self.n_outputs == 1 else [f"y[:, {j}]" for j in range(self.n_outputs)]
 
-    def _followed(self, known, moments):
+    def _followed(self, previous, moments):
         """The moments of the targets of a stream after one more batch."""
-        seen = RunningMoments.empty(self.n_outputs_) if known is None else known._seen()
-        if self.target_momentum is None:
+        seen = RunningMoments.empty(self.n_outputs) if previous is None else previous._seen()
+        if self.momentum is None:
             return seen.merge(moments)
-        return seen.forget(moments, self.target_momentum)
+        return seen.forget(moments, self.momentum)
+
+    def rescaled_output(self, coef, intercept):
+        """The last layer in the new units of its targets, so that predictions stay."""
+        if self.output_units is self.norm:
+            return coef, intercept
+        mean, scale = _units(self.output_units)
+        new_mean, new_scale = _units(self.norm)
+        ratio = scale / new_scale
+        new_intercept = intercept * ratio + (mean - new_mean) / new_scale
+        return (coef * ratio).astype(coef.dtype), new_intercept.astype(coef.dtype)
 
     def _columns(self, y):
         """y as (n, n_outputs)."""
-        # Without normalization it is scikit-learn's MLPRegressor, and refuses in its words.
-        y = _numbers(y) if self.normalize_targets else y.reshape(len(y), -1)
-        if y.shape[1] != self.n_outputs_:
+        # Without normalization it is scikit-learn's MLPRegressor, and raises its errors.
+        y = _numbers(y) if self.normalizes else y.reshape(len(y), -1)
+        if y.shape[1] != self.n_outputs:
             raise ValueError(
-                f"y has {y.shape[1]} outputs, but {type(self).__name__} was trained on "
-                f"{self.n_outputs_}."
+                f"y has {y.shape[1]} outputs, but {self.name} was trained on {self.n_outputs}."
             )
         return y
 
-    def _loss_weight(self, _y, weight, _is_incremental):
+    def loss_weight(self, _y, weight, _incremental):
         """The weights of the rows in the loss, or None: those of the rows."""
         return weight
 
-    def _rescale_output(self, known):
-        """Give the last layer the new units of its targets, so that predictions stay."""
-        mean, scale = _units(known)
-        new_mean, new_scale = _units(self.target_norm_)
-        ratio = scale / new_scale
-        dtype = self.coefs_[-1].dtype
-        coef = (self.coefs_[-1] * ratio).astype(dtype)
-        intercept = (self.intercepts_[-1] * ratio + (mean - new_mean) / new_scale).astype(dtype)
-        self.coefs_ = [*self.coefs_[:-1], coef]
-        self.intercepts_ = [*self.intercepts_[:-1], intercept]
-
-    def _encode(self, y, dtype, weight=None):
-        """The targets (n, n_outputs), standardized where ``normalize_targets`` says so.
+    def encode(self, y, dtype, weight=None):
+        """The targets (n, n_outputs), standardized where the parameters say so.
 
         Targets of rows of weight 0 are 0 where they overflow.
         """
         y = self._columns(y)
-        if self.loss == "poisson" and (y < 0).any():
-            raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
-        mean, scale = _units(self.target_norm_)
+        self.loss_class.check_targets(y)
+        mean, scale = _units(self.norm)
         with np.errstate(over="ignore"):
             targets = ((y - mean) / scale).astype(dtype)
         if not np.isfinite(targets).all():
             targets = _without_far_targets(targets, y, weight)
         return targets
 
-    def _strata(self, targets):
-        """Regression has none."""
+    def decode(self, outputs):
+        """Target values (n,) or (n, n_outputs), in the units of y."""
+        if self.norm is not None:
+            outputs = outputs * self.norm.scale_ + self.norm.mean_
+        return outputs.ravel() if self.n_outputs == 1 else outputs
 
-    def _learn_prior(self, _targets, _weight, _is_incremental):
-        """Values have none."""
+    def strata(self, _targets):
+        """A split of target values is not stratified."""
 
-    def _loss(self, device, _dtype):
-        if self.loss == "poisson":
-            return PoissonDeviance(device)
-        return SquaredError(device, self.n_outputs_)
+    def fit_prior(self, _targets, _weight, _incremental):
+        """Target values are not smoothed."""
 
-    def _score_of_logits(self, targets, logits, sample_weight):
-        """R², which standardized targets leave as it is; NaN where it is not defined."""
+    def loss(self, device, _dtype):
+        """The loss that training minimizes."""
+        return self.loss_class(device, self.n_outputs)
+
+    def predicted(self, logits):
+        """Predicted targets, of logits (n, n_outputs)."""
+        predicted = logits.copy()
         with np.errstate(over="ignore"):
-            predicted = np.exp(logits) if self.loss == "poisson" else logits
+            OUTPUT_ACTIVATIONS[self.out_activation](predicted)
+        return predicted
+
+    def score(self, targets, logits, sample_weight):
+        """R², which standardized targets leave as it is; NaN where it is not defined."""
+        predicted = self.predicted(logits)
         return _r2(targets, predicted, sample_weight) if np.isfinite(predicted).all() else np.nan
-
-    @row_by_row()
-    def predict(self, X):
-        """Predict target values, in the units of y.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Of float64 where targets are normalized, for float32 has no digits left far from
-            zero; else of the compute dtype.
-        """
-        outputs = self._outputs(X)
-        if self.target_norm_ is not None:
-            outputs = outputs * self.target_norm_.scale_ + self.target_norm_.mean_
-        return outputs.ravel() if self.n_outputs_ == 1 else outputs
 
 
 def _r2(targets, predicted, sample_weight):

@@ -12,17 +12,16 @@ class EpochTasks:
         What every hook may ask for: estimator, X, y and metadata.
     attributes : callable
         Gives the fitted attributes of the estimator as training stands.
-    n_rounds : int
-        Subtasks of an epoch: the rounds of workers.
     """
 
-    def __init__(self, context, arguments, attributes, n_rounds=0):
+    n_subtasks = 0  # of an epoch
+
+    def __init__(self, context, arguments, attributes):
         self.context, self.arguments, self.attributes = context, arguments, attributes
-        self.n_rounds = n_rounds
 
     def begin(self):
         """Call the hooks at the beginning of an epoch."""
-        self.epoch = self.context.subcontext(task_name="epoch", max_subtasks=self.n_rounds)
+        self.epoch = self.context.subcontext(task_name="epoch", max_subtasks=self.n_subtasks)
         self.epoch.call_on_fit_task_begin(**self.arguments)
 
     def end(self):
@@ -30,12 +29,3 @@ class EpochTasks:
         return self.epoch.call_on_fit_task_end(
             **self.arguments, reconstruction_attributes=self.attributes
         )
-
-    def begin_round(self):
-        """Call the hooks at the beginning of a round."""
-        self.round = self.epoch.subcontext(task_name="round")
-        self.round.call_on_fit_task_begin(**self.arguments)
-
-    def end_round(self):
-        """Call the hooks at the end of a round."""
-        self.round.call_on_fit_task_end(**self.arguments, reconstruction_attributes=self.attributes)

@@ -5,11 +5,28 @@ import numpy as np
 
 from .._mlp.fitting import Fitting, batch_bounds
 from .._mlp.state import check_rows_to_normalize_by
-from .._training import TrainingDivergedError
+from .._training import EpochTasks, TrainingDivergedError
 from ..kernels import cpu
 from ._averages import average, merged_moments
 from ._tasks import mapped, merged, persisted
 from ._workers import Plan, State, farthest, moments_of_layer, plain, trained, validated
+
+
+class RoundTasks(EpochTasks):
+    """The subtasks of a fit, one an epoch, and those of an epoch, one a round."""
+
+    def __init__(self, context, arguments, attributes, n_rounds):
+        super().__init__(context, arguments, attributes)
+        self.n_subtasks = n_rounds
+
+    def begin_round(self):
+        """Call the hooks at the beginning of a round."""
+        self.round = self.epoch.subcontext(task_name="round")
+        self.round.call_on_fit_task_begin(**self.arguments)
+
+    def end_round(self):
+        """Call the hooks at the end of a round."""
+        self.round.call_on_fit_task_end(**self.arguments, reconstruction_attributes=self.attributes)
 
 
 class Rounds:
@@ -21,7 +38,7 @@ class Rounds:
     ----------
     fitting : DistributedFitting
     optimizer : Optimizer
-    tasks : EpochTasks
+    tasks : RoundTasks
 
     Attributes
     ----------
@@ -88,7 +105,7 @@ class DistributedFitting(Fitting):
 
     Parameters
     ----------
-    model, is_first, is_incremental
+    model, targets, is_first, is_incremental, dtype
         See Fitting.
     prepared : Prepared
         The rows to train on, and those that early stopping holds out.
@@ -96,8 +113,8 @@ class DistributedFitting(Fitting):
         The rows that the user wants to validate on, of a collection or at hand.
     """
 
-    def __init__(self, model, is_first, is_incremental, prepared, held_out):
-        super().__init__(model, is_first, is_incremental, prepared)
+    def __init__(self, model, targets, is_first, is_incremental, dtype, prepared, held_out):
+        super().__init__(model, targets, is_first, is_incremental, dtype)
         self.prepared, self.is_weighted = prepared, prepared.is_weighted
         self._refuse_single_rows()
         self.n_rows = sum(prepared.n_rows)
@@ -105,7 +122,6 @@ class DistributedFitting(Fitting):
         self.n_batches = max(map(self._n_batches_of, prepared.n_rows))
         self.sync_every = model.sync_every or self.n_batches
         self.starts = range(0, self.n_batches, self.sync_every)
-        self.n_rounds = len(self.starts)
         self.max_iter = self._max_iter(self.n_rows)
         self.plan = self._plan()
         if held_out is None and self.stops_early:
@@ -125,7 +141,7 @@ class DistributedFitting(Fitting):
         n_steps = None if self.is_incremental else self.max_iter * self.n_batches
         seed = int(self.model._random_state.randint(2**31 - 1))
         of_all = self.network.dtype, self.batch_size, self.n_rows, n_steps
-        return persisted(Plan(plain(self.model), *of_all, seed, self.seed))
+        return persisted(Plan(plain(self.model), self.targets, *of_all, seed, self.seed))
 
     def compute(self, function, merge, prepared, state, *arguments):
         """Merge function(plan, state, rows, *arguments) of all partitions."""
@@ -136,8 +152,13 @@ class DistributedFitting(Fitting):
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": threshold}):
             return merged(mapped(function, parts, prepared.places), merge).compute()
 
+    def tasks_of(self, context, arguments):
+        """The RoundTasks of a callback context."""
+        return RoundTasks(context, arguments, self.attributes, len(self.starts))
+
     def run(self, tasks):
         """Train; the rows leave the workers when nothing refers to them any more."""
+        self.tasks = tasks
         try:
             super().run(tasks)
         except TrainingDivergedError as error:
@@ -146,8 +167,8 @@ class DistributedFitting(Fitting):
         finally:
             self.validate = None  # it refers to this object, and would keep it until gc.collect()
 
-    def _steps(self, tasks):
-        return Rounds(self, self.optimizer, tasks)
+    def _steps(self):
+        return Rounds(self, self.optimizer, self.tasks)
 
     def _set_population_moments(self):
         for i, layer in enumerate(self.network.batch_norms):
@@ -159,10 +180,10 @@ class DistributedFitting(Fitting):
         """What gives score and loss of a network on the rows held out."""
         if isinstance(held_out, tuple):
             return self._validation(*held_out)
-        merge = self.model._merged_scores
+        merge = self.targets.merged_scores
 
         def validate(network):
             total = self.compute(validated, merge, held_out, on_host(network))
-            return self.model._score_of_parts(total.score), float(total.loss)
+            return self.targets.score_of_parts(total.score), float(total.loss)
 
         return validate

@@ -13,14 +13,13 @@ from sklearn.utils import check_random_state
 from .. import _mlp
 from .._device import on_host
 from .._lazy import checking_sample, is_lazy
-from .._mlp.labels import LabelTotals
 from .._mlp.state import hidden_units
 from .._validation import Interval
 from ._errors import naming_partitions
 from ._fitting import DistributedFitting
 from ._partitions import Partitions, check_rows_with_weight
-from ._preparing import Labels, Prepared, Values, merged_summaries, summary
-from ._scores import ScoresLabels, ScoresValues
+from ._preparing import Prepared, merged_summaries, summary
+from ._targets import PartitionedLabels, PartitionedValues
 from ._tasks import all_persisted
 from ._workers import plain, predicted
 
@@ -135,21 +134,23 @@ class Distributed:
             held_out = at_hand_to_validate(*held_out)
             return super()._prepared(X, y, weight, held_out, is_incremental, first_call)
         self._refuse_full_batches()
-        model, rows = copy(self), Partitions(X=X, y=y, sample_weight=sample_weight)
+        model, targets = copy(self), self._targets()
+        rows = Partitions(X=X, y=y, sample_weight=sample_weight)
         is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
         X, y, _ = rows.sample
         with checking_sample(X, y):
             sample, _ = model._validate_X_y(X, y, reset=is_first)
-        rows.dtype = sample.dtype
-        total = model._summary_of(rows)
+        total = model._summary_of(targets, rows)
         if is_incremental:
             first_call = {name: on_host(dask.compute(v)[0]) for name, v in first_call.items()}
-            model._begin_stream(model._sample_of_targets(total.targets), **first_call)
-        model._learn_targets(total.targets, is_first, is_incremental)
+            targets.begin_stream(total.targets.sample(), **first_call)
+        targets.fit_summary(total.targets, is_first, is_incremental)
         model._learn_inputs(total.inputs, is_first, is_incremental)
         model._random_state = check_random_state(self.random_state)
         model.n_layers_ = len(hidden_units(self)) + 2
-        return model._distributed_fitting(rows, total, held_out, is_first, is_incremental)
+        return model._distributed_fitting(
+            targets, rows, total, held_out, is_first, is_incremental, sample.dtype
+        )
 
     def _refuse_full_batches(self):
         if self.solver == "lbfgs":
@@ -158,36 +159,38 @@ class Distributed:
                 "'adam' or 'adamw'."
             )
 
-    def _summary_of(self, rows):
+    def _summary_of(self, targets, rows):
         """What is to be known of all rows, in one pass."""
-        total = rows.reduce(summary, repeat((plain(self),)), merged_summaries)
-        rows.n_rows = sum(total.n_rows)
-        if not rows.n_rows:
+        total = rows.reduce(summary, repeat((plain(self), targets)), merged_summaries)
+        if not sum(total.n_rows):
             check_rows_with_weight(n_rows=0 if total.targets is None else 1)
         return total
 
-    def _distributed_fitting(self, rows, total, held_out, is_first, is_incremental):
-        dtype = self._compute_dtype(rows, is_first)
-        held_out = self._held_out(held_out, dtype)
+    def _distributed_fitting(
+        self, targets, rows, total, held_out, is_first, is_incremental, dtype_of_X
+    ):
+        dtype = self._compute_dtype(dtype_of_X, is_first)
+        held_out = self._held_out(held_out, targets, dtype)
         holds_out = self.early_stopping and held_out is None
         share = self.validation_fraction if holds_out else 0.0
         of_all = dtype, rows, total.n_rows
-        model = self._with_class_weight(total.targets, is_incremental)
-        prepared = Prepared(model, *of_all, share)
+        prepared = Prepared(self, targets.of_parts(total.targets, is_incremental), *of_all, share)
         if holds_out:
             _check_split(prepared)
-        self._learn_label_totals(prepared, is_incremental)
-        return DistributedFitting(self, is_first, is_incremental, prepared, held_out)
+        targets.fit_totals(prepared, is_incremental)
+        self._take_targets(targets, is_first)
+        return DistributedFitting(
+            self, targets, is_first, is_incremental, dtype, prepared, held_out
+        )
 
-    def _held_out(self, held_out, dtype):
+    def _held_out(self, held_out, targets, dtype):
         """The rows to validate on: on the workers, at hand, or None."""
         X_val, y_val, weight_val = held_out
         if not is_lazy(X_val, "X_val") or y_val is None:
-            return self._validate_held_out(*at_hand_to_validate(*held_out), dtype)
+            return self._validate_held_out(*at_hand_to_validate(*held_out), targets, dtype)
         rows = Partitions(X_val=X_val, y_val=y_val, sample_weight_val=weight_val)
-        rows.dtype = dtype
-        model, n_rows = self._without_class_weight(), [None] * len(rows.parts)
-        prepared = Prepared(model, dtype, rows, n_rows, share_held_out=1.0)
+        targets, n_rows = targets.without_class_weight(), [None] * len(rows.parts)
+        prepared = Prepared(self, targets, dtype, rows, n_rows, share_held_out=1.0)
         if not prepared.row_weights()[1]:
             raise ValueError("X_val has no row of weight above 0, expected one or more.")
         return prepared
@@ -218,7 +221,7 @@ def _check_split(prepared):
         )
 
 
-class BatchNormMLPClassifier(ScoresLabels, Distributed, _mlp.BatchNormMLPClassifier):
+class BatchNormMLPClassifier(Distributed, _mlp.BatchNormMLPClassifier):
     """A multi-layer perceptron classifier that learns from partitions of a Dask collection.
 
     :class:`skbn.BatchNormMLPClassifier` with the same fitted attributes, trained in rounds: each
@@ -270,48 +273,14 @@ class BatchNormMLPClassifier(ScoresLabels, Distributed, _mlp.BatchNormMLPClassif
     """
 
     _parameter_constraints = _mlp.BatchNormMLPClassifier._parameter_constraints | CONSTRAINT
+    _targets_class = PartitionedLabels
     _metric = staticmethod(accuracy_score)
     _local = _mlp.BatchNormMLPClassifier
 
     __init__ = _with_sync_every(_mlp.BatchNormMLPClassifier)
 
-    def _summary_of_targets(self, y, _weight):
-        return Labels.of(y)
 
-    def _sample_of_targets(self, labels):
-        return labels.sample()
-
-    def _learn_targets(self, labels, is_first, is_incremental):
-        self._learn_outputs(labels.sample(), None, is_first, is_incremental)
-
-    def _with_class_weight(self, labels, is_incremental):
-        """A copy whose class weights each partition can take for its own rows."""
-        self._loss_weight(labels.sample(), None, is_incremental)  # which refuses bad ones
-        model = copy(self)
-        if self.class_weight == "balanced":
-            model.class_weight = labels.balanced()
-        elif isinstance(self.class_weight, list):
-            model.class_weight = [{0: 1.0, 1: 1.0} | weights for weights in self.class_weight]
-        return model
-
-    def _without_class_weight(self):
-        model = copy(self)
-        model.class_weight = None
-        return model
-
-    def _loss_weight_of_part(self, y, weight):
-        """The weights in the loss of rows that may have a part of the classes, or None."""
-        if self.class_weight is None:
-            return weight
-        class_weight = self._class_weights(y)
-        return class_weight if weight is None else weight * class_weight
-
-    def _learn_label_totals(self, prepared, is_incremental):
-        totals = prepared.label_totals(LabelTotals.of, self.n_outputs_)
-        self._add_label_totals(totals, is_incremental)
-
-
-class BatchNormMLPRegressor(ScoresValues, Distributed, _mlp.BatchNormMLPRegressor):
+class BatchNormMLPRegressor(Distributed, _mlp.BatchNormMLPRegressor):
     """A multi-layer perceptron regressor that learns from partitions of a Dask collection.
 
     :class:`skbn.BatchNormMLPRegressor` with the same fitted attributes, trained in rounds as
@@ -342,31 +311,8 @@ class BatchNormMLPRegressor(ScoresValues, Distributed, _mlp.BatchNormMLPRegresso
     """
 
     _parameter_constraints = _mlp.BatchNormMLPRegressor._parameter_constraints | CONSTRAINT
+    _targets_class = PartitionedValues
     _metric = staticmethod(r2_score)
     _local = _mlp.BatchNormMLPRegressor
 
     __init__ = _with_sync_every(_mlp.BatchNormMLPRegressor)
-
-    def _summary_of_targets(self, y, weight):
-        n_outputs = y.reshape(len(y), -1).shape[1]
-        has_weight = weight is None or weight.any()
-        return Values(n_outputs, self._moments_of_targets(y, weight) if has_weight else None)
-
-    def _sample_of_targets(self, _values):
-        """A stream of values announces nothing."""
-
-    def _learn_targets(self, values, is_first, is_incremental):
-        self._learn_activation(values.n_outputs, is_first)
-        self._learn_units(values.moments, is_first, is_incremental)
-
-    def _with_class_weight(self, _values, _is_incremental):
-        return self
-
-    def _without_class_weight(self):
-        return self
-
-    def _loss_weight_of_part(self, _y, weight):
-        return weight
-
-    def _learn_label_totals(self, _prepared, _is_incremental):
-        """Values have none."""

@@ -6,75 +6,14 @@ from operator import add
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils.class_weight import compute_class_weight
 
 from .._mlp.far_values import without_far_rows
 from .._mlp.state import input_norm_of
 from .._moments import RunningMoments
 from ._partitions import has_no_weight
+from ._targets import merged_moments
 from ._tasks import all_persisted, computed, mapped, persisted
 from ._workers import Rows, plain
-
-
-class Labels(NamedTuple):
-    """The labels of y.
-
-    Attributes
-    ----------
-    values, counts : ndarray of shape (n_values,)
-        Those that occur, and how often; of several labels a row 0 and 1.
-    positives : ndarray of shape (n_labels,) or None
-        How often each of several labels is 1.
-    """
-
-    values: np.ndarray
-    counts: np.ndarray
-    positives: np.ndarray | None
-
-    @classmethod
-    def of(cls, y):
-        return cls(*np.unique(y, return_counts=True), y.sum(axis=0) if y.ndim > 1 else None)
-
-    def merge(self, *others):
-        group = (self, *others)
-        values = np.concatenate([labels.values for labels in group])
-        values, index = np.unique(values, return_inverse=True)
-        counts = np.bincount(index, np.concatenate([labels.counts for labels in group]))
-        positives = [labels.positives for labels in group]
-        return Labels(values, counts, None if positives[0] is None else sum(positives))
-
-    def sample(self):
-        """A y with these labels, each of them in three rows.
-
-        scikit-learn warns of labels that are more than half as many as rows.
-        """
-        if self.positives is None:
-            return np.repeat(self.values, 3)
-        return np.repeat(self.values[:, None], len(self.positives), axis=1)
-
-    def balanced(self):
-        """The dict, or for several labels the list of dicts, that "balanced" stands for."""
-        if self.positives is None:
-            return _balanced(self.values, self.counts)
-        n_rows = self.counts.sum() / len(self.positives)
-        return [_balanced(np.arange(2), np.array([n_rows - n, n])) for n in self.positives]
-
-
-def _balanced(values, counts):
-    values, counts = values[counts > 0], counts[counts > 0]
-    weights = compute_class_weight("balanced", classes=values, y=values, sample_weight=counts)
-    return dict(zip(values.tolist(), weights.tolist(), strict=True))
-
-
-class Values(NamedTuple):
-    """The number of outputs of y, and their moments where they are to be standardized."""
-
-    n_outputs: int
-    moments: RunningMoments | None
-
-    def merge(self, *others):
-        """Of the rows of all."""
-        return Values(self.n_outputs, _merged_moments([self, *others], "moments"))
 
 
 class Summary(NamedTuple):
@@ -94,21 +33,16 @@ class Summary(NamedTuple):
     targets: object
 
 
-def _merged_moments(group, name):
-    known = [getattr(part, name) for part in group if getattr(part, name) is not None]
-    return known[0].merge(*known[1:]) if known else None
-
-
-def summary(model, X, y, sample_weight):
+def summary(model, targets, X, y, sample_weight):
     """The Summary of a partition."""
     if X.shape[0] == 0:
         return Summary((0,), None, None)
     X, y = model._validate_X_y(X, _one_column(y), reset=False)
     if has_no_weight(sample_weight):  # its labels count all the same
-        return Summary((0,), None, model._summary_of_targets(y, np.zeros(X.shape[0])))
+        return Summary((0,), None, targets.summary(y, np.zeros(X.shape[0])))
     weight = model._validate_weights(sample_weight, X)
     inputs = RunningMoments.of(X, weight) if model.normalize_inputs else None
-    return Summary((X.shape[0],), inputs, model._summary_of_targets(y, weight))
+    return Summary((X.shape[0],), inputs, targets.summary(y, weight))
 
 
 def _one_column(y):
@@ -121,23 +55,23 @@ def merged_summaries(group):
     n_rows = sum((part.n_rows for part in group), ())
     first, *others = [part.targets for part in group if part.targets is not None] or [None]
     targets = first.merge(*others) if others else first
-    return Summary(n_rows, _merged_moments(group, "inputs"), targets)
+    return Summary(n_rows, merged_moments(group, "inputs"), targets)
 
 
-def rows_of_partition(model, dtype, share_held_out, seed, number, X, y, weight):
+def rows_of_partition(model, targets, dtype, share_held_out, seed, number, X, y, weight):
     """The Rows of a partition, of which a share is held out."""
     nothing = np.arange(0)
     if X.shape[0] == 0 or has_no_weight(weight):
         return Rows(number, None, None, None, None, nothing, nothing)
     X, y = model._validate_X_y(X, _one_column(y), reset=False)
     weight = model._validate_weights(weight, X)
-    targets = model._encode(y, dtype, weight)
+    encoded = targets.encode(y, dtype, weight)
     X = X if weight is None else without_far_rows(X, weight, input_norm_of(model))
-    loss_weight = model._loss_weight_of_part(y, weight)
+    loss_weight = targets.loss_weight_of_part(y, weight)
     order = np.random.RandomState([seed, number]).permutation(X.shape[0])
     held_out = n_held_out(X.shape[0], share_held_out)
     index = np.sort(order[held_out:]), np.sort(order[:held_out])
-    return Rows(number, X, targets, weight, loss_weight, *index)
+    return Rows(number, X, encoded, weight, loss_weight, *index)
 
 
 def n_held_out(n, share):
@@ -151,7 +85,9 @@ class Prepared:
     Parameters
     ----------
     model : BatchNormMLP
-        With what was learned of X and y.
+        With what was learned of X.
+    targets : PartitionedLabels or PartitionedValues
+        What was learned of y.
     dtype : dtype
         Of the network.
     rows : Partitions
@@ -169,22 +105,19 @@ class Prepared:
         To train on, in each partition.
     n_held_out : int
         In all of them.
-    shape, dtype
-        Of X.
     is_weighted : bool
     """
 
-    def __init__(self, model, dtype, rows, n_rows, share_held_out=0.0):
+    def __init__(self, model, targets, dtype, rows, n_rows, share_held_out=0.0):
         # Not of the generator itself: the weights drawn next are those of a local fit.
         seed = int(deepcopy(model._random_state).randint(2**31 - 1))
-        of_all = persisted(plain(model)), dtype, share_held_out, seed
+        of_all = persisted(plain(model)), persisted(targets), dtype, share_held_out, seed
         results = rows.map(rows_of_partition, [(*of_all, i) for i in range(len(n_rows))])
         known = [i for i, n in enumerate(n_rows) if n != 0]
         self.places = [rows.places[i] for i in known]
         self.partitions = all_persisted([results[i] for i in known], self.places)
         self.n_rows = [n - n_held_out(n, share_held_out) for n in n_rows if n]
         self.n_held_out = sum(n_held_out(n, share_held_out) for n in n_rows if n)
-        self.shape, self.dtype = rows.shape, rows.dtype
         self.is_weighted = rows.sample[2] is not None
 
     def label_totals(self, totals_of, n_outputs):

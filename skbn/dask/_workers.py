@@ -16,6 +16,7 @@ from .._rows import rows_of
 from .._training import Steps, TrainOptions, Validation, layer_moments, optimizer_of
 from .._validation import feature_names, identity
 from ._averages import Trained
+from ._targets import Validated
 
 # Between the seeds of the dropout of two partitions: 2^32 by the golden ratio.
 SEED_STRIDE = 0x9E3779B1
@@ -38,6 +39,7 @@ class Plan(NamedTuple):
     ----------
     model : BatchNormMLP
         A local one: its parameters, and what was learned of X and y.
+    targets : PartitionedLabels or PartitionedValues
     dtype : dtype
         In which the network computes.
     batch_size : int
@@ -49,6 +51,7 @@ class Plan(NamedTuple):
     """
 
     model: object
+    targets: object
     dtype: np.dtype
     batch_size: int
     n_rows: int
@@ -57,7 +60,7 @@ class Plan(NamedTuple):
     dropout_seed: int
 
     def network(self):
-        return network_of(self.model, self.model.n_features_in_, self.dtype)
+        return network_of(self.model, self.dtype)
 
 
 class State(NamedTuple):
@@ -157,7 +160,7 @@ def _steps(plan, state, network, data, seed):
     optimizer.schedule, optimizer.t = copy(state.schedule), state.t
     optimizer.states = [network.device.xp.array(average) for average in state.averages]
     alpha = options.alpha * len(data.index) / plan.n_rows  # the penalty of all batches together
-    loss = plan.model._loss(network.device, network.dtype)
+    loss = plan.targets.loss(network.device, network.dtype)
     options = replace(options, alpha=alpha)
     return Steps(network, loss, data, options, optimizer, seed=seed, step=state.step)
 
@@ -168,14 +171,6 @@ def moments_of_layer(plan, state, rows, i):
     network.restore(state)
     taken = rows_of(rows.X, input_norm_of(plan.model), plan.dtype, network.device)
     return layer_moments(network, network.batch_norms[i], taken, rows.index, rows.weight)
-
-
-class Validated(NamedTuple):
-    """What the score and the loss of rows are computed from: their weight, and parts of both."""
-
-    weight: float
-    score: object
-    loss: float
 
 
 def validated(plan, state, rows):
@@ -189,9 +184,9 @@ def validated(plan, state, rows):
     network, model = plan.network(), plan.model
     network.restore(state)
     norm, device = input_norm_of(model), network.device
-    loss = model._loss(CPU, network.dtype)
+    loss = plan.targets.loss(CPU, network.dtype)
     taken = rows_of(rows.X[index], norm, plan.dtype, device)
-    validate = Validation(taken, rows.targets[index], weight, loss, model._part_of_score)
+    validate = Validation(taken, rows.targets[index], weight, loss, plan.targets.score_part)
     of_all = network.activation, model.out_activation_, norm, device
     return Validated(weight.sum(), *validate(FoldedNetwork(network.fold(), *of_all)))
 

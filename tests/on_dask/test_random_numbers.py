@@ -49,8 +49,8 @@ def test_equal_partitions_draw_other(name, parameters):
 def test_equal_partitions_hold_out_other_rows():
     X, y = problem("classifier")
     model = BatchNormMLPClassifier(max_iter=1, random_state=0).fit(X, y)
-    share, seed = 0.2, 5
-    of_parts = [rows_of_partition(model, X.dtype, share, seed, i, X, y, None) for i in range(2)]
+    of_both = model, model._targets(), X.dtype, 0.2, 5
+    of_parts = [rows_of_partition(*of_both, i, X, y, None) for i in range(2)]
     held_out = [rows.index_val for rows in of_parts]
     assert [len(index) for index in held_out] == [40, 40]
     assert not np.array_equal(*held_out)
@@ -58,7 +58,7 @@ def test_equal_partitions_hold_out_other_rows():
 
 def test_epochs_have_other_orders():
     rows = Rows(0, *[None] * 4, np.arange(50), np.arange(0))
-    plan = Plan(BatchNormMLPClassifier(), np.float32, 10, 50, None, seed=0, dropout_seed=0)
+    plan = Plan(BatchNormMLPClassifier(), None, np.float32, 10, 50, None, seed=0, dropout_seed=0)
     first, second = rows.order(plan, 0), rows.order(plan, 1)
     assert not np.array_equal(first, second)
     assert np.array_equal(np.sort(first), np.sort(second))

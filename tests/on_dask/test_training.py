@@ -118,11 +118,12 @@ def test_several_labels_a_row():
 
 def test_a_score_that_is_not_finite_is_nan_for_all_partitions():
     model = BatchNormMLPRegressor(loss="poisson")
+    targets = model._targets()
     logits = np.array([[1.0], [1e4]], dtype=np.float32)
-    part = model._part_of_score(np.ones((2, 1)), logits, np.ones(2))
-    good = model._part_of_score(np.ones((2, 1)), np.zeros((2, 1)), np.ones(2))
+    part = targets.score_part(np.ones((2, 1)), logits, np.ones(2))
+    good = targets.score_part(np.ones((2, 1)), np.zeros((2, 1)), np.ones(2))
     parts = [pickle.loads(pickle.dumps(Validated(2.0, score, 1.0))) for score in (part, good)]
-    assert np.isnan(model._score_of_parts(model._merged_scores(parts).score))
+    assert np.isnan(targets.score_of_parts(targets.merged_scores(parts).score))
 
 
 def test_several_targets():

@@ -1,0 +1,222 @@
+"""What is known of y over partitions: learned from mergeable summaries, scored from parts."""
+
+from copy import copy
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.class_weight import compute_class_weight
+
+from .._mlp.labels import LabelTargets, LabelTotals
+from .._mlp.values import ValueTargets
+from .._moments import RunningMoments
+from ..kernels import cpu
+
+
+class Labels(NamedTuple):
+    """The labels of y.
+
+    Attributes
+    ----------
+    values, counts : ndarray of shape (n_values,)
+        Those that occur, and how often; of several labels a row 0 and 1.
+    positives : ndarray of shape (n_labels,) or None
+        How often each of several labels is 1.
+    """
+
+    values: np.ndarray
+    counts: np.ndarray
+    positives: np.ndarray | None
+
+    @classmethod
+    def of(cls, y):
+        return cls(*np.unique(y, return_counts=True), y.sum(axis=0) if y.ndim > 1 else None)
+
+    def merge(self, *others):
+        group = (self, *others)
+        values = np.concatenate([labels.values for labels in group])
+        values, index = np.unique(values, return_inverse=True)
+        counts = np.bincount(index, np.concatenate([labels.counts for labels in group]))
+        positives = [labels.positives for labels in group]
+        return Labels(values, counts, None if positives[0] is None else sum(positives))
+
+    def sample(self):
+        """A y with these labels, each of them in three rows.
+
+        scikit-learn warns of labels that are more than half as many as rows.
+        """
+        if self.positives is None:
+            return np.repeat(self.values, 3)
+        return np.repeat(self.values[:, None], len(self.positives), axis=1)
+
+    def balanced(self):
+        """The dict, or for several labels the list of dicts, that "balanced" stands for."""
+        if self.positives is None:
+            return _balanced(self.values, self.counts)
+        n_rows = self.counts.sum() / len(self.positives)
+        return [_balanced(np.arange(2), np.array([n_rows - n, n])) for n in self.positives]
+
+
+def _balanced(values, counts):
+    values, counts = values[counts > 0], counts[counts > 0]
+    weights = compute_class_weight("balanced", classes=values, y=values, sample_weight=counts)
+    return dict(zip(values.tolist(), weights.tolist(), strict=True))
+
+
+class Values(NamedTuple):
+    """The number of outputs of y, and their moments where they are to be standardized."""
+
+    n_outputs: int
+    moments: RunningMoments | None
+
+    def merge(self, *others):
+        """Of the rows of all."""
+        return Values(self.n_outputs, merged_moments([self, *others], "moments"))
+
+    def sample(self):
+        """A stream of values announces nothing."""
+
+
+def merged_moments(group, name):
+    """The merged moments that some of a group have as an attribute, or None."""
+    known = [getattr(part, name) for part in group if getattr(part, name) is not None]
+    return known[0].merge(*known[1:]) if known else None
+
+
+class Validated(NamedTuple):
+    """What the score and the loss of rows are computed from: their weight, and parts of both."""
+
+    weight: float
+    score: object
+    loss: float
+
+
+class PartitionedLabels(LabelTargets):
+    """Labels of which each partition may have a part. Their score is accuracy."""
+
+    def summary(self, y, _weight):
+        """The labels of a partition."""
+        return Labels.of(y)
+
+    def fit_summary(self, labels, first_pass, incremental):
+        """Learn the labels of all partitions."""
+        self.fit(labels.sample(), None, first_pass, incremental)
+
+    def of_parts(self, labels, incremental):
+        """A copy whose class weights each partition can take for its own rows."""
+        self.loss_weight(labels.sample(), None, incremental)  # which raises for bad ones
+        other = copy(self)
+        if self.class_weight == "balanced":
+            other.class_weight = labels.balanced()
+        elif isinstance(self.class_weight, list):
+            other.class_weight = [{0: 1.0, 1: 1.0} | weights for weights in self.class_weight]
+        return other
+
+    def without_class_weight(self):
+        """A copy by which the loss of rows is weighed by their own weights alone."""
+        other = copy(self)
+        other.class_weight = None
+        return other
+
+    def loss_weight_of_part(self, y, weight):
+        """The weights in the loss of rows that may have a part of the classes, or None."""
+        if self.class_weight is None:
+            return weight
+        class_weight = self.class_weights(y)
+        return class_weight if weight is None else weight * class_weight
+
+    def fit_totals(self, prepared, incremental):
+        """Learn the share of the training rows that each label has."""
+        totals = prepared.label_totals(LabelTotals.of, self.n_outputs)
+        self.add_totals(totals, incremental)
+
+    def score_part(self, targets, logits, weight):
+        """What the rows of a partition give to the score."""
+        return self.score(targets, logits, weight)
+
+    @staticmethod
+    def merged_scores(group):
+        """One Validated of several."""
+        return _merged(group, _average)
+
+    def score_of_parts(self, score):
+        return float(score)
+
+
+class PartitionedValues(ValueTargets):
+    """Target values of partitions.
+
+    Their score is R² = 1 − Σw(y − ŷ)² / Σw(y − mean)², averaged over the outputs; NaN where ŷ is
+    not finite, and for a single row.
+    """
+
+    def summary(self, y, weight):
+        """The number of outputs and the moments of a partition."""
+        n_outputs = y.reshape(len(y), -1).shape[1]
+        has_weight = weight is None or weight.any()
+        return Values(n_outputs, self.moments(y, weight) if has_weight else None)
+
+    def fit_summary(self, values, first_pass, incremental):
+        """Learn the number and the units of the outputs of all partitions."""
+        self.fit_outputs(values.n_outputs, first_pass)
+        self.fit_units(values.moments, first_pass, incremental)
+
+    def of_parts(self, _values, _incremental):
+        """As they are: values have no class weights."""
+        return self
+
+    def without_class_weight(self):
+        """As they are."""
+        return self
+
+    def loss_weight_of_part(self, _y, weight):
+        """The weights of the rows in the loss, or None."""
+        return weight
+
+    def fit_totals(self, _prepared, _incremental):
+        """Target values are not smoothed."""
+
+    def score_part(self, targets, logits, weight):
+        """What the rows of a partition give to the score."""
+        predicted = self.predicted(logits)
+        if not np.isfinite(predicted).all():
+            return np.nan
+        squares = weight @ np.square(targets - predicted, dtype=np.float64)
+        return squares, RunningMoments.of(targets, weight)
+
+    @staticmethod
+    def merged_scores(group):
+        """One Validated of several."""
+        return _merged(group, _merged_squares)
+
+    def score_of_parts(self, score):
+        if isinstance(score, float):
+            return score
+        squares, moments = score
+        if not (moments.effective_count > 1).all():
+            return np.nan  # of a single row, as scikit-learn's r2_score
+        spread = moments.table[cpu.M2]
+        # Of targets that do not vary scikit-learn's r2_score is 1 or 0.
+        ratio = np.divide(squares, spread, where=spread > 0, out=(squares > 0).astype(float))
+        return float(np.mean(1.0 - ratio))
+
+
+def _merged(group, merge_scores):
+    """One Validated of those that are not None."""
+    group = [part for part in group if part is not None]
+    if not group:
+        return None
+    weights, scores, losses = zip(*group, strict=True)
+    return Validated(
+        sum(weights), merge_scores(weights, scores), np.average(losses, weights=weights)
+    )
+
+
+def _average(weights, scores):
+    return np.average(scores, weights=weights)
+
+
+def _merged_squares(_weights, scores):
+    if any(isinstance(score, float) for score in scores):
+        return np.nan
+    squares, (first, *others) = zip(*scores, strict=True)
+    return sum(squares), first.merge(*others)
