@@ -1,12 +1,9 @@
 """Where the computing is done: the only place that asks for CUDA."""
 
-import ctypes
 import os
 import warnings
 from contextlib import contextmanager, nullcontext
 from functools import cache, partial
-from importlib.metadata import distributions
-from importlib.util import find_spec
 from traceback import clear_frames
 from types import ModuleType
 from typing import NamedTuple
@@ -14,13 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from . import _chunks
+from . import _cuda_setup as cuda_setup
 from .kernels import cpu
 
 CUDA_OF_DLPACK = 2
-
-# What the extras bring, and by what module it is known.
-MIN_CUDA = 12
-PACKAGES = {"numba-cuda": "numba_cuda", "CuPy": "cupy"}
 
 
 class Device(NamedTuple):
@@ -67,7 +61,7 @@ CPU = Device(np, cpu, _chunks, np.dot, np.asarray, _read_only)
 @cache
 def _cuda():
     """The Device of the GPU; what is missing is looked for anew, for it may be installed."""
-    if missing := _missing():
+    if missing := cuda_setup.missing():
         raise RuntimeError(f"device='cuda' needs {'; and '.join(missing)}.")
     import cupy
     from cupy import cublas
@@ -108,7 +102,7 @@ def device_of(name):
         return CPU
     if name not in ("cuda", "auto"):
         raise ValueError(f"The 'device' parameter must be 'cpu', 'cuda' or 'auto', got {name!r}.")
-    if name == "auto" and not _driver().n_gpus:
+    if name == "auto" and not cuda_setup.driver().n_gpus:
         return CPU
     try:
         return _cuda()
@@ -122,88 +116,6 @@ def device_of(name):
 def device_of_fitted(name):
     """The Device for what was fitted on the one named, perhaps on another machine."""
     return device_of("auto" if name == "cuda" else name)
-
-
-class Driver(NamedTuple):
-    """The NVIDIA driver: its version of CUDA, 1000 times the first number and 10 the second.
-
-    ``version`` is None where there is none, ``error`` is what it says where it does not start.
-    """
-
-    version: int | None = None
-    n_gpus: int = 0
-    error: int = 0
-
-
-def _driver():
-    try:
-        library = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
-    except OSError:
-        return Driver()
-    version, n_gpus = ctypes.c_int(), ctypes.c_int()
-    library.cuDriverGetVersion(ctypes.byref(version))
-    if not (error := library.cuInit(0)):
-        library.cuDeviceGetCount(ctypes.byref(n_gpus))
-    return Driver(version.value, n_gpus.value, error)
-
-
-def _missing():
-    """What CUDA needs and this process has not, with what installs it."""
-    driver = _driver()
-    major = 13 if driver.version is None else min(driver.version // 1000, 13)
-    if major < MIN_CUDA:
-        return [
-            f"a newer NVIDIA driver: this one is of CUDA {major}, {MIN_CUDA} is the least "
-            "(https://www.nvidia.com/drivers)"
-        ]
-    install = f"python -m pip install 'skbn[cuda{major}]'"
-    return _missing_hardware(driver) + _missing_packages(major, install)
-
-
-def _missing_hardware(driver):
-    if driver.version is None:
-        return [
-            "a GPU and the NVIDIA driver, whose libcuda is not found (a container has it with "
-            "--gpus all, a cluster on nodes with GPUs; on Ubuntu: sudo ubuntu-drivers install; "
-            "else https://www.nvidia.com/drivers)"
-        ]
-    if not driver.n_gpus:
-        said = f"cuInit fails with error {driver.error}" if driver.error else "it finds none"
-        return [
-            f"a GPU that the NVIDIA driver can use: {said} (see nvidia-smi; a process that was "
-            "forked from one that has used CUDA cannot: start it with 'spawn')"
-        ]
-    return []
-
-
-def _missing_packages(major, install):
-    """The packages that are not installed, do not load, or are those of another CUDA."""
-    absent = [name for name, module in PACKAGES.items() if not find_spec(module)]
-    if absent:
-        return [f"the packages {' and '.join(absent)}, not installed ({install})"]
-    if len(cupys := _cupys()) > 1:
-        return [f"one CuPy, not {' and '.join(cupys)}: uninstall all of them, then {install}"]
-    try:
-        from cupy import cublas, cuda  # noqa: F401  which loads the libraries of CUDA
-    except Exception as error:
-        return [f"the libraries of CUDA ({install}), which CuPy cannot load: {_first_line(error)}"]
-    if (built_for := cuda.runtime.runtimeGetVersion() // 1000) > major:
-        uninstall = " ".join(["python -m pip uninstall", *cupys])
-        return [
-            f"a driver of CUDA {built_for}, for which CuPy was built, not {major}: a newer driver, "
-            f"or {uninstall}, then {install}"
-        ]
-    return []
-
-
-def _cupys():
-    """The CuPys that are installed, by the names of their distributions."""
-    names = ["cupy", *(f"cupy-cuda{major}x" for major in range(11, 14))]
-    return [name for name in names if any(distributions(name=name))]
-
-
-def _first_line(error):
-    return f"{error}\n".splitlines()[0]
 
 
 @contextmanager
@@ -264,9 +176,9 @@ def on_host(X):
 
 def describe_cuda():
     """Name the GPU and what drives it, or say what is missing."""
-    if missing := _missing():
+    if missing := cuda_setup.missing():
         return f"none (missing: {'; '.join(missing)})"
     xp = _cuda().xp
     name = xp.cuda.runtime.getDeviceProperties(xp.cuda.runtime.getDevice())["name"].decode()
-    version = _driver().version
+    version = cuda_setup.driver().version
     return f"{name}, driver of CUDA {version // 1000}.{version % 1000 // 10}, CuPy {xp.__version__}"

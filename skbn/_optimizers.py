@@ -10,12 +10,20 @@ class Constant:
     """A learning rate that stays."""
 
     # Whether training ends when the schedule does, and not by chance.
-    ends_by_plan = False
+    fixed_horizon = False
 
     def __init__(self, rate):
         self.initial = self.rate = float(rate)
 
-    def plan(self):
+    @classmethod
+    def of(cls, options, _n_steps):
+        """The schedule that the options of training describe.
+
+        ``n_steps`` are those of the whole fit, or None in a stream, which has no known end.
+        """
+        return cls(options.learning_rate_init)
+
+    def config(self):
         """What tells it from other schedules, wherever it stands."""
         return type(self), self.initial
 
@@ -25,10 +33,10 @@ class Constant:
     def end_epoch(self, n_rows_seen):
         """Called after every epoch."""
 
-    def skip_start(self):
+    def fast_forward(self):
         """Called where training goes on without its optimizer: begin as in the midst of it."""
 
-    def slow_down(self):
+    def on_plateau(self):
         """React to training that no longer improves: what to say, and whether it should end."""
         return "Stopping.", True
 
@@ -40,8 +48,12 @@ class InverseScaling(Constant):
         super().__init__(rate)
         self.power = power
 
-    def plan(self):
-        return *super().plan(), self.power
+    @classmethod
+    def of(cls, options, _n_steps):
+        return cls(options.learning_rate_init, options.power_t)
+
+    def config(self):
+        return *super().config(), self.power
 
     def end_epoch(self, n_rows_seen):
         self.rate = self.initial / (n_rows_seen + 1) ** self.power
@@ -50,7 +62,7 @@ class InverseScaling(Constant):
 class Adaptive(Constant):
     """A fifth of the rate each time that training stops to improve."""
 
-    def slow_down(self):
+    def on_plateau(self):
         if self.rate <= 1e-6:
             return "Learning rate too small. Stopping.", True
         self.rate /= 5.0
@@ -60,11 +72,17 @@ class Adaptive(Constant):
 class Cosine(Constant):
     """η₀·(1 + cos(π·t/T))/2 at step t of T (Loshchilov & Hutter, arXiv:1608.03983)."""
 
-    ends_by_plan = True
+    fixed_horizon = True
 
     def __init__(self, rate, n_steps):
         super().__init__(rate)
         self.n_steps = n_steps
+
+    @classmethod
+    def of(cls, options, n_steps):
+        """In a stream InverseTime: a cosine needs an end."""
+        rate = options.learning_rate_init
+        return InverseTime(rate) if n_steps is None else cls(rate, n_steps)
 
     def begin_step(self, t):
         self.rate = 0.5 * self.initial * (1.0 + cos(pi * min(t / self.n_steps, 1.0)))
@@ -84,7 +102,7 @@ class InverseTime(Constant):
         t += self.n_skipped
         self.rate = self.initial * max(1.0 / (1.0 + t / 100.0), 0.05)
 
-    def skip_start(self):
+    def fast_forward(self):
         self.n_skipped = 2000
 
 
@@ -136,7 +154,7 @@ class Optimizer:
         if type(known) is not type(self) or ours != theirs:
             return False
         self.t, self.states = known.t, [device.xp.array(state) for state in known.states]
-        if known.schedule.plan() == self.schedule.plan():
+        if known.schedule.config() == self.schedule.config():
             self.schedule = copy(known.schedule)
         return True
 
@@ -164,6 +182,12 @@ class SGD(Optimizer):
     def __init__(self, network, schedule, momentum):
         super().__init__(network, schedule, [momentum], n_states=1)
 
+    @classmethod
+    def of(cls, network, schedule, options):
+        """With Nesterov's momentum where the options say so."""
+        method = NesterovSGD if options.nesterovs_momentum else cls
+        return method(network, schedule, options.momentum)
+
     def kernel(self, kernels):
         return kernels.sgd_step
 
@@ -182,6 +206,10 @@ class Adam(Optimizer):
         constants = [beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2, epsilon]
         super().__init__(network, schedule, constants, n_states=2)
         self.beta_1, self.beta_2 = beta_1, beta_2
+
+    @classmethod
+    def of(cls, network, schedule, options):
+        return cls(network, schedule, options.beta_1, options.beta_2, options.epsilon)
 
     def kernel(self, kernels):
         return kernels.adam_step
@@ -202,7 +230,22 @@ class AdamW(Adam):
         super().__init__(network, schedule, beta_1, beta_2, epsilon)
         self.weight_decay = weight_decay
 
+    @classmethod
+    def of(cls, network, schedule, options):
+        moments = options.beta_1, options.beta_2, options.epsilon
+        return cls(network, schedule, *moments, options.weight_decay)
+
     def decay(self, network):
         """Shrink the weights before a step."""
         weights = network.decayed
         weights *= 1.0 - self.schedule.rate * self.weight_decay
+
+
+# By the parameters ``learning_rate`` and ``solver``.
+SCHEDULES = {
+    "constant": Constant,
+    "invscaling": InverseScaling,
+    "adaptive": Adaptive,
+    "cosine": Cosine,
+}
+OPTIMIZERS = {"sgd": SGD, "adam": Adam, "adamw": AdamW}

@@ -21,15 +21,15 @@ import cuda_simulator  # noqa: E402
 import numba  # noqa: E402
 from threadpoolctl import ThreadpoolController  # noqa: E402
 
-from skbn._device import _missing  # noqa: E402
+from skbn._cuda_setup import missing  # noqa: E402
 
 if numba.config.ENABLE_CUDASIM:
     cuda_simulator.install()
 
 
 def pytest_runtest_setup(item):
-    if item.get_closest_marker("cuda") and (missing := _missing()):
-        pytest.skip(f"NUMBA_ENABLE_CUDASIM=1 simulates what is missing: {'; '.join(missing)}")
+    if item.get_closest_marker("cuda") and (lacking := missing()):
+        pytest.skip(f"NUMBA_ENABLE_CUDASIM=1 simulates what is missing: {'; '.join(lacking)}")
 
 
 @pytest.fixture

@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from skbn import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor, _device
-from skbn._device import Driver
+from skbn import (
+    BatchNormalizer,
+    BatchNormMLPClassifier,
+    BatchNormMLPRegressor,
+    _cuda_setup,
+    _device,
+)
+from skbn._cuda_setup import Driver
 
 X = np.arange(24.0).reshape(12, 2) % 7
 SMALL = {"hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0}
@@ -86,9 +92,9 @@ def machine(monkeypatch):
     """Let the machine have what is named, and all else that CUDA takes."""
 
     def be(driver=Driver(13_000, 1), packages=("numba_cuda", "cupy"), cupys=CUPYS, loads=""):  # noqa: B008
-        monkeypatch.setattr(_device, "_driver", lambda: driver)
-        monkeypatch.setattr(_device, "find_spec", lambda name: name in packages)
-        monkeypatch.setattr(_device, "_cupys", lambda: cupys)
+        monkeypatch.setattr(_cuda_setup, "driver", lambda: driver)
+        monkeypatch.setattr(_cuda_setup, "find_spec", lambda name: name in packages)
+        monkeypatch.setattr(_cuda_setup, "_cupys", lambda: cupys)
         monkeypatch.setitem(sys.modules, "cupy", CuPy(loads))
         _device._cuda.cache_clear()
 
@@ -166,9 +172,9 @@ def test_the_report_says_what_cuda_lacks(lack, machine):
 
 
 def test_the_driver_of_this_machine_is_asked():
-    driver = _device._driver()
+    driver = _cuda_setup.driver()
     assert (driver.version is None) <= (driver.n_gpus == 0)
-    assert all(name.startswith("cupy") for name in _device._cupys())
+    assert all(name.startswith("cupy") for name in _cuda_setup._cupys())
 
 
 class OnGPU:
@@ -204,8 +210,8 @@ def test_neither_import_nor_fit_on_the_cpu_looks_for_a_gpu(run_python):
     code = """
         import sys
         import numpy as np
-        from skbn import BatchNormalizer, BatchNormMLPClassifier, _device
-        _device._driver = None
+        from skbn import BatchNormalizer, BatchNormMLPClassifier, _cuda_setup
+        _cuda_setup.driver = None
         X = np.arange(24.0).reshape(12, 2) % 7
         BatchNormMLPClassifier(4, max_iter=2).fit(BatchNormalizer().fit_transform(X), X[:, 0] > 3)
         print([name for name in sys.modules if name == "cupy" or name.startswith("numba.cuda")])

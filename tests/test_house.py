@@ -11,7 +11,7 @@ LAYERS = [
     {"compile"},
     {"formulas", "layout"},
     {"cpu", "cuda"},
-    {"_blas", "_chunks"},
+    {"_blas", "_chunks", "_cuda_setup"},
     {"_streams"},
     {"_device"},
     {"_moments", "_rows"},

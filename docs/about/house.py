@@ -23,6 +23,7 @@ WORDS = {
     "_moments": "running statistics",
     "_rows": "batches of X",
     "_device": "CPU or GPU",
+    "_cuda_setup": "what CUDA needs",
     "_streams": "rows through a GPU",
     "_blas": "threads of BLAS",
     "_chunks": "rows on threads",

@@ -16,14 +16,12 @@ from .._interrupts import interrupts_later
 from .._model import ACTIVATIONS
 from .._moments import RunningMoments
 from .._normalizer import fitted_normalizer
+from .._optimizers import OPTIMIZERS, SCHEDULES
 from .._persistence import Persistent
 from .._validation import Interval, Options, StrOptions, fit_context
 from .fitting import RowsFitting
 from .recalibration import recalibrated
 from .state import hidden_units, inference_key, inference_of
-
-SOLVERS_WITH_BATCHES = ("sgd", "adam", "adamw")
-SCHEDULES = {"constant", "invscaling", "adaptive", "cosine"}
 
 
 def shallow_copy(estimator):
@@ -46,11 +44,11 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
     _parameter_constraints = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({*ACTIVATIONS})],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam", "adamw"})],
+        "solver": [StrOptions({"lbfgs", *OPTIMIZERS})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto", "scaled"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(SCHEDULES)],
+        "learning_rate": [StrOptions({*SCHEDULES})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [StrOptions({"scaled"}), Interval(Integral, 1, None, closed="left")],
@@ -343,7 +341,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         return self._inference().logits(X)
 
     def _check_solver(self):
-        if self.solver not in SOLVERS_WITH_BATCHES:
+        if self.solver not in OPTIMIZERS:
             raise AttributeError(
                 "partial_fit is only available for stochastic optimizers. "
                 f"{self.solver} is not stochastic."

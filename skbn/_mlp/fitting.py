@@ -11,6 +11,7 @@ from .. import _blas
 from .._device import CPU, device_of
 from .._inference import FoldedNetwork
 from .._model import MIN_BATCH_ROWS, Network, near_equal_bounds
+from .._optimizers import OPTIMIZERS
 from .._rows import rows_of
 from .._training import (
     EpochLoop,
@@ -40,7 +41,7 @@ from .state import (
 
 def uses_batches(model):
     """Whether the solver of a model takes steps on batches."""
-    return model.solver != "lbfgs"
+    return model.solver in OPTIMIZERS
 
 
 def network_of(model, dtype):
@@ -197,7 +198,7 @@ class Fitting:
         if self.is_incremental and not self.is_first:
             known = getattr(self.model, "_optimizer", None)
             if not optimizer.resume(known, self.device):
-                optimizer.schedule.skip_start()
+                optimizer.schedule.fast_forward()
         return optimizer
 
     def _validation(self, X, targets, weight):

@@ -119,11 +119,11 @@ class EpochLoop:
         options, schedule = self.options, self.optimizer.schedule
         if self.history.no_improvement_count <= options.n_iter_no_change:
             return False
-        if schedule.ends_by_plan:
+        if schedule.fixed_horizon:
             self.history.no_improvement_count = 0
             return False
         what = "Validation score" if options.early_stopping else "Training loss"
-        action, is_stopping = schedule.slow_down()
+        action, is_stopping = schedule.on_plateau()
         self._say(
             f"{what} did not improve more than tol={options.tol:f} for "
             f"{options.n_iter_no_change} consecutive epochs. {action}"
@@ -133,7 +133,7 @@ class EpochLoop:
         return is_stopping
 
     def _warn_of_max_iter(self):
-        if self.optimizer.schedule.ends_by_plan:
+        if self.optimizer.schedule.fixed_horizon:
             return
         warnings.warn(
             f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
