@@ -9,7 +9,7 @@ LAYERS = [
     {"_columns", "_interrupts", "_lazy"},
     {"_cache"},
     {"compile"},
-    {"formulas", "layout"},
+    {"formulas", "layout", "registry"},
     {"cpu", "cuda"},
     {"_blas", "_chunks", "_cuda_setup"},
     {"_streams"},

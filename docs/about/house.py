@@ -31,6 +31,7 @@ WORDS = {
     "cuda": "the same for GPUs",
     "formulas": "the mathematics",
     "layout": "order of rows",
+    "registry": "names of kernels",
     "compile": "flags of Numba",
     "_cache": "machine code on disk",
     "_interrupts": "Ctrl-C, later",

@@ -1,77 +1,9 @@
 """Loops over arrays in host memory: serial, without the GIL, outputs last."""
 
-from .activations import ACTIVATIONS
-from .batch_norm import batch_norm_backward, batch_norm_forward
-from .layers import (
-    add_bias,
-    bias_backward,
-    dropout,
-    gather_rows,
-    smooth_clip,
-)
-from .losses import (
-    binary_cross_entropy,
-    poisson_deviance,
-    shift_to_max,
-    softmax_cross_entropy,
-    squared_error,
-)
-from .optimizers import adam_step, add_scaled, nesterov_step, sgd_step
-from .statistics import (
-    COUNT,
-    M2,
-    MAX_SHIFTS,
-    MEAN,
-    MEAN_ERROR,
-    WEIGHT,
-    column_moments,
-    csc_sums,
-    csr_sums,
-    decay,
-    merge_moments,
-    merge_squared_weights,
-    moments_from_sums,
-    normalize,
-    scale_stored,
-    shift_to_mean,
-    squares_lose_digits,
-    weighted_column_moments,
-)
+from ..layout import COUNT, M2, MEAN, MEAN_ERROR, WEIGHT
+from ..registry import OF_BOTH_DEVICES, OF_HOST, load
 
-__all__ = [
-    "ACTIVATIONS",
-    "COUNT",
-    "M2",
-    "MAX_SHIFTS",
-    "MEAN",
-    "MEAN_ERROR",
-    "WEIGHT",
-    "adam_step",
-    "add_bias",
-    "add_scaled",
-    "batch_norm_backward",
-    "batch_norm_forward",
-    "bias_backward",
-    "binary_cross_entropy",
-    "column_moments",
-    "csc_sums",
-    "csr_sums",
-    "decay",
-    "dropout",
-    "gather_rows",
-    "merge_moments",
-    "merge_squared_weights",
-    "moments_from_sums",
-    "nesterov_step",
-    "normalize",
-    "poisson_deviance",
-    "scale_stored",
-    "sgd_step",
-    "shift_to_max",
-    "shift_to_mean",
-    "smooth_clip",
-    "softmax_cross_entropy",
-    "squared_error",
-    "squares_lose_digits",
-    "weighted_column_moments",
-]
+_kernels = load(__name__, OF_BOTH_DEVICES, OF_HOST)
+globals().update(_kernels)
+
+__all__ = ["COUNT", "M2", "MEAN", "MEAN_ERROR", "WEIGHT", *_kernels]

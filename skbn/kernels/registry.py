@@ -1,0 +1,48 @@
+"""The kernels by the file that has them, for the namespaces of both devices and for tests."""
+
+from importlib import import_module
+
+# Under the same names, with the same arguments, on both devices.
+OF_BOTH_DEVICES = {
+    "activations": ("ACTIVATIONS",),
+    "batch_norm": ("batch_norm_forward", "batch_norm_backward"),
+    "layers": ("gather_rows", "smooth_clip", "add_bias", "bias_backward", "dropout"),
+    "losses": (
+        "shift_to_max",
+        "softmax_cross_entropy",
+        "binary_cross_entropy",
+        "squared_error",
+        "poisson_deviance",
+    ),
+    "optimizers": ("add_scaled", "sgd_step", "nesterov_step", "adam_step"),
+    "statistics": ("column_moments", "weighted_column_moments", "normalize"),
+}
+
+# Of sparse matrices, and of tables of moments, which are in host memory.
+OF_HOST = {
+    "statistics": (
+        "MAX_SHIFTS",
+        "csc_sums",
+        "csr_sums",
+        "decay",
+        "merge_moments",
+        "merge_squared_weights",
+        "moments_from_sums",
+        "scale_stored",
+        "shift_to_mean",
+        "squares_lose_digits",
+    ),
+}
+
+# The host multiplies sparse rows as they are.
+OF_CUDA = {"layers": ("gather_sparse_rows",)}
+
+
+def load(package, *tables):
+    """The kernels of a package by their names."""
+    return {
+        name: getattr(import_module(f"{package}.{file}"), name)
+        for table in tables
+        for file, names in table.items()
+        for name in names
+    }
