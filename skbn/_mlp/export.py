@@ -4,24 +4,22 @@ from copy import deepcopy
 
 import numpy as np
 
-from .._training.history import ATTRIBUTES
-from .state import folded_layers, folded_targets
+from .state import FITTED, fitted_attributes, folded_layers, folded_targets
 
 SCIKIT_LEARNS_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
 
 # Without batch normalization, decay and a cosine the rates are too high to train on with.
-OF_TRAINING = ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha")
-COPIED = ("classes_", "n_features_in_", "feature_names_in_", "n_layers_", "n_outputs_")
-COPIED += ("out_activation_", "_label_binarizer", "_random_state")
-OURS = {"_best_validation", "_largest_loss"}
-COPIED += ("loss_curve_", *(name for name in ATTRIBUTES.values() if name not in OURS))
+TRAINING_PARAMETERS = ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha")
+OURS = {"coefs_", "intercepts_", "batch_norms_", "input_norm_", "target_norm_", "smooth_clip_"}
+OURS |= {"_label_totals", "_best_validation", "_largest_loss", "_optimizer"}
+COPIED = [name for name in FITTED if name not in OURS]
 
 
 def stock_parameters(estimator, known):
     """Those of scikit-learn's that the estimator has, and ``known`` ones for what is only ours."""
     own = estimator.get_params(deep=False)
     is_ours = own["solver"] == "adamw" or own["learning_rate"] == "cosine"
-    replaced = {*(OF_TRAINING if is_ours else ())}
+    replaced = {*(TRAINING_PARAMETERS if is_ours else ())}
     replaced |= {name for name in ("batch_size", "max_iter") if own[name] == "scaled"}
     return {name: value if name in replaced else own[name] for name, value in known.items()}
 
@@ -46,8 +44,7 @@ def to_stock(estimator, stock_class):
     stock = stock_class(**stock_parameters(estimator, stock_class().get_params()))
     *layers, last = folded_layers(estimator, np.float64, folds_inputs=True)
     layers.append(folded_targets(last, getattr(estimator, "target_norm_", None)))
-    fitted = vars(estimator)
-    vars(stock).update({name: deepcopy(fitted[name]) for name in COPIED if name in fitted})
+    vars(stock).update(deepcopy(fitted_attributes(estimator, COPIED)))
     stock.coefs_ = [weight.copy() for weight, _ in layers]
     stock.intercepts_ = [bias.copy() for _, bias in layers]
     stock._best_coefs, stock._best_intercepts = deepcopy((stock.coefs_, stock.intercepts_))

@@ -30,13 +30,18 @@ from .._validation import feature_names, identity, levels_below_caller
 from .far_values import farthest_value, without_far_rows
 from .sizes import LBFGS_MAX_ITER, scaled_batch_size, scaled_max_iter
 from .state import (
+    OF_DATA,
+    OF_TARGETS,
     check_rows_to_normalize_by,
+    fitted_attributes,
     hidden_units,
     input_norm_of,
-    is_fitted_name,
     load,
     network_attributes,
 )
+
+# What is known before training; ``network_attributes`` and the history set the rest.
+BEFORE_TRAINING = (*OF_DATA, *OF_TARGETS, "n_layers_", "batch_norms_", "_random_state")
 
 
 def uses_batches(model):
@@ -224,7 +229,7 @@ class Fitting:
     def learned_attributes(self):
         """The fitted attributes but ``loss_curve_``, which an estimator keeps and extends."""
         model = self.model
-        learned = {name: value for name, value in vars(model).items() if is_fitted_name(name)}
+        learned = fitted_attributes(model, BEFORE_TRAINING)
         is_weighted = self.is_weighted or any(
             norm._seen().is_weighted for norm in learned.get("batch_norms_", [])
         )

@@ -9,6 +9,7 @@ from .._model import MIN_BATCH_ROWS, fold
 from .._moments import RunningMoments
 from .._normalizer import fitted_normalizer
 from .._rows import InputNorm, folds_well
+from .._training.history import ATTRIBUTES
 
 
 def hidden_units(estimator):
@@ -24,10 +25,19 @@ def hidden_units(estimator):
     return sizes
 
 
-def is_fitted_name(name):
-    """Whether ``fit`` sets an attribute of this name."""
-    is_public = name.endswith("_") and not name.startswith("_")
-    return is_public or name in ("_label_binarizer", "_label_totals", "_random_state")
+# All that ``fit`` sets, by what it is learned from.
+OF_DATA = ("n_features_in_", "feature_names_in_", "input_norm_", "smooth_clip_")
+OF_TARGETS = ("classes_", "n_outputs_", "out_activation_", "target_norm_")
+OF_TARGETS += ("_label_binarizer", "_label_totals")
+OF_NETWORK = ("n_layers_", "coefs_", "intercepts_", "batch_norms_")
+OF_TRAINING = (*ATTRIBUTES.values(), "loss_curve_", "_random_state", "_optimizer")
+FITTED = (*OF_DATA, *OF_TARGETS, *OF_NETWORK, *OF_TRAINING)
+
+
+def fitted_attributes(estimator, names=FITTED):
+    """Those of the fitted attributes that an estimator has."""
+    fitted = vars(estimator)
+    return {name: fitted[name] for name in names if name in fitted}
 
 
 def check_rows_to_normalize_by(rows):

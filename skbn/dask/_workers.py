@@ -11,7 +11,7 @@ from .._device import CPU
 from .._inference import FoldedNetwork
 from .._mlp.far_values import farthest_value
 from .._mlp.fitting import network_of, training_rows
-from .._mlp.state import input_norm_of, is_fitted_name
+from .._mlp.state import OF_DATA, OF_NETWORK, OF_TARGETS, fitted_attributes, input_norm_of
 from .._rows import rows_of
 from .._training import Steps, TrainOptions, Validation, layer_moments, optimizer_of
 from .._validation import feature_names, identity
@@ -24,11 +24,8 @@ SEED_STRIDE = 0x9E3779B1
 
 def plain(model):
     """What workers need to know of a model: its parameters, and what was learned of X and y."""
-    known = {name: value for name, value in vars(model).items() if is_fitted_name(name)}
-    for name in ("_random_state", "loss_curve_"):  # which is long in a stream
-        known.pop(name, None)
     other = type(model)(**model.get_params(deep=False))
-    vars(other).update(known)
+    vars(other).update(fitted_attributes(model, (*OF_DATA, *OF_TARGETS, *OF_NETWORK)))
     return other
 
 

@@ -1,6 +1,7 @@
 """What comes out of training: scikit-learn's network, constants, a single class, logarithms."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from mlp_training.problems import (
     DIABETES,
@@ -13,6 +14,8 @@ from mlp_training.problems import (
     regressor,
 )
 from scipy import sparse
+
+from skbn._mlp.state import FITTED
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -57,3 +60,19 @@ def test_logarithms_of_probabilities_stay_finite_where_probabilities_round_to_on
     log_p = model.predict_log_proba(4 * X)
     assert np.isfinite(log_p).all()
     assert (log_p < -17).any()
+
+
+SETTINGS = [{}, {"early_stopping": True}, {"solver": "lbfgs"}, {"smooth_clip": 3.0}]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_the_list_of_fitted_attributes_has_all_that_fit_sets(problem, settings):
+    model, X, y = problem
+    model.set_params(**settings).fit(X, y)
+    assert not vars(model).keys() - {*model.get_params(), *FITTED, "_folded"}
+
+
+def test_every_name_in_the_list_of_fitted_attributes_is_set_by_a_fit():
+    X = pd.DataFrame(DIABETES[0]).add_prefix("x")
+    models = classifier().fit(*IRIS), regressor(smooth_clip=3.0).fit(X, DIABETES[1])
+    assert not {*FITTED} - set.union(*({*vars(model)} for model in models))
