@@ -1,18 +1,19 @@
 """What the estimators accept, in scikit-learn's words: the one place that imports its privates."""
 
 import inspect
+import warnings
 from contextlib import contextmanager
 from copy import copy
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import _fit_context as fit_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array as check_array_of_sklearn
 from sklearn.utils._missing import is_pandas_na
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.multiclass import _check_partial_fit_first_call as check_partial_fit_first_call
-from sklearn.utils.optimize import _check_optimize_result as check_optimize_result
 from sklearn.utils.validation import FLOAT_DTYPES, _check_sample_weight
 from sklearn.utils.validation import validate_data as validate_data_of_sklearn
 
@@ -31,7 +32,6 @@ __all__ = [
     "Interval",
     "Options",
     "StrOptions",
-    "check_optimize_result",
     "check_partial_fit_first_call",
     "fit_context",
 ]
@@ -368,3 +368,22 @@ def per_feature(name, value, default, n_features):
     if not np.isfinite(array).all():
         raise ValueError(f"{expected} and finite, got {value!r}.")
     return np.full(n_features, array) if array.ndim == 0 else array
+
+
+def check_optimize_result(solver, result, max_iter):
+    """Warn where an optimization has not converged, as scikit-learn does.
+
+    Imported here: only "lbfgs" needs this private function, and other scikit-learns may lack it.
+    """
+    try:
+        from sklearn.utils.optimize import _check_optimize_result
+    except ImportError:
+        if result.status != 0:
+            warnings.warn(
+                f"{solver} failed to converge after {result.nit} iteration(s) (max_iter="
+                f"{max_iter}): {result.message}",
+                ConvergenceWarning,
+                stacklevel=levels_below_caller(),
+            )
+    else:
+        _check_optimize_result(solver, result, max_iter)
