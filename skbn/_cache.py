@@ -32,7 +32,7 @@ if hasattr(os, "register_at_fork"):
 WRITER = uuid4().hex[:16]
 
 
-def stamped(compiled):
+def set_source_stamp(compiled):
     """The function, whose machine code is taken from the disk for these sources alone."""
     index = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if index is not None:
@@ -41,15 +41,15 @@ def stamped(compiled):
     return compiled
 
 
-def guarded(compiled):
+def tolerate_cache_errors(compiled):
     """The function, which no file of the cache and no Ctrl-C while it is loaded can break."""
     if hasattr(compiled, "_cache"):  # not under NUMBA_DISABLE_JIT
-        _forgive(compiled._cache)
-        compiled.compile = _uninterrupted(compiled.compile)
+        _ignore_errors(compiled._cache)
+        compiled.compile = _with_deferred_signals(compiled.compile)
     return compiled
 
 
-def _forgive(cache):
+def _ignore_errors(cache):
     """Let a file that is damaged or unreadable, or a full disk, cost the cache and not the call."""
     load, save = cache.load_overload, cache.save_overload
 
@@ -68,7 +68,7 @@ def _forgive(cache):
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-def _uninterrupted(compile_signature):
+def _with_deferred_signals(compile_signature):
     """Ctrl-C within Numba leaves registries half loaded, and later calls of the process fail."""
 
     def compile_to_the_end(signature):

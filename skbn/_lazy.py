@@ -46,7 +46,7 @@ def _replacement(value, name):
     return f"{name}.data, its array of Dask" if has_array else f"{name}.compute()"
 
 
-def row_by_row(gives_frames=False, **options):
+def dask_blockwise(gives_frames=False, **options):
     """Decorate a method of a fitted estimator and X: for a collection it gives a lazy one.
 
     Parameters
@@ -64,7 +64,7 @@ def row_by_row(gives_frames=False, **options):
                 return method(self, X, *args, **kwargs)
             of_block = partial(_of_block, as_frame=gives_frames, estimator=_plain(self))
             of_block = partial(of_block, name=method.__name__, options=options)
-            return lazily(method.__name__, of_block, X)
+            return map_blocks(method.__name__, of_block, X)
 
         return row_wise
 
@@ -138,7 +138,7 @@ def whole_rows(X):
     return X.rechunk({1: -1}) if has_parts else X
 
 
-def lazily(name, function, X, **arguments):
+def map_blocks(name, function, X, **arguments):
     """The function of the blocks of X, of which each row is one of the result.
 
     ``arguments`` may be Delayed values of Dask; the name is for its diagnostics.

@@ -49,7 +49,7 @@ class Loss:
     standardizes_targets = False
 
     # The loss that is reported is this many times the one that is descended.
-    reported_share = 1.0
+    reported_factor = 1.0
 
     def __init__(self, device):
         self.device = device
@@ -104,29 +104,34 @@ class BinaryCrossEntropy(CrossEntropy):
         self.device.kernels.binary_cross_entropy(logits, target, share, *smoothed, loss, delta)
 
 
-class SquaredError(Loss):
-    """Half the squared error; targets (n, k).
+class RegressionLoss(Loss):
+    """What losses of values have in common; targets (n, k)."""
 
-    The sum over outputs is descended, as by scikit-learn, which reports their mean.
+    def __init__(self, device, n_outputs):
+        super().__init__(device)
+        self.n_outputs = n_outputs
+
+
+class SquaredError(RegressionLoss):
+    """Half the squared error.
+
+    The sum over outputs is minimized, as by scikit-learn, which reports their mean.
     """
 
     standardizes_targets = True
 
-    def __init__(self, device, n_outputs):
-        super().__init__(device)
-        self.reported_share = 1.0 / n_outputs
+    @property
+    def reported_factor(self):
+        return 1.0 / self.n_outputs
 
     def __call__(self, logits, target, share, loss, delta):
         self.device.kernels.squared_error(logits, target, share, loss, delta)
 
 
-class PoissonDeviance(Loss):
-    """Half the Poisson deviance, summed over outputs; targets (n, k) are not negative."""
+class PoissonDeviance(RegressionLoss):
+    """Half the Poisson deviance, summed over outputs; targets are not negative."""
 
     link = "exp"
-
-    def __init__(self, device, _n_outputs):
-        super().__init__(device)
 
     @staticmethod
     def check_targets(y):

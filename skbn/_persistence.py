@@ -20,7 +20,7 @@ class Persistent:
         state = dict(state)
         saved = state.pop("_format", None)
         if saved is None:
-            self._refuse_missing_parameters(state)
+            self._check_missing_parameters(state)
         elif not isinstance(saved, int) or saved > FORMAT:
             raise ValueError(
                 f"This {type(self).__name__} was saved by a newer skbn (format {saved!r}; this "
@@ -30,9 +30,9 @@ class Persistent:
             added = ADDED_PARAMETERS.keys() & self._parameter_constraints.keys()
             state = {name: ADDED_PARAMETERS[name] for name in added} | state
         super().__setstate__(state)
-        self._refuse_shapes()
+        self._check_shapes()
 
-    def _refuse_shapes(self):
+    def _check_shapes(self):
         """Raise where arrays, which kernels read without looking, have not the shapes they had."""
         for name, array, shape in self._arrays():
             if np.shape(array) not in ((), shape):  # a number was set by hand
@@ -41,7 +41,7 @@ class Persistent:
                     f"expected {shape}."
                 )
 
-    def _refuse_missing_parameters(self, state):
+    def _check_missing_parameters(self, state):
         """Raise where the state is of an early version, which had fewer parameters."""
         missing = sorted(self._parameter_constraints.keys() - state.keys())
         if missing:

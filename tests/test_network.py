@@ -43,7 +43,7 @@ LOSSES = {
     "binary": (BinaryCrossEntropy, of_labels(0.0), ONES),
     "smoothed binary": (BinaryCrossEntropy, of_labels(0.2), ONES),
     "squared_error": (SquaredError, {"n_outputs": UNITS[-1]}, TARGETS),
-    "poisson": (PoissonDeviance, {}, TARGETS * ONES),
+    "poisson": (PoissonDeviance, {"n_outputs": UNITS[-1]}, TARGETS * ONES),
 }
 
 

@@ -118,14 +118,14 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
-    def _fit(self, X, y, sample_weight, held_out, is_incremental=False, **first_call):
+    def _fit(self, X, y, sample_weight, held_out, incremental=False, **first_call):
         """Train a copy, then take over what it has become."""
-        self._refuse_parameters(is_incremental)
+        self._check_parameters(incremental)
         with device_of(self.device).refusing_lack_of_memory():
-            return self._fit_on_device(X, y, sample_weight, held_out, is_incremental, first_call)
+            return self._fit_on_device(X, y, sample_weight, held_out, incremental, first_call)
 
-    def _fit_on_device(self, X, y, sample_weight, held_out, is_incremental, first_call):
-        fitting = self._prepared(X, y, sample_weight, held_out, is_incremental, first_call)
+    def _fit_on_device(self, X, y, sample_weight, held_out, incremental, first_call):
+        fitting = self._prepared(X, y, sample_weight, held_out, incremental, first_call)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
         context = self._init_callback_context(max_subtasks=fitting.max_iter)
@@ -135,36 +135,36 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_end(**task, reconstruction_attributes={})
         return self
 
-    def _prepared(self, X, y, sample_weight, held_out, is_incremental, first_call):
+    def _prepared(self, X, y, sample_weight, held_out, incremental, first_call):
         """The Fitting of a copy to what the user gave, all of it validated."""
         model, targets, y = shallow_copy(self), self._targets(), on_host(y)
-        is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
-        if is_incremental:
+        first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        if incremental:
             targets.begin_stream(y, **{name: on_host(value) for name, value in first_call.items()})
-        X, y = model._validate_X_y(X, y, reset=is_first)
+        X, y = model._validate_X_y(X, y, reset=first_pass)
         weight = self._validate_weights(sample_weight, X)
-        targets.fit(y, weight, is_first, is_incremental)
+        targets.fit(y, weight, first_pass, incremental)
         model._random_state = check_random_state(self.random_state)
         model.n_layers_ = len(hidden_units(self)) + 2
-        dtype = self._compute_dtype(X.dtype, is_first)
+        dtype = self._compute_dtype(X.dtype, first_pass)
         encoded = targets.encode(y, dtype, weight)
-        loss_weight = targets.loss_weight(y, weight, is_incremental)
-        targets.fit_prior(encoded, loss_weight, is_incremental)
+        loss_weight = targets.loss_weight(y, weight, incremental)
+        targets.fit_prior(encoded, loss_weight, incremental)
         moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
-        model._learn_inputs(moments, is_first, is_incremental)
-        model._take_targets(targets, is_first)
+        model._learn_inputs(moments, first_pass, incremental)
+        model._take_targets(targets, first_pass)
         held_out = model._validate_held_out(*held_out, targets, dtype)
         of_rows = X, encoded, weight, loss_weight
-        return RowsFitting(model, targets, is_first, is_incremental, dtype, *of_rows, held_out)
+        return RowsFitting(model, targets, first_pass, incremental, dtype, *of_rows, held_out)
 
     def _targets(self):
         """What is known of y, as an object of its own."""
         return self._targets_class.of(self)
 
-    def _take_targets(self, targets, is_first):
+    def _take_targets(self, targets, first_pass):
         """Take over what was learned of y, and its units where training goes on."""
         vars(self).update(targets.attributes())
-        if not is_first:
+        if not first_pass:
             last = targets.rescaled_output(self.coefs_[-1], self.intercepts_[-1])
             self.coefs_ = [*self.coefs_[:-1], last[0]]
             self.intercepts_ = [*self.intercepts_[:-1], last[1]]
@@ -179,9 +179,9 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             self.loss_curve_ = fitting.history.extend_loss_curve()
         self._inference()
 
-    def _refuse_parameters(self, is_incremental):
+    def _check_parameters(self, incremental):
         """Raise where parameters, each as described, do not go together."""
-        if is_incremental and self.early_stopping:
+        if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.solver == "lbfgs" and self.virtual_batch_size:
             raise ValueError(
@@ -200,10 +200,10 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             raise ValueError("sample_weight sums to 0, expected a positive sum.")
         return weight
 
-    def _compute_dtype(self, dtype_of_X, is_first):
+    def _compute_dtype(self, dtype_of_X, first_pass):
         """The dtype of the network; "input" is that of the first X where training goes on."""
         if self.dtype == "input":
-            return dtype_of_X if is_first else self.coefs_[0].dtype
+            return dtype_of_X if first_pass else self.coefs_[0].dtype
         return np.dtype(self.dtype)
 
     def _validate_X_y(self, X, y, reset):
@@ -218,34 +218,34 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             reset=reset,
             **self._targets_class.checks,
         )
-        self._refuse_clipping_sparse(X, self.smooth_clip)
+        self._check_clipping_sparse(X, self.smooth_clip)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
 
-    def _refuse_clipping_sparse(self, X, smooth_clip):
+    def _check_clipping_sparse(self, X, smooth_clip):
         if smooth_clip is not None and sparse.issparse(X):
             raise ValueError(
                 f"smooth_clip={smooth_clip} needs dense X, for what is normalized and clipped "
                 "has no zeros; got a sparse matrix. Pass smooth_clip=None or X.toarray()."
             )
 
-    def _learn_inputs(self, moments, is_first, is_incremental):
+    def _learn_inputs(self, moments, first_pass, incremental):
         """Set input_norm_ to the exact statistics of the rows, or of all that was seen."""
-        known = None if is_first else self.input_norm_
-        if not is_first and self.normalize_inputs != (known is not None):
+        known = None if first_pass else self.input_norm_
+        if not first_pass and self.normalize_inputs != (known is not None):
             raise ValueError(
                 "Training can only go on with the normalize_inputs of the previous call to fit, "
                 f"got {self.normalize_inputs}."
             )
-        if not is_first and self.smooth_clip != self.smooth_clip_:
+        if not first_pass and self.smooth_clip != self.smooth_clip_:
             raise ValueError(
                 "Training can only go on with the smooth_clip of the previous call to fit, "
                 f"{self.smooth_clip_}, got {self.smooth_clip}."
             )
         self.input_norm_, self.smooth_clip_ = None, self.smooth_clip
         if moments is not None:
-            if known is not None and is_incremental:
+            if known is not None and incremental:
                 moments = known._seen().merge(moments)
             identity = _validation.identity(self)
             self.input_norm_ = fitted_normalizer(moments, identity, named_by=identity)
@@ -318,7 +318,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         X = _validation.validate_data(
             self, on_host(X), accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
         )
-        self._refuse_clipping_sparse(X, self.smooth_clip_)
+        self._check_clipping_sparse(X, self.smooth_clip_)
         return X
 
     def _inference(self):

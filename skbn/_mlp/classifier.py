@@ -7,7 +7,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._lazy import row_by_row
+from .._lazy import dask_blockwise
 from .._validation import Interval, StrOptions, fit_context
 from .base import BatchNormMLP
 from .export import to_stock
@@ -315,9 +315,9 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
         """
         self._validate_params()
         held_out = None, None, None
-        return self._fit(X, y, sample_weight, held_out, is_incremental=True, classes=classes)
+        return self._fit(X, y, sample_weight, held_out, incremental=True, classes=classes)
 
-    @row_by_row()
+    @dask_blockwise()
     def predict(self, X):
         """Predict class labels.
 
@@ -332,7 +332,7 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
         """
         return self._targets().decode(self._outputs(X))
 
-    @row_by_row()
+    @dask_blockwise()
     def predict_proba(self, X):
         """Predict the probability of every class.
 
@@ -348,7 +348,7 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
         """
         return self._targets().probabilities(self._outputs(X))
 
-    @row_by_row()
+    @dask_blockwise()
     def predict_log_proba(self, X):
         """Predict the logarithm of the probability of every class.
 

@@ -89,17 +89,17 @@ class Fitting:
         on. ``attributes`` tells what it becomes.
     targets : LabelTargets or ValueTargets
         What was learned of y.
-    is_first : bool
+    first_pass : bool
         Whether training starts from new weights.
-    is_incremental : bool
+    incremental : bool
         Whether it is one epoch, of ``partial_fit``.
     dtype : dtype
         Of the network.
     """
 
-    def __init__(self, model, targets, is_first, is_incremental, dtype):
+    def __init__(self, model, targets, first_pass, incremental, dtype):
         self.model, self.targets = model, targets
-        self.is_first, self.is_incremental = is_first, is_incremental
+        self.first_pass, self.incremental = first_pass, incremental
         self.options = TrainOptions.of(vars(model))
         self.uses_batches = uses_batches(model)
         self.stops_early = model.early_stopping and self.uses_batches
@@ -112,21 +112,21 @@ class Fitting:
     def _begin_network(self):
         """Draw new weights, or go on from the fitted attributes."""
         model, network = self.model, self.network
-        if self.is_first:
+        if self.first_pass:
             network.initialize(model._random_state)
         else:
             load(network, model)
         self.seed = int(model._random_state.randint(2**31 - 1)) if network.has_dropout else 0
 
     def _begin_history(self, has_validation):
-        self.history = History() if self.is_first else History.of(vars(self.model))
+        self.history = History() if self.first_pass else History.of(vars(self.model))
         self.history.begin(has_validation, self.stops_early)
         self.step = self.history.t  # of a later call, another dropout
 
     def _knows_statistics(self):
         """Whether running statistics can normalize a single row."""
         is_known = all(layer.running.any() for layer in self.network.batch_norms)
-        return self.is_incremental and is_known
+        return self.incremental and is_known
 
     def _batch_size(self, n):
         """Rows of a batch of n rows."""
@@ -137,7 +137,7 @@ class Fitting:
             return min(200, n)
         if size == "scaled":
             return scaled_batch_size(n)
-        if size > n and not self.is_incremental:  # a stream comes as it comes
+        if size > n and not self.incremental:  # a stream comes as it comes
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
@@ -147,7 +147,7 @@ class Fitting:
 
     def _max_iter(self, n):
         """The largest number of epochs over n rows."""
-        if self.is_incremental:
+        if self.incremental:
             return 1
         if self.model.max_iter != "scaled":
             return self.model.max_iter
@@ -166,7 +166,7 @@ class Fitting:
 
     def _train(self, tasks):
         loop = self._loop(tasks)
-        if self.is_incremental:
+        if self.incremental:
             loop.run_epoch()
             tasks.end()
         else:
@@ -198,9 +198,9 @@ class Fitting:
 
     def _optimizer(self):
         """A new optimizer, in ``partial_fit`` one that goes on from that of the previous call."""
-        n_steps = None if self.is_incremental else self.max_iter * self.n_batches
+        n_steps = None if self.incremental else self.max_iter * self.n_batches
         optimizer = optimizer_of(self.options, self.network, n_steps)
-        if self.is_incremental and not self.is_first:
+        if self.incremental and not self.first_pass:
             known = getattr(self.model, "_optimizer", None)
             if not optimizer.resume(known, self.device):
                 optimizer.schedule.fast_forward()
@@ -245,7 +245,7 @@ class RowsFitting(Fitting):
 
     Parameters
     ----------
-    model, targets, is_first, is_incremental, dtype
+    model, targets, first_pass, incremental, dtype
         See Fitting.
     X : ndarray or CSR matrix of shape (n, d)
     encoded : ndarray
@@ -260,8 +260,8 @@ class RowsFitting(Fitting):
         self,
         model,
         targets,
-        is_first,
-        is_incremental,
+        first_pass,
+        incremental,
         dtype,
         X,
         encoded,
@@ -269,10 +269,10 @@ class RowsFitting(Fitting):
         loss_weight,
         held_out,
     ):
-        super().__init__(model, targets, is_first, is_incremental, dtype)
+        super().__init__(model, targets, first_pass, incremental, dtype)
         self.X, self.weight, self.is_weighted = X, weight, weight is not None
         index, held_out = self._split(X, encoded, held_out)
-        self._refuse_single_row(index)
+        self._check_single_row(index)
         n = len(index)
         self.max_iter = self._max_iter(n)
         X = X if weight is None else without_far_rows(X, weight, self.input_norm)
@@ -309,8 +309,8 @@ class RowsFitting(Fitting):
                 "your dataset."
             )
         weight_val = None if self.weight is None else self.weight[index_val]
-        self._refuse_no_weight(index)
-        self._refuse_no_weight(index_val)
+        self._check_no_weight(index)
+        self._check_no_weight(index_val)
         return index, (X[index_val], encoded[index_val], weight_val)
 
     def _train_test_split(self, index, strata):
@@ -327,14 +327,14 @@ class RowsFitting(Fitting):
                 "another validation_fraction, or early_stopping=False."
             ) from error
 
-    def _refuse_no_weight(self, index):
+    def _check_no_weight(self, index):
         if self.weight is not None and not self.weight[index].any():
             raise ValueError(
                 "sample_weight sums to 0 over the rows to train on or over those that "
                 "early_stopping holds out, expected a positive sum of both."
             )
 
-    def _refuse_single_row(self, index):
+    def _check_single_row(self, index):
         """One row has no variance; in a stream running statistics serve, once there are some."""
         if self.network.batch_norms and not self._knows_statistics():
             check_rows_to_normalize_by(len(index) if self.weight is None else self.weight[index])

@@ -7,7 +7,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._lazy import row_by_row
+from .._lazy import dask_blockwise
 from .._losses import REGRESSION_LOSSES
 from .._validation import Interval, StrOptions, fit_context
 from .base import BatchNormMLP
@@ -329,9 +329,9 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
             fitted attributes are then as before.
         """
         self._validate_params()
-        return self._fit(X, y, sample_weight, (None, None, None), is_incremental=True)
+        return self._fit(X, y, sample_weight, (None, None, None), incremental=True)
 
-    @row_by_row()
+    @dask_blockwise()
     def predict(self, X):
         """Predict target values, in the units of y.
 

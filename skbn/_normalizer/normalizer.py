@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from .. import _chunks, _device, _validation
-from .._lazy import row_by_row
+from .._lazy import dask_blockwise
 from .._validation import Interval, StrOptions
 from .statistics import Scaling, StatisticsLearner
 
@@ -167,7 +167,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         self.copy = copy
         self.device = device
 
-    @row_by_row(gives_frames=True, copy=True)
+    @dask_blockwise(gives_frames=True, copy=True)
     def transform(self, X, copy=None):
         """Normalize X by the running statistics (the paper's Algorithm 2).
 
@@ -190,10 +190,10 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
             out = _validation.output_like(X)
         else:
             X = out = _validation.validate_writeable(self, X)
-        self._refuse_centering(X, "center")
+        self._check_centering(X, "center")
         return self._apply(self._affine(X.shape[1]), X, out)
 
-    @row_by_row(gives_frames=True, copy=True)
+    @dask_blockwise(gives_frames=True, copy=True)
     def inverse_transform(self, X, copy=None):
         """Undo ``transform``.
 
@@ -220,10 +220,10 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
             out = _validation.output_like(X)
         else:
             X = out = _validation.validate_normalized_writeable(self, X)
-        self._refuse_centering(X, "uncenter")
+        self._check_centering(X, "uncenter")
         _validation.check_width(self, X, self._identity()["n_features_in_"])
         mean, scale, offset = self._affine(X.shape[1])
-        self._refuse_zero_gamma(scale, "inverse_transform")
+        self._check_zero_gamma(scale, "inverse_transform")
         return self._apply((offset, 1.0 / scale, mean), X, out)
 
     def normalize_batch(self, X, sample_weight=None):
@@ -353,7 +353,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         check_is_fitted(self)
         identity = self._identity()
         mean, scale, offset = self._affine(identity["n_features_in_"])
-        self._refuse_zero_gamma(scale, "to_sklearn")
+        self._check_zero_gamma(scale, "to_sklearn")
         is_shifted = bool(self.with_mean or offset.any())
         is_scaled = bool(self.with_std or (scale != 1.0).any())
         scaler = StandardScaler(copy=self.copy, with_mean=is_shifted, with_std=is_scaled)
@@ -373,7 +373,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         is_root = (self.scale_ == 1.0) | (self.scale_ == np.sqrt(self.var_))
         return np.where(is_root, self.var_, self.scale_**2) / (scale * self.scale_) ** 2
 
-    def _refuse_zero_gamma(self, scale, method):
+    def _check_zero_gamma(self, scale, method):
         if not scale.all():
             names = _validation.feature_names(self._identity(), len(scale))[scale == 0]
             raise ValueError(f"{method} needs gamma other than 0, got 0 for: {', '.join(names)}.")

@@ -142,7 +142,7 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         batch = self._moments_of(X, sample_weight, identity)
         seen = RunningMoments.empty(X.shape[1]) if seen is None else seen
         moments = seen.merge(batch) if self.momentum is None else seen.forget(batch, self.momentum)
-        self._refuse_weights_below_ddof(moments, X.shape[0])
+        self._check_weights_below_ddof(moments, X.shape[0])
         scaling = self._scaling(moments)
         if self.with_std:
             scaling.warn_of_lost(self.epsilon, identity)
@@ -159,7 +159,7 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         else:
             X = _validation.validate_next(self, X, accept_sparse)
             _validation.check_width(self, X, known["n_features_in_"])
-        self._refuse_centering(X, "center")
+        self._check_centering(X, "center")
         return X, known
 
     def _adopted(self, X):
@@ -173,7 +173,7 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
             )
         return _device.adopted(X)
 
-    def _refuse_centering(self, X, verb):
+    def _check_centering(self, X, verb):
         if sparse.issparse(X) and self.with_mean:
             raise ValueError(
                 f"Cannot {verb} sparse matrices: pass `with_mean=False` "
@@ -225,7 +225,7 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
             _validation.refuse_infinity(identity, X)
         return moments
 
-    def _refuse_weights_below_ddof(self, moments, n_rows):
+    def _check_weights_below_ddof(self, moments, n_rows):
         """A weight is a number of rows to ddof; weights that sum to 1 have no variance then."""
         is_frequency = moments.is_weighted and self.momentum is None
         if not (self.ddof and is_frequency and n_rows > self.ddof):

@@ -20,7 +20,7 @@ class TrainingDivergedError(ValueError):
     """The loss or a parameter is not finite."""
 
 
-def refuse_non_finite(network, loss, epoch):
+def check_finite(network, loss, epoch):
     """Raise where training has diverged."""
     if not (np.isfinite(loss) and network.device.xp.isfinite(network.params).all()):
         raise TrainingDivergedError(
@@ -92,9 +92,9 @@ class EpochLoop:
             return self._train_and_follow()
 
     def _train_and_follow(self):
-        with np.errstate(all="ignore"):  # refuse_non_finite raises for what is not finite
+        with np.errstate(all="ignore"):  # check_finite raises for what is not finite
             loss = self.steps.train_epoch()
-        refuse_non_finite(self.network, loss, self.history.n_iter + 1)
+        check_finite(self.network, loss, self.history.n_iter + 1)
         self.history.end_epoch(loss, self.steps.n_rows)
         self._say(f"Iteration {self.history.n_iter}, loss = {loss:.8f}")
         self._follow()

@@ -9,7 +9,7 @@ import scipy.optimize
 from .. import _blas
 from .._model import Network, Workspace
 from .._validation import check_optimize_result, levels_below_caller
-from .epochs import refuse_non_finite
+from .epochs import check_finite
 from .history import History
 from .options import TrainOptions
 from .steps import Epoch, LossRecord, TrainingRows
@@ -75,7 +75,7 @@ class LBFGSLoop:
             x, self.history = self.whole
             warnings.warn("Training interrupted by user.", stacklevel=levels_below_caller())
         self._objective(x)
-        refuse_non_finite(self.network, self.reported, self.history.n_iter)
+        check_finite(self.network, self.reported, self.history.n_iter)
         self.history.loss = self.reported
 
     def _minimize(self):
@@ -103,7 +103,7 @@ class LBFGSLoop:
             network.backward(batch)
         network.add_penalty(self.options.alpha / self.total, penalty, self.grads)
         (loss,), (penalty,) = self.record.read().tolist()
-        self.reported = loss * self.loss.reported_share + penalty
+        self.reported = loss * self.loss.reported_factor + penalty
         return loss + penalty, self.to_host(self.grads).astype(np.float64)
 
     def _end_iteration(self, intermediate_result):

@@ -162,7 +162,7 @@ class Steps:
             if total > 0.0:  # rows without weight teach nothing
                 self._step(epoch, bounds, total, slot)
         losses, penalties = self.record.read()
-        return losses * self.loss.reported_share + penalties
+        return losses * self.loss.reported_factor + penalties
 
     def _step(self, epoch, bounds, total, slot):
         """Train on a batch whose weights in the loss sum to the total."""

@@ -32,4 +32,4 @@ class Validation:
         loss = np.empty(1)
         with np.errstate(over="ignore"):
             self.loss(logits, self.targets, share, loss, np.empty_like(logits))
-        return score, float(loss[0]) * self.loss.reported_share
+        return score, float(loss[0]) * self.loss.reported_factor

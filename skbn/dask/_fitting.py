@@ -105,7 +105,7 @@ class DistributedFitting(Fitting):
 
     Parameters
     ----------
-    model, targets, is_first, is_incremental, dtype
+    model, targets, first_pass, incremental, dtype
         See Fitting.
     prepared : Prepared
         The rows to train on, and those that early stopping holds out.
@@ -113,10 +113,10 @@ class DistributedFitting(Fitting):
         The rows that the user wants to validate on, of a collection or at hand.
     """
 
-    def __init__(self, model, targets, is_first, is_incremental, dtype, prepared, held_out):
-        super().__init__(model, targets, is_first, is_incremental, dtype)
+    def __init__(self, model, targets, first_pass, incremental, dtype, prepared, held_out):
+        super().__init__(model, targets, first_pass, incremental, dtype)
         self.prepared, self.is_weighted = prepared, prepared.is_weighted
-        self._refuse_single_rows()
+        self._check_single_rows()
         self.n_rows = sum(prepared.n_rows)
         self.batch_size = self._batch_size(self.n_rows)
         self.n_batches = max(map(self._n_batches_of, prepared.n_rows))
@@ -129,7 +129,7 @@ class DistributedFitting(Fitting):
         self.validate = None if held_out is None else self._validation_by(held_out)
         self._begin_history(held_out is not None)
 
-    def _refuse_single_rows(self):
+    def _check_single_rows(self):
         if self.network.batch_norms and not self._knows_statistics():
             check_rows_to_normalize_by(max(self.prepared.n_rows))
 
@@ -138,7 +138,7 @@ class DistributedFitting(Fitting):
 
     def _plan(self):
         """What stays the same, on the workers."""
-        n_steps = None if self.is_incremental else self.max_iter * self.n_batches
+        n_steps = None if self.incremental else self.max_iter * self.n_batches
         seed = int(self.model._random_state.randint(2**31 - 1))
         of_all = self.network.dtype, self.batch_size, self.n_rows, n_steps
         return persisted(Plan(plain(self.model), self.targets, *of_all, seed, self.seed))

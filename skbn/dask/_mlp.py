@@ -127,32 +127,32 @@ class Distributed:
             )
         return super().recalibrate(X, at_hand("sample_weight", sample_weight))
 
-    def _prepared(self, X, y, sample_weight, held_out, is_incremental, first_call):
+    def _prepared(self, X, y, sample_weight, held_out, incremental, first_call):
         """The fitting of a copy to collections; what is at hand is the local one's."""
         if not is_lazy(X):
             y, weight = at_hand("y", y), at_hand("sample_weight", sample_weight)
             held_out = at_hand_to_validate(*held_out)
-            return super()._prepared(X, y, weight, held_out, is_incremental, first_call)
-        self._refuse_full_batches()
+            return super()._prepared(X, y, weight, held_out, incremental, first_call)
+        self._check_full_batches()
         model, targets = copy(self), self._targets()
         rows = Partitions(X=X, y=y, sample_weight=sample_weight)
-        is_first = not hasattr(self, "coefs_") or not (self.warm_start or is_incremental)
+        first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y, _ = rows.sample
         with checking_sample(X, y):
-            sample, _ = model._validate_X_y(X, y, reset=is_first)
+            sample, _ = model._validate_X_y(X, y, reset=first_pass)
         total = model._summary_of(targets, rows)
-        if is_incremental:
+        if incremental:
             first_call = {name: on_host(dask.compute(v)[0]) for name, v in first_call.items()}
             targets.begin_stream(total.targets.sample(), **first_call)
-        targets.fit_summary(total.targets, is_first, is_incremental)
-        model._learn_inputs(total.inputs, is_first, is_incremental)
+        targets.fit_summary(total.targets, first_pass, incremental)
+        model._learn_inputs(total.inputs, first_pass, incremental)
         model._random_state = check_random_state(self.random_state)
         model.n_layers_ = len(hidden_units(self)) + 2
         return model._distributed_fitting(
-            targets, rows, total, held_out, is_first, is_incremental, sample.dtype
+            targets, rows, total, held_out, first_pass, incremental, sample.dtype
         )
 
-    def _refuse_full_batches(self):
+    def _check_full_batches(self):
         if self.solver == "lbfgs":
             raise ValueError(
                 "solver='lbfgs' takes all rows as one batch: collections of Dask need 'sgd', "
@@ -167,21 +167,19 @@ class Distributed:
         return total
 
     def _distributed_fitting(
-        self, targets, rows, total, held_out, is_first, is_incremental, dtype_of_X
+        self, targets, rows, total, held_out, first_pass, incremental, dtype_of_X
     ):
-        dtype = self._compute_dtype(dtype_of_X, is_first)
+        dtype = self._compute_dtype(dtype_of_X, first_pass)
         held_out = self._held_out(held_out, targets, dtype)
         holds_out = self.early_stopping and held_out is None
         share = self.validation_fraction if holds_out else 0.0
         of_all = dtype, rows, total.n_rows
-        prepared = Prepared(self, targets.of_parts(total.targets, is_incremental), *of_all, share)
+        prepared = Prepared(self, targets.of_parts(total.targets, incremental), *of_all, share)
         if holds_out:
             _check_split(prepared)
-        targets.fit_totals(prepared, is_incremental)
-        self._take_targets(targets, is_first)
-        return DistributedFitting(
-            self, targets, is_first, is_incremental, dtype, prepared, held_out
-        )
+        targets.fit_totals(prepared, incremental)
+        self._take_targets(targets, first_pass)
+        return DistributedFitting(self, targets, first_pass, incremental, dtype, prepared, held_out)
 
     def _held_out(self, held_out, targets, dtype):
         """The rows to validate on: on the workers, at hand, or None."""

@@ -8,7 +8,7 @@ import dask
 import numpy as np
 
 from .. import _normalizer
-from .._lazy import checking_sample, in_frame, is_lazy, lazily
+from .._lazy import checking_sample, in_frame, is_lazy, map_blocks
 from .._moments import RunningMoments
 from .._validation import identity
 from ._partitions import Partitions, check_rows_with_weight, has_no_weight
@@ -92,7 +92,7 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
         total = merged(rows.map(_summary, arguments), _merged_summaries)
         moments = dask.delayed(_moments_of_all)(total)
         of_block = partial(_normalized, local=local)
-        return lazily("normalize_batch", of_block, X, moments=moments)
+        return map_blocks("normalize_batch", of_block, X, moments=moments)
 
     def _known(self, identity):
         """An unfitted local one that knows its features."""

@@ -4,7 +4,7 @@ from types import FunctionType
 
 import numba
 
-from .._cache import guarded, stamped
+from .._cache import set_source_stamp, tolerate_cache_errors
 
 FLAGS = {
     "nogil": True,
@@ -24,10 +24,10 @@ def jit(function):
     the function is compiled anew in each process.
     """
     try:
-        compiled = stamped(numba.njit(cache=True, **FLAGS)(function))
+        compiled = set_source_stamp(numba.njit(cache=True, **FLAGS)(function))
     except RuntimeError:
         compiled = numba.njit(**FLAGS)(function)
-    return guarded(compiled)
+    return tolerate_cache_errors(compiled)
 
 
 def copy_for_formula(loop, formula):

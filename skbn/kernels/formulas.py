@@ -136,7 +136,7 @@ def merged_moments(weight_a, mean_a, error_a, m2_a, weight_b, mean_b, error_b, m
 
 
 @jit
-def kept_share(count, weight, momentum):
+def kept_fraction(count, weight, momentum):
     """By what the weight of an average decays when a batch of weight ``momentum`` comes.
 
     Cumulative statistics, which weigh as much as they count, are an average that has forgotten
@@ -196,7 +196,7 @@ def t_log_ratio(t, mean):
 
 
 @jit
-def flushed(x):
+def flush_subnormal(x):
     """x, or 0 near the smallest float32.
 
     An average that decays never leaves the denormal numbers, for rounding holds it there, and
@@ -208,11 +208,11 @@ def flushed(x):
 @jit
 def average(kept, old, share, x):
     """kept·old + share·x, an exponential average or a velocity."""
-    return flushed(kept * old + share * x)
+    return flush_subnormal(kept * old + share * x)
 
 
 @jit
-def look_ahead(momentum, velocity, rate, grad):
+def nesterov_update(momentum, velocity, rate, grad):
     """Nesterov's step of the parameters, μ·v − η·g."""
     return momentum * velocity - rate * grad
 

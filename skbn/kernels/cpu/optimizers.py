@@ -33,7 +33,7 @@ def nesterov_step(constants, grads, velocity, params):
     rate, momentum = constants[0], constants[1]
     for i in range(params.size):
         velocity[i] = formulas.average(momentum, velocity[i], -rate, grads[i])
-        params[i] += formulas.look_ahead(momentum, velocity[i], rate, grads[i])
+        params[i] += formulas.nesterov_update(momentum, velocity[i], rate, grads[i])
 
 
 @jit

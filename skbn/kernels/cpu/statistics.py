@@ -320,7 +320,7 @@ def decay(moments, batch, momentum):
     check_shapes(batch.shape == moments.shape)
     for j in range(moments.shape[1]):
         if batch[WEIGHT, j] > 0.0:
-            kept = formulas.kept_share(moments[COUNT, j], moments[WEIGHT, j], momentum)
+            kept = formulas.kept_fraction(moments[COUNT, j], moments[WEIGHT, j], momentum)
             moments[WEIGHT, j] *= kept
             moments[M2, j] *= kept
             batch[M2, j] *= momentum / batch[WEIGHT, j]

@@ -116,7 +116,7 @@ def _set_statistics(weight, mean, m2, epsilon, gamma, ghost, j, statistics):
 def _follow(running, j, momentum, weight, mean, error, m2):
     """Decay the running moments of column j and merge those of a batch."""
     count = running[COUNT, j]
-    kept = formulas.kept_share(count, running[WEIGHT, j], momentum)
+    kept = formulas.kept_fraction(count, running[WEIGHT, j], momentum)
     old_weight, old_m2 = running[WEIGHT, j] * kept, running[M2, j] * kept
     old_mean, old_error = running[MEAN, j], running[MEAN_ERROR, j]
     own, own_m2 = formulas.batch_weight(weight, momentum), m2 * (momentum / weight)

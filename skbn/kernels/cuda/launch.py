@@ -9,7 +9,7 @@ import numpy as np
 from numba import config, cuda
 from numba.cuda.args import ArgHint
 
-from ..._cache import stamped
+from ..._cache import set_source_stamp
 from .. import formulas
 from ..compile import copy_for_formula
 
@@ -48,7 +48,7 @@ def kernel(function):
     Kept on disk where a folder is writeable, as ``compile.jit`` does.
     """
     try:
-        return stamped(cuda.jit(cache=True)(function))
+        return set_source_stamp(cuda.jit(cache=True)(function))
     except RuntimeError:
         return cuda.jit(function)
 

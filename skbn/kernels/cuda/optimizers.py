@@ -28,7 +28,7 @@ def _nesterov_step(rate, momentum, grads, velocity, params):
         g = grads[i]
         v = formulas.average(momentum, velocity[i], -rate, g)
         velocity[i] = v
-        params[i] += formulas.look_ahead(momentum, v, rate, g)
+        params[i] += formulas.nesterov_update(momentum, v, rate, g)
 
 
 @kernel
