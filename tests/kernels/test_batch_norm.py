@@ -15,10 +15,12 @@ from kernel_problems import (
 
 from skbn.kernels import cpu
 
+AXES = {"n_ghosts": {"one batch": 1, "2 ghost batches": 2, "5 ghost batches": 5}}
 
-@pytest.fixture(params=[1, 2, 5], ids=["one batch", "2 ghost batches", "5 ghost batches"])
-def a_batch(kernels, request, rng, shape, dtype, weight):
-    return batch(kernels, rng, shape, dtype, weight, request.param)
+
+@pytest.fixture
+def a_batch(kernels, rng, shape, dtype, weight, n_ghosts):
+    return batch(kernels, rng, shape, dtype, weight, n_ghosts)
 
 
 def assert_running(running, seen, momentum=MOMENTUM):

@@ -98,12 +98,7 @@ LOSSES = {
     ),
 }
 CASES = [(name, smoothing) for name, loss in LOSSES.items() for smoothing in loss.smoothings]
-
-
-@pytest.fixture(params=CASES, ids=str)
-def smoothed(request):
-    name, smoothing = request.param
-    return LOSSES[name], smoothing
+AXES = {"smoothed": {str(case): (LOSSES[case[0]], case[1]) for case in CASES}}
 
 
 def priors(k):
@@ -188,7 +183,6 @@ LOGITS = np.array([[0, 1, 2], [1000, 0, -1000], [1000, 0, -1000], [-40, 40, 0], 
 LABELS = np.array([2, 0, 2, 1, 1])
 
 
-@pytest.mark.parametrize("weight", ["no weights", "weights"])
 @pytest.mark.parametrize("name", ["softmax", "binary"])
 def test_losses_are_held_as_in_scikit_learn(kernels, name, weight, dtype, rng):
     loss, w = LOSSES[name], WEIGHTS[weight](rng, 5)
@@ -231,7 +225,6 @@ def test_predictions_that_are_right_and_certain_have_no_gradient(kernels, name, 
     assert (gradient == 0).all()
 
 
-@pytest.mark.parametrize("weight", ["no weights", "weights"])
 @pytest.mark.parametrize(("name", "theirs"), [("squared", "squared_error"), ("poisson",) * 2])
 def test_losses_of_regression_are_scikit_learns(kernels, name, theirs, weight, dtype, rng):
     loss, w = LOSSES[name], WEIGHTS[weight](rng, 33)
