@@ -7,6 +7,7 @@ import pickle
 import network_oracle
 import numpy as np
 import pytest
+from helpers import pairwise
 from scipy import sparse
 from scipy.special import expit, softmax
 from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classification
@@ -152,7 +153,10 @@ def test_statistics_of_sparse_rows_are_those_of_dense_ones(problem, precision):
     assert_population_statistics(model, X)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    *pairwise(problem=list(PROBLEMS), activation=list(ACTIVATIONS), precision=list(RTOL)),
+    indirect=["problem"],
+)
 def test_the_fitted_attributes_by_hand_give_the_answers(problem, activation, precision):
     model, X, y = problem
     model.set_params(activation=activation, dtype=precision, dropout=0.2).fit(X, y)
@@ -211,7 +215,10 @@ def test_class_weights_serve_a_stream_whose_batches_lack_a_class():
 # recalibrate ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+@pytest.mark.parametrize(
+    *pairwise(problem=list(PROBLEMS), precision=list(RTOL), weighted={"": False, "weighted": True}),
+    indirect=["problem"],
+)
 def test_recalibrate_on_the_training_rows_changes_nothing(problem, precision, weighted):
     model, X, y = problem
     weight = np.arange(len(X)) % 3.0 if weighted else None

@@ -3,6 +3,7 @@
 import pickle
 from itertools import pairwise
 
+import helpers
 import numpy as np
 import pytest
 from hypothesis import given
@@ -129,9 +130,14 @@ def norm(request):
 # Gradients ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(
+    *helpers.pairwise(
+        activation=ACTIVATIONS,
+        loss=list(LOSSES),
+        norm=NORMS,
+        weighted={"": False, "weighted": True},
+    )
+)
 def test_gradients_are_those_of_central_differences(activation, loss, norm, weighted):
     problem = Problem(loss, activation=activation, **norm)
     assert_gradients(problem.weigh(*WEIGHTS) if weighted else problem)

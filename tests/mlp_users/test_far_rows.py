@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import pairwise
 from mlp_users.cases import answer, classifier, regressor
 from scipy import sparse
 
@@ -34,10 +35,14 @@ def with_far(value):
     return rows
 
 
-@pytest.mark.parametrize("normalize_inputs", [True, False])
-@pytest.mark.parametrize("given", [np.asarray, sparse.csr_array])
-@pytest.mark.parametrize("make", [classifier, regressor])
-@pytest.mark.parametrize("name", TRAIN)
+@pytest.mark.parametrize(
+    *pairwise(
+        name=list(TRAIN),
+        make=[classifier, regressor],
+        given=[np.asarray, sparse.csr_array],
+        normalize_inputs=[True, False],
+    )
+)
 def test_far_rows_of_weight_0_do_not_count(name, make, given, normalize_inputs):
     params, train = TRAIN[name]
     params = params | {"normalize_inputs": normalize_inputs, "dropout": 0}

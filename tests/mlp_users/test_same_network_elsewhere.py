@@ -5,7 +5,9 @@ import pickle
 import network_oracle
 import numpy as np
 import pytest
+from helpers import pairwise
 from mlp_users.cases import (
+    CASES,
     DIABETES,
     IRIS,
     RTOL,
@@ -88,7 +90,14 @@ def test_to_sklearn_without_normalized_targets():
     assert_converts(model, X, 1e-10)
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+@pytest.mark.parametrize(
+    *pairwise(
+        case=list(CASES),
+        activation=["relu", "tanh", "logistic", "identity"],
+        precision=list(RTOL),
+    ),
+    indirect=["case"],
+)
 def test_to_sklearn_with_gammas_below_zero_and_of_zero(case, activation, precision):
     model = case.make(activation=activation, dtype=precision).fit(case.X, case.y)
     other = pickle.loads(pickle.dumps(model))
@@ -132,8 +141,15 @@ def by_hand(model, X):
     return model.target_norm_.inverse_transform(Z).ravel()
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("sizes", [(8,), (8, 5)], ids=str)
+@pytest.mark.parametrize(
+    *pairwise(
+        case=list(CASES),
+        activation=list(ACTIVATIONS),
+        sizes=[(8,), (8, 5)],
+        precision=list(RTOL),
+    ),
+    indirect=["case"],
+)
 def test_the_fitted_attributes_by_hand_give_the_predictions(case, activation, sizes, precision):
     settings = {"activation": activation, "hidden_layer_sizes": sizes, "dtype": precision}
     model = case.make(**settings).fit(case.X, case.y)

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import pairwise
 from scikit_learn_mlp.side_by_side import (
     PROBLEMS,
     SOLVERS,
@@ -70,9 +71,13 @@ def test_kinds_of_targets(problem, convert):
     assert_same(ours, theirs, X)
 
 
-@pytest.mark.parametrize("convert", [sparse.csr_array, sparse.csc_array, sparse.csr_matrix])
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("problem", TWO)
+@pytest.mark.parametrize(
+    *pairwise(
+        problem=TWO,
+        solver=SOLVERS,
+        convert=[sparse.csr_array, sparse.csc_array, sparse.csr_matrix],
+    )
+)
 def test_sparse(problem, solver, convert):
     X = PROBLEMS[problem][1][0]
     side_by_side(problem, X=convert(X * (X > 0.3)), solver=solver, batch_size=50)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import pairwise
 from scikit_learn_mlp.side_by_side import (
     PROBLEMS,
     SOLVERS,
@@ -24,9 +25,9 @@ def stream(model, X, y, weight=None):
         extra = {}
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("solver", STOCHASTIC)
-@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize(
+    *pairwise(problem=list(PROBLEMS), solver=STOCHASTIC, weighted=[False, True])
+)
 def test_partial_fit(problem, solver, weighted):
     kind, (X, y), params = PROBLEMS[problem]
     weight = np.random.default_rng(0).integers(0, 4, size=len(y)) if weighted else None
