@@ -171,10 +171,41 @@ def test_the_report_says_what_cuda_lacks(lack, machine):
     assert all(part in f"{report}." for part in said if not part.endswith("."))
 
 
-def test_the_driver_of_this_machine_is_asked():
-    driver = _cuda_setup.driver()
-    assert (driver.version is None) <= (driver.n_gpus == 0)
-    assert all(name.startswith("cupy") for name in _cuda_setup._cupys())
+class LibCuda:
+    """The library of a driver, which starts or gives an error."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def cuInit(self, _flags):
+        return self.error
+
+    def cuDriverGetVersion(self, version):
+        version._obj.value = 13_000
+
+    def cuDeviceGetCount(self, count):
+        count._obj.value = 2
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(0, Driver(13_000, 2)), (999, Driver(13_000, 0, 999))]
+)
+def test_the_driver_is_asked_for_its_version_and_gpus(error, expected, monkeypatch):
+    monkeypatch.setattr(_cuda_setup.ctypes, "CDLL", lambda _name: LibCuda(error))
+    assert _cuda_setup.driver() == expected
+
+
+def test_without_the_library_of_a_driver_there_is_none(monkeypatch):
+    def not_found(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(_cuda_setup.ctypes, "CDLL", not_found)
+    assert _cuda_setup.driver() == Driver()
+
+
+def test_installed_cupys_are_known_by_the_names_of_their_distributions(monkeypatch):
+    monkeypatch.setattr(_cuda_setup, "distributions", lambda name: [name] * (name == "cupy-cuda12x"))
+    assert _cuda_setup._cupys() == ["cupy-cuda12x"]
 
 
 class OnGPU:

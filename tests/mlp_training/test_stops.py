@@ -66,7 +66,7 @@ def test_ctrl_c_gives_the_model_of_the_last_whole_epoch(problem, solver, monkeyp
         interrupt_at(patch, 5 if solver == "lbfgs" else 4 * (len(X) // 32))
         with pytest.warns(UserWarning, match="interrupted"):
             model.fit(X, y)
-    assert model.n_iter_ == 3 or solver == "lbfgs"
+    assert model.n_iter_ in ([1, 2, 3, 4] if solver == "lbfgs" else [3])
     expected = copy(model).set_params(max_iter=model.n_iter_).fit(X, y)
     assert_same_bits(model, expected, X)
 

@@ -22,30 +22,30 @@ def test_classes_that_are_no_columns_of_an_indicator_matrix_are_an_error(given, 
     assert not hasattr(model, "classes_")
 
 
-def of_partial_fit(y):
-    return classifier().partial_fit(X, SEVERAL, classes=np.arange(4)).partial_fit(X, y)
+def of_partial_fit(first, y):
+    return classifier().partial_fit(X, first, classes=np.arange(4)).partial_fit(X, y)
 
 
-def of_warm_start(y):
-    return classifier(warm_start=True).fit(X, SEVERAL).fit(X, y)
+def of_warm_start(first, y):
+    return classifier(warm_start=True).fit(X, first).fit(X, y)
 
 
-def of_validation(y):
-    return classifier().fit(X, SEVERAL, X_val=X, y_val=y)
+def of_validation(first, y):
+    return classifier().fit(X, first, X_val=X, y_val=y)
 
 
 @pytest.mark.parametrize("call", [of_partial_fit, of_warm_start, of_validation])
 @pytest.mark.parametrize("y", [NUMBERS, SEVERAL[:, :3]], ids=["numbers", "three columns"])
 def test_labels_of_another_kind_after_an_indicator_matrix_are_an_error(call, y):
     with pytest.raises(ValueError, match=r"indicator matrix|same classes"):
-        call(y)
-    assert np.isfinite(call(SEVERAL).loss_)
+        call(SEVERAL, y)
+    assert np.isfinite(call(SEVERAL, SEVERAL).loss_)
 
 
 @pytest.mark.parametrize("call", [of_partial_fit, of_warm_start])
 def test_the_reverse_is_an_error_too(call):
     with pytest.raises(ValueError, match="multilabel"):
-        classifier().partial_fit(X, NUMBERS, classes=np.arange(4)).partial_fit(X, SEVERAL)
+        call(NUMBERS, SEVERAL)
 
 
 def test_one_class_has_one_probability():

@@ -42,9 +42,9 @@ def test_a_grid_search_over_batch_norm(case):
 def test_probabilities_can_be_calibrated():
     X, y = IRIS
     names = np.array(["setosa", "versicolor", "virginica"])
-    model = CalibratedClassifierCV(classifier(), cv=2).fit(X, names[y])
-    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1, rtol=1e-6)
-    assert set(model.predict(X)) <= set(names)
+    network = classifier(max_iter=20, learning_rate_init=0.01)
+    model = CalibratedClassifierCV(network, cv=2).fit(X, names[y])
+    assert model.score(X, names[y]) > 0.8
 
 
 def test_cross_val_predict(case):
