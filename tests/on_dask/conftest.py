@@ -23,9 +23,9 @@ def started(n_workers):
             yield cluster
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client():
-    """The default client, of a cluster of two workers."""
+    """A client of a cluster of two workers; a test that changes the workers mends them."""
     with started(2) as cluster, Client(cluster, set_as_default=False) as client:
         yield client
 

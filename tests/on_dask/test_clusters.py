@@ -2,13 +2,13 @@
 
 import os
 import signal
+import time
 import warnings
 
 import joblib
 import numpy as np
 import pytest
-from distributed import Client, WorkerPlugin
-from on_dask.conftest import started
+from distributed import WorkerPlugin
 from on_dask.parts import SIZES, frame, in_parts
 from sklearn.datasets import make_classification
 from sklearn.model_selection import GridSearchCV
@@ -35,14 +35,20 @@ def learned():
     return [array.tobytes() for array in arrays]
 
 
-def test_bits_are_the_same_on_any_number_of_workers():
+def test_bits_are_the_same_on_any_number_of_workers(client):
     bits = [learned()]  # in threads
-    with started(1) as cluster, Client(cluster) as client:
-        for n_workers in (1, 2, 3):
-            cluster.scale(n_workers)
-            client.wait_for_workers(n_workers)
+    with client.as_current():
+        for n_workers in (2, 3, 1):
+            scale(client, n_workers)
             bits.append(learned())
+    scale(client, 2)
     assert all(other == bits[0] for other in bits)
+
+
+def scale(client, n_workers):
+    client.cluster.scale(n_workers)
+    while len(client.scheduler_info(n_workers=-1)["workers"]) != n_workers:
+        time.sleep(0.01)
 
 
 class DiesInATask(WorkerPlugin):
@@ -53,6 +59,8 @@ class DiesInATask(WorkerPlugin):
     mark : Path
         A file that the process makes before it dies, so that it is the only one.
     """
+
+    name = "dies in a task"
 
     def __init__(self, mark):
         self.mark = mark
@@ -91,17 +99,18 @@ class BeginsToKill:
         return False
 
 
-def test_a_worker_killed_in_a_round_changes_no_bit(tmp_path):
+def test_a_worker_killed_in_a_round_changes_no_bit(client, tmp_path):
     X, y = problem()
     parts = in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"])
     parameters = {**SMALL, "max_iter": 2, "batch_size": 10, "sync_every": 3}
     undisturbed = BatchNormMLPClassifier(**parameters).fit(*parts)
-    with started(2) as cluster, Client(cluster) as client:
-        killer = BeginsToKill(client, tmp_path / "killed")
-        before = set(client.run(os.getpid).values())
+    killer = BeginsToKill(client, tmp_path / "killed")
+    before = set(client.run(os.getpid).values())
+    with client.as_current():
         disturbed = BatchNormMLPClassifier(**parameters).set_callbacks(killer).fit(*parts)
-        client.wait_for_workers(2)
-        assert len(before & set(client.run(os.getpid).values())) == 1
+    client.wait_for_workers(2)
+    client.unregister_worker_plugin(DiesInATask.name)
+    assert len(before & set(client.run(os.getpid).values())) == 1
     assert killer.n_rounds == 4
     assert killer.killed_in == 2
     for ours, theirs in zip(disturbed.coefs_, undisturbed.coefs_, strict=True):

@@ -9,6 +9,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import pairwise
 from on_dask.models import PAIRS, SMALL, N, problem
 from on_dask.parts import SIZES, collection, frame, in_parts, unknown
 
@@ -300,9 +301,11 @@ def test_training_that_diverges_names_the_farthest_value_and_its_partition(kind)
     assert not hasattr(model, "coefs_")
 
 
-@pytest.mark.parametrize("name", PAIRS)
-@pytest.mark.parametrize("held_out", ["X_val", "a share", "nothing"])
-@pytest.mark.parametrize("normalize_inputs", [True, False])
+@pytest.mark.parametrize(
+    *pairwise(
+        name=list(PAIRS), held_out=["X_val", "a share", "nothing"], normalize_inputs=[True, False]
+    )
+)
 def test_rows_without_weight_may_be_far(name, held_out, normalize_inputs):
     weight = np.ones(N)
     weight[[60, 130]] = 0.0

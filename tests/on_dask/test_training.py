@@ -8,6 +8,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import pairwise
 from on_dask.models import ONE_STEP, PAIRS, SMALL, N, assert_same_model, problem
 from on_dask.parts import KINDS, SIZES, collection, in_parts, unknown
 from scipy import sparse
@@ -20,9 +21,7 @@ from skbn.dask import BatchNormMLPClassifier, BatchNormMLPRegressor
 from skbn.dask._workers import Rows, Validated
 
 
-@pytest.mark.parametrize("name", PAIRS)
-@pytest.mark.parametrize("is_weighted", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(*pairwise(name=list(PAIRS), is_weighted=[False, True], kind=KINDS))
 def test_a_step_a_round_is_gradient_descent_on_all_partitions(name, is_weighted, kind):
     X, y = problem(name)
     weight = np.random.default_rng(0).integers(1, 4, N).astype(float) if is_weighted else None
@@ -49,9 +48,13 @@ def test_partitions_are_the_ghost_batches_of_a_local_fit(name):
     assert_same_model(ours, local)
 
 
-@pytest.mark.parametrize("name", PAIRS)
-@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])
-@pytest.mark.parametrize("schedule", ["constant", "cosine", "invscaling", "adaptive"])
+@pytest.mark.parametrize(
+    *pairwise(
+        name=list(PAIRS),
+        solver=["sgd", "adam", "adamw"],
+        schedule=["constant", "cosine", "invscaling", "adaptive"],
+    )
+)
 def test_one_partition_in_order_is_a_local_fit(name, solver, schedule):
     X, y = problem(name)
     Ours, Local = PAIRS[name]
@@ -65,11 +68,12 @@ def test_one_partition_in_order_is_a_local_fit(name, solver, schedule):
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
 def test_training_learns_whatever_the_sizes_of_partitions(name, sizes):
     X, y = problem(name)
-    model = PAIRS[name][0](hidden_layer_sizes=(16,), max_iter=80, sync_every=1, random_state=0)
+    rate = {"learning_rate_init": 0.02, "max_iter": 25}
+    model = PAIRS[name][0](hidden_layer_sizes=(16,), **rate, sync_every=1, random_state=0)
     model.fit(in_parts(X, sizes), in_parts(y, sizes))
     assert model.score(X, y) > 0.7
     assert model.score(in_parts(X, sizes), in_parts(y, sizes)) == pytest.approx(model.score(X, y))
-    assert model.t_ == 80 * N
+    assert model.t_ == 25 * N
 
 
 @pytest.mark.parametrize("name", PAIRS)
