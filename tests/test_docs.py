@@ -112,13 +112,12 @@ def test_the_drawing_of_the_house_has_a_word_for_every_room():
     subprocess.run(command, env=os.environ | {"MPLBACKEND": "agg"}, check=True)
 
 
-# The others run when the site is built.
-@pytest.mark.parametrize("name", ["quickstart.py", "normalizer.py"])
-def test_examples_run(name, tmp_path):
+def test_an_example_runs(tmp_path):
+    """The others take longer, and run when the site is built."""
     environment = os.environ | {"MPLBACKEND": "agg"}
     # Where there is a display, plt.show() says that agg has no window.
     ignored = "ignore:FigureCanvasAgg is non-interactive:UserWarning"
-    command = [sys.executable, "-W", "error", "-W", ignored, ROOT / "docs/examples" / name]
+    command = [sys.executable, "-W", "error", "-W", ignored, ROOT / "docs/examples/normalizer.py"]
     subprocess.run(command, cwd=tmp_path, env=environment, check=True)
 
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import signal
-import textwrap
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -12,6 +12,8 @@ from skbn._interrupts import interrupts_later
 from skbn.kernels import cpu
 
 pytestmark = pytest.mark.reliability
+
+FOLDER = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
 
 FIT = """
     import numpy as np
@@ -37,29 +39,48 @@ def test_an_upgrade_does_not_run_the_machine_code_of_the_version_before(run_pyth
     assert run_python(FIT, **environment) == "4.0\n"
 
 
-@pytest.mark.parametrize("content", [b"", b"x" * 50], ids=["empty", "overwritten"])
-@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-def test_a_damaged_cache_is_made_anew(run_python, tmp_path, suffix, content):
-    environment = {"NUMBA_CACHE_DIR": str(tmp_path)}
-    run_python(FIT, **environment)
-    files = sorted(tmp_path.rglob(f"*.{suffix}"))
-    assert files
-    for path in files:
+# Of which function, which file of the cache is damaged, and how.
+DAMAGED = {
+    "a": ("nbi", b""),
+    "b": ("nbi", b"x" * 50),
+    "c": ("nbc", b""),
+    "d": ("nbc", b"x" * 50),
+}
+
+
+def test_a_damaged_cache_is_made_anew(run_python, tmp_path):
+    functions = "".join(f"def {name}(x):\n    return 2 * x\n" for name in DAMAGED)
+    (tmp_path / "functions.py").write_text(functions)
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    code = f"""
+        import functions
+        from skbn.kernels.compile import jit
+        for name in {list(DAMAGED)}:
+            compiled = jit(getattr(functions, name))
+            print(name, compiled(0.5), sum(compiled.stats.cache_hits.values()))
+    """
+
+    def assert_hits(n):
+        printed = run_python(code, NUMBA_CACHE_DIR=str(tmp_path), PYTHONPATH=paths)
+        assert printed.splitlines() == [f"{name} 1.0 {n}" for name in DAMAGED]
+
+    assert_hits(0)
+    for name, (suffix, content) in DAMAGED.items():
+        (path,) = tmp_path.rglob(f"functions.{name}-*.{suffix}")
         path.write_bytes(content)
-    assert run_python(FIT, **environment) == "1.0\n"
-    hits = "from skbn.kernels import cpu; print(sum(cpu.column_moments.stats.cache_hits.values()))"
-    assert run_python(textwrap.dedent(FIT) + hits, **environment) == "1.0\n1\n"
+    assert_hits(0)
+    assert_hits(1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
 def test_a_fork_waits_until_another_thread_has_compiled(run_python, tmp_path):
     code = """
         import os, signal, threading, warnings
-        import numpy as np
+        from jobs import twice
         from numba.core.compiler_lock import global_compiler_lock
-        from skbn import BatchNormalizer
+        from skbn.kernels.compile import jit
         warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
-        X, is_held = np.arange(12.0).reshape(6, 2), threading.Event()
+        compiled, is_held = jit(twice), threading.Event()
         def compile_for_a_while():
             with global_compiler_lock:
                 is_held.set()
@@ -70,12 +91,13 @@ def test_a_fork_waits_until_another_thread_has_compiled(run_python, tmp_path):
         child = os.fork()
         if child == 0:
             signal.alarm(120)
-            BatchNormalizer().fit(X)
+            compiled(0.5)
             os._exit(0)
-        print(os.waitpid(child, 0)[1], BatchNormalizer().fit(X).mean_)
+        print(os.waitpid(child, 0)[1], compiled(0.5))
         thread.join()
     """
-    assert run_python(code, NUMBA_CACHE_DIR=str(tmp_path)) == "0 [5. 6.]\n"
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": FOLDER}
+    assert run_python(code, **environment) == "0 1.0\n"
 
 
 @pytest.mark.usefixtures("sigint_raises")
@@ -96,7 +118,7 @@ def test_ctrl_c_comes_out_at_the_end_of_what_must_not_be_interrupted():
 
 @pytest.mark.usefixtures("sigint_raises")
 @pytest.mark.skipif(not hasattr(cpu.column_moments, "_cache"), reason="NUMBA_DISABLE_JIT")
-def test_ctrl_c_while_a_kernel_is_loaded_breaks_no_later_call(run_python, tmp_path):
+def test_ctrl_c_while_a_kernel_is_loaded_breaks_no_later_call(run_python):
     code = """
         import os, signal
         import numpy as np
@@ -115,4 +137,4 @@ def test_ctrl_c_while_a_kernel_is_loaded_breaks_no_later_call(run_python, tmp_pa
         cpu.column_moments.targetctx.refresh = refresh
         print(normalizer.fit(X).mean_)
     """
-    assert run_python(code, NUMBA_CACHE_DIR=str(tmp_path)) == "interrupted False\n[5. 6.]\n"
+    assert run_python(code) == "interrupted False\n[5. 6.]\n"
