@@ -289,7 +289,7 @@ def test_rows_of_classes_without_weight_teach_nothing(n_classes):
 
 def test_single_rows_after_a_fit_do_not_undo_it():
     X, y = load_digits(return_X_y=True)
-    model = BatchNormMLPClassifier(random_state=0).fit(X[:1000], y[:1000])
+    model = BatchNormMLPClassifier((32, 32), random_state=0).fit(X[:1000], y[:1000])
     before = model.score(X[1200:], y[1200:])
     for i in range(1000, 1040):
         model.partial_fit(X[i : i + 1], y[i : i + 1])
@@ -301,7 +301,7 @@ def test_single_rows_after_a_fit_do_not_undo_it():
 )
 def test_a_stream_with_another_optimizer_does_not_undo_a_fit(before):
     X, y = load_breast_cancer(return_X_y=True)
-    model = BatchNormMLPClassifier(random_state=0, **before).fit(X, y)
+    model = BatchNormMLPClassifier((32, 32), random_state=0, **before).fit(X, y)
     score = model.score(X, y)
     model.set_params(solver="adamw").partial_fit(X[:50], y[:50])
     assert model._optimizer.schedule.rate < 0.1 * model.learning_rate_init
@@ -318,7 +318,8 @@ def test_the_rate_of_a_stream_falls_to_a_twentieth():
 
 def test_what_was_exported_can_be_trained_on():
     X, y = load_digits(return_X_y=True)
-    stock = BatchNormMLPClassifier(random_state=0).fit(X[:1000], y[:1000]).to_sklearn()
+    model = BatchNormMLPClassifier((32, 32), random_state=0)
+    stock = model.fit(X[:1000], y[:1000]).to_sklearn()
     before = stock.score(X[1000:], y[1000:])
     theirs = MLPClassifier().get_params()
     for name in ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha", "max_iter"):

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import oracle
 import pytest
+from helpers import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -121,9 +122,7 @@ def test_a_column_does_not_depend_on_its_neighbours(column, copies):
         assert_no_violations(report)
 
 
-@pytest.mark.parametrize("n", [1, 2, 20])
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
-@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(*pairwise(n=[1, 2, 20], dtype=["f2", "f4", "f8"], order=["C", "F"]))
 def test_a_hundred_thousand_columns(n, dtype, order):
     rng = np.random.default_rng(n)
     X = rng.normal(size=(n, 100_000)) * 10.0 ** rng.uniform(-4, 3, size=100_000)
@@ -288,9 +287,13 @@ def test_merging_parts_in_any_tree_keeps_the_bound():
 
 # scikit-learn's look for infinity sums the values, and a sum of the largest of both signs warns.
 @pytest.mark.filterwarnings("ignore:invalid value encountered in reduce:RuntimeWarning")
-@pytest.mark.parametrize("estimator", [BatchNormMLPClassifier, BatchNormMLPRegressor])
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
-@pytest.mark.parametrize("kind", awkward.KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    *pairwise(
+        kind=awkward.KINDS,
+        dtype=["f2", "f4", "f8"],
+        estimator=[BatchNormMLPClassifier, BatchNormMLPRegressor],
+    )
+)
 def test_a_network_is_finite_or_refuses_in_words(kind, dtype, estimator):
     rng = np.random.default_rng(7)
     X = awkward.cast(np.stack([kind(rng, 24), rng.normal(size=24)], axis=1), dtype)

@@ -22,7 +22,7 @@ pytestmark = [
 BILLION = 10**9
 
 
-@pytest.fixture(params=[0.0, 1e6, 1e9], ids="offset {:g}".format)
+@pytest.fixture(scope="module", params=[0.0, 1e6, 1e9], ids="offset {:g}".format)
 def million(request):
     """A normalizer of 10⁶ rows at an offset, and its oracle."""
     X = np.random.default_rng(1).normal(size=(1_000_000, 2)) + request.param
