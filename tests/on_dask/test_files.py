@@ -13,6 +13,7 @@ import skbn
 from skbn.dask import BatchNormalizer, BatchNormMLPClassifier
 from skbn.dask._partitions import Partitions
 
+FEW = {**SMALL, "max_iter": 2}
 SIZES = (30, 5, 41, 20, 17, 50, 1, 36)
 N = sum(SIZES)
 FEATURES = [f"f{j}" for j in range(20)]
@@ -103,15 +104,14 @@ def test_each_row_meets_its_own_label_and_weight(files, taken):
 @pytest.mark.filterwarnings("ignore:A column-vector y")
 def test_a_fit_to_files_is_that_to_arrays_of_their_partitions(files, taken):
     X, y, weight = taken(files)
-    parameters = SMALL | {"max_iter": 2}
-    model = BatchNormMLPClassifier(**parameters).fit(X, y, weight)
+    model = BatchNormMLPClassifier(**FEW).fit(X, y, weight)
     parts = dask.compute(Partitions(X=X, y=y, sample_weight=weight).parts)[0]
     sizes = [len(part[0]) for part in parts]
     arrays = [in_parts(np.concatenate([part[i] for part in parts]), sizes) for i in (0, 1)]
     if weight is not None:
         arrays.append(in_parts(np.concatenate([part[2] for part in parts]), sizes))
     arrays[1] = arrays[1].ravel()
-    expected = BatchNormMLPClassifier(**parameters).fit(*arrays)
+    expected = BatchNormMLPClassifier(**FEW).fit(*arrays)
     assert list(model.classes_) == list(expected.classes_)
     assert all(np.array_equal(a, b) for a, b in zip(model.coefs_, expected.coefs_, strict=True))
 
@@ -138,8 +138,7 @@ def test_targets_and_weights_of_validation_rows_are_theirs(files, name):
     held_out["sample_weight_val"] = files.weight
     in_memory = dict(zip(held_out, dask.compute(*held_out.values()), strict=True))
     ours, expected = (
-        Ours(**SMALL, early_stopping=True).fit(**rows, **of_rows)
-        for of_rows in (held_out, in_memory)
+        Ours(**FEW, early_stopping=True).fit(**rows, **of_rows) for of_rows in (held_out, in_memory)
     )
     assert np.array_equal(ours.coefs_[0], expected.coefs_[0])
     for curve in ("validation_scores_", "validation_loss_curve_"):
@@ -149,7 +148,7 @@ def test_targets_and_weights_of_validation_rows_are_theirs(files, name):
 @pytest.mark.parametrize("name", PAIRS)
 def test_rows_that_early_stopping_holds_out_keep_their_targets(files, name):
     column = "label" if name == "classifier" else "value"
-    parameters = {**SMALL, "early_stopping": True, "validation_fraction": 0.3}
+    parameters = {**FEW, "early_stopping": True, "validation_fraction": 0.3}
     ours = PAIRS[name][0](**parameters).fit(files[FEATURES], files[column], files.weight)
     arrays = (in_parts(table()[part], SIZES) for part in (FEATURES, column, "weight"))
     expected = PAIRS[name][0](**parameters).fit(*arrays)
@@ -158,7 +157,7 @@ def test_rows_that_early_stopping_holds_out_keep_their_targets(files, name):
 
 
 def test_partial_fit_takes_files(files):
-    ours, expected = BatchNormMLPClassifier(**SMALL), BatchNormMLPClassifier(**SMALL)
+    ours, expected = BatchNormMLPClassifier(**FEW), BatchNormMLPClassifier(**FEW)
     arrays = [in_parts(table()[part], SIZES) for part in (FEATURES, "label", "weight")]
     classes = files.label.unique()
     for _ in range(3):
@@ -170,7 +169,7 @@ def test_partial_fit_takes_files(files):
 @pytest.mark.parametrize("name", PAIRS)
 def test_files_are_predicted_and_scored(files, name):
     column = "label" if name == "classifier" else "value"
-    model = PAIRS[name][0](**SMALL).fit(files[FEATURES], files[column])
+    model = PAIRS[name][0](**FEW).fit(files[FEATURES], files[column])
     rows, metric = table(), accuracy_score if name == "classifier" else r2_score
     predicted = model.predict(rows[FEATURES])
     # The rounding of float32 products depends on the number of rows in a block.
@@ -226,9 +225,9 @@ def test_frames_that_know_their_divisions_are_taken_row_by_row():
 
 def test_a_weight_for_all_rows_needs_no_lengths(files):
     data = files[FEATURES], files.label
-    one = BatchNormMLPClassifier(**SMALL).fit(*data, 2.0)
-    lazy = BatchNormMLPClassifier(**SMALL).fit(*data, files.weight.min() * 2)
-    each = BatchNormMLPClassifier(**SMALL).fit(*data, files.weight * 0 + 2)
+    one = BatchNormMLPClassifier(**FEW).fit(*data, 2.0)
+    lazy = BatchNormMLPClassifier(**FEW).fit(*data, files.weight.min() * 2)
+    each = BatchNormMLPClassifier(**FEW).fit(*data, files.weight * 0 + 2)
     assert np.array_equal(one.coefs_[0], each.coefs_[0])
     assert np.array_equal(lazy.coefs_[0], each.coefs_[0])
 
@@ -250,7 +249,7 @@ def training(files):
 @pytest.mark.parametrize("name", OF_ROWS)
 @pytest.mark.parametrize("fewer", FEWER.values(), ids=FEWER)
 def test_other_numbers_of_rows_are_refused_by_name(files, name, fewer):
-    model = BatchNormMLPClassifier(**SMALL).fit(files[FEATURES], files.label)
+    model = BatchNormMLPClassifier(**FEW).fit(files[FEATURES], files.label)
     state, data = dict(vars(model)), training(files)
     data[name] = fewer(data[name], files)
     names = "X_val has .* rows, and y_val" if name == "X_val" else f"X.* rows, and {name}"
@@ -264,11 +263,11 @@ def test_what_is_in_memory_needs_known_lengths(files, name):
     data = training(files)
     data[name] = data[name].compute()
     with pytest.raises(ValueError, match=f"{name} must be a collection of Dask, because .* X"):
-        BatchNormMLPClassifier(**SMALL).fit(**data)
+        BatchNormMLPClassifier(**FEW).fit(**data)
 
 
 def test_scores_take_rows_in_memory_beside_files(files):
-    model, rows = BatchNormMLPClassifier(**SMALL).fit(files[FEATURES], files.label), table()
+    model, rows = BatchNormMLPClassifier(**FEW).fit(files[FEATURES], files.label), table()
     expected = model.score(rows[FEATURES], rows.label, rows.weight)
     assert model.score(files[FEATURES], rows.label, files.weight) == expected
     assert model.score(files[FEATURES], files.label, rows.weight) == expected
@@ -276,7 +275,7 @@ def test_scores_take_rows_in_memory_beside_files(files):
 
 def test_scores_of_shuffled_files_take_each_row_with_its_label(files):
     labels = files.f0.astype(int)  # each of them once
-    model = BatchNormMLPClassifier(**SMALL).fit(files[FEATURES], files.label)
+    model = BatchNormMLPClassifier(**FEW).fit(files[FEATURES], files.label)
     predicted = pd.Series(model.predict(table()[FEATURES]))
     shuffled = files.assign(predicted=labels.map(predicted, meta=("predicted", int)))
     shuffled = shuffled.shuffle("f1")
@@ -286,17 +285,17 @@ def test_scores_of_shuffled_files_take_each_row_with_its_label(files):
 @pytest.mark.parametrize("persisted", [False, True])
 def test_files_are_learned_from_on_processes(client, files, persisted):
     data = files[FEATURES], files.label, files.weight
-    expected = BatchNormMLPClassifier(**SMALL).fit(*data)
+    expected = BatchNormMLPClassifier(**FEW).fit(*data)
     with client.as_current():
         read = files.persist() if persisted else files
         data = read[FEATURES], read.label, read.weight
-        model = BatchNormMLPClassifier(**SMALL).fit(*data)
+        model = BatchNormMLPClassifier(**FEW).fit(*data)
         assert model.score(*data) == expected.score(table()[FEATURES], *dask.compute(*data[1:]))
     assert np.array_equal(model.coefs_[0], expected.coefs_[0])
 
 
 def test_rows_of_files_are_not_for_recalibrate(files):
-    model = BatchNormMLPClassifier(**SMALL).fit(files[FEATURES], files.label)
+    model = BatchNormMLPClassifier(**FEW).fit(files[FEATURES], files.label)
     with pytest.raises(ValueError, match=r"recalibrate takes rows at hand, .* X\.compute\(\)"):
         model.recalibrate(files[FEATURES])
     model.recalibrate(files[FEATURES].compute(), files.weight)
