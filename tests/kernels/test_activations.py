@@ -3,13 +3,14 @@
 import network_oracle
 import numpy as np
 import pytest
-from kernel_problems import assert_within, normal
+from kernel_problems import DEVICES, assert_within, kernels_of, normal
 
 from skbn._device import CPU
 from skbn._model import activations
 from skbn.kernels import formulas
 
 NAMES = sorted(formulas.ACTIVATIONS)
+AXES = {"name": NAMES}
 
 
 def inputs(rng, shape, dtype):
@@ -25,15 +26,14 @@ def of_host():
     }
 
 
-@pytest.fixture(params=["formulas", "host"])
-def computed(request, kernels):
-    """Value and gradient of each activation."""
-    if request.param == "formulas":
-        return kernels.ACTIVATIONS
-    return of_host()
+@pytest.fixture(params=[*DEVICES, "host"])
+def computed(request):
+    """Value and gradient of each activation, by the formulas on a device or as on the host."""
+    if request.param == "host":
+        return of_host()
+    return kernels_of(request.param).ACTIVATIONS
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_values_are_the_oracles(computed, name, shape, dtype, rng):
     x = inputs(rng, shape, dtype)
     expected = network_oracle.ACTIVATIONS[name](x)
@@ -41,7 +41,6 @@ def test_values_are_the_oracles(computed, name, shape, dtype, rng):
     assert_within(4, x, expected, np.maximum(1, np.abs(expected)), dtype)
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_inference_gives_the_same_values(name, shape, dtype, rng):
     x = inputs(rng, shape, dtype)
     expected = network_oracle.ACTIVATIONS[name](x)
@@ -49,7 +48,6 @@ def test_inference_gives_the_same_values(name, shape, dtype, rng):
     assert_within(4, x, expected, np.maximum(1, np.abs(expected)), dtype)
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_gradients_are_the_slopes_of_the_values(computed, name, shape, dtype, rng):
     x, delta = inputs(rng, shape, dtype), normal(rng, shape, dtype)
     activation = network_oracle.ACTIVATIONS[name]
@@ -59,7 +57,6 @@ def test_gradients_are_the_slopes_of_the_values(computed, name, shape, dtype, rn
     np.testing.assert_allclose(delta, expected, rtol=0, atol=max(1e-11, 64 * np.finfo(dtype).eps))
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_values_and_gradients_keep_nan(computed, name, dtype):
     x = np.array([[1.0, np.nan]], dtype)
     delta = np.array([[np.nan, 1.0]], dtype)
