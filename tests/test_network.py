@@ -132,7 +132,7 @@ def norm(request):
 
 @pytest.mark.parametrize(
     *helpers.pairwise(
-        activation=ACTIVATIONS,
+        activation=list(ACTIVATIONS),
         loss=list(LOSSES),
         norm=NORMS,
         weighted={"": False, "weighted": True},

@@ -16,11 +16,11 @@ def started(n_workers):
     """A cluster that listens on the loopback alone."""
     # Any port: another cluster of this machine may have the usual one.
     address = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
-    # It leaves the threads that it gives to workers in the environment of this process.
+    options = {"threads_per_worker": 1, "memory_limit": 0, **address}
     with patch.dict(os.environ):
-        options = {"threads_per_worker": 1, "memory_limit": 0, **address}
-        with LocalCluster(n_workers=n_workers, **options) as cluster:
-            yield cluster
+        cluster = LocalCluster(n_workers=n_workers, **options)
+    with cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +28,13 @@ def client():
     """A client of a cluster of two workers; a test that changes the workers mends them."""
     with started(2) as cluster, Client(cluster, set_as_default=False) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def environment_stays():
+    """A worker that starts leaves the threads that it is given in the environment of all."""
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(autouse=True)
