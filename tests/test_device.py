@@ -204,7 +204,9 @@ def test_without_the_library_of_a_driver_there_is_none(monkeypatch):
 
 
 def test_installed_cupys_are_known_by_the_names_of_their_distributions(monkeypatch):
-    monkeypatch.setattr(_cuda_setup, "distributions", lambda name: [name] * (name == "cupy-cuda12x"))
+    monkeypatch.setattr(
+        _cuda_setup, "distributions", lambda name: [name] * (name == "cupy-cuda12x")
+    )
     assert _cuda_setup._cupys() == ["cupy-cuda12x"]
 
 
