@@ -17,7 +17,7 @@ def _libraries():
     return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
-def threads_for(n_multiplications):
+def limit_blas_threads(n_multiplications):
     """A context in which BLAS has the threads that pay for products of so many.
 
     The limit is that of the process. Only the main thread sets it, so that no two contexts overlap

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from numba.core.compiler_lock import global_compiler_lock
 
-from ._interrupts import interrupts_later
+from ._interrupts import defer_signals
 
 # Numba compares the file of a function alone, not those of the functions that it calls (numba
 # #1833): an upgrade would go on with the old machine code.
@@ -72,7 +72,7 @@ def _with_deferred_signals(compile_signature):
     """Ctrl-C within Numba leaves registries half loaded, and later calls of the process fail."""
 
     def compile_to_the_end(signature):
-        with interrupts_later():
+        with defer_signals():
             return compile_signature(signature)
 
     return compile_to_the_end

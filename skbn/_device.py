@@ -32,7 +32,7 @@ class Device(NamedTuple):
         ``dot(a, b, out=out)``, the product of two matrices.
     to_host, to_device : callable
         An array where it is needed, to be read alone.
-    refusing_lack_of_memory : callable
+    oom_guard : callable
         A context that says in words that the memory of the device does not suffice.
     densifies : bool
         Whether sparse rows are made dense, batch by batch.
@@ -44,7 +44,7 @@ class Device(NamedTuple):
     dot: callable
     to_host: callable
     to_device: callable
-    refusing_lack_of_memory: callable = nullcontext
+    oom_guard: callable = nullcontext
     densifies: bool = False
 
 
@@ -71,7 +71,7 @@ def _cuda():
 
     dot = partial(cublas.gemm, "N", "N")
     to = cupy.asnumpy, _uploaded
-    return Device(cupy, cuda, _streams, dot, *to, _refusing_lack_of_memory, densifies=True)
+    return Device(cupy, cuda, _streams, dot, *to, _oom_guard, densifies=True)
 
 
 def _uploaded(array):
@@ -119,7 +119,7 @@ def device_of_fitted(name):
 
 
 @contextmanager
-def _refusing_lack_of_memory():
+def _oom_guard():
     import cupy
 
     try:

@@ -10,7 +10,7 @@ SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
 
 @contextmanager
-def interrupts_later():
+def defer_signals():
     """Keep signals until the end of the block, or until the function that is given is called.
 
     Python handles them between any two instructions, also where a lock was taken and is not yet

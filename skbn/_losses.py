@@ -86,12 +86,12 @@ class SoftmaxCrossEntropy(CrossEntropy):
 
     link = "softmax"
 
-    def __call__(self, logits, label, share, loss, delta):
+    def __call__(self, logits, label, loss_weight, loss, delta):
         kernels = self.device.kernels
         kernels.shift_to_max(logits, logits)
         self.device.xp.exp(logits, out=delta)
         smoothed = *self.smoothed, self.eps
-        kernels.softmax_cross_entropy(logits, label, share, *smoothed, loss, delta)
+        kernels.softmax_cross_entropy(logits, label, loss_weight, *smoothed, loss, delta)
 
 
 class BinaryCrossEntropy(CrossEntropy):
@@ -99,9 +99,11 @@ class BinaryCrossEntropy(CrossEntropy):
 
     link = "logistic"
 
-    def __call__(self, logits, target, share, loss, delta):
+    def __call__(self, logits, target, loss_weight, loss, delta):
         smoothed = *self.smoothed, self.eps
-        self.device.kernels.binary_cross_entropy(logits, target, share, *smoothed, loss, delta)
+        self.device.kernels.binary_cross_entropy(
+            logits, target, loss_weight, *smoothed, loss, delta
+        )
 
 
 class RegressionLoss(Loss):
@@ -124,8 +126,8 @@ class SquaredError(RegressionLoss):
     def reported_factor(self):
         return 1.0 / self.n_outputs
 
-    def __call__(self, logits, target, share, loss, delta):
-        self.device.kernels.squared_error(logits, target, share, loss, delta)
+    def __call__(self, logits, target, loss_weight, loss, delta):
+        self.device.kernels.squared_error(logits, target, loss_weight, loss, delta)
 
 
 class PoissonDeviance(RegressionLoss):
@@ -138,9 +140,9 @@ class PoissonDeviance(RegressionLoss):
         if (y < 0).any():
             raise ValueError(f"loss='poisson' needs y >= 0, got {y.min()}.")
 
-    def __call__(self, logits, target, share, loss, delta):
+    def __call__(self, logits, target, loss_weight, loss, delta):
         self.device.xp.exp(logits, out=delta)
-        self.device.kernels.poisson_deviance(delta, target, share, loss, delta)
+        self.device.kernels.poisson_deviance(delta, target, loss_weight, loss, delta)
 
 
 # By the parameter ``loss`` of the regressor.

@@ -212,15 +212,15 @@ def central_differences(f, x, step):
     return gradient
 
 
-def scrambled(x):
+def hash32(x):
     """lowbias32 of C. Wellons' hash-prospector, on Python's integers."""
     x = (x ^ x >> 16) * 0x7FEB352D % 2**32
     x = (x ^ x >> 15) * 0x846CA68B % 2**32
     return x ^ x >> 16
 
 
-def unscrambled(x):
-    """The inverse of ``scrambled``: each of its steps undone."""
+def inverse_hash32(x):
+    """The inverse of ``hash32``: each of its steps undone."""
     x = (x ^ x >> 16) * pow(0x846CA68B, -1, 2**32) % 2**32
     x = (x ^ x >> 15 ^ x >> 30) * pow(0x7FEB352D, -1, 2**32) % 2**32
     return x ^ x >> 16

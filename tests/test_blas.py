@@ -26,23 +26,23 @@ def two_threads():
 
 
 def test_small_products_have_one_thread():
-    with _blas.threads_for(FEW):
+    with _blas.limit_blas_threads(FEW):
         assert set(n_threads()) == {1}
 
 
 def test_large_products_have_all():
-    with _blas.threads_for(MANY):
+    with _blas.limit_blas_threads(MANY):
         assert set(n_threads()) == {2}
 
 
 def test_an_error_restores_the_threads():
-    with pytest.raises(KeyboardInterrupt), _blas.threads_for(FEW):
+    with pytest.raises(KeyboardInterrupt), _blas.limit_blas_threads(FEW):
         raise KeyboardInterrupt
 
 
 def test_other_threads_set_no_limit():
     def limited():
-        with _blas.threads_for(FEW):
+        with _blas.limit_blas_threads(FEW):
             return n_threads()
 
     with ThreadPoolExecutor(1) as pool:

@@ -260,7 +260,7 @@ def test_what_was_allocated_is_free_again_where_it_did_not_suffice(xp):
         allocated.append(weakref.ref(first))
         raise xp.cuda.memory.OutOfMemoryError(1 << 40, 1 << 30)
 
-    refusing = _device.device_of("cuda").refusing_lack_of_memory()
+    refusing = _device.device_of("cuda").oom_guard()
     with pytest.raises(MemoryError) as raised, refusing:
         allocate()
     assert allocated[0]() is None

@@ -262,3 +262,14 @@ def test_squared_weights_of_two_groups_are_those_of_all_rows(empty, rng):
 def test_squared_weights_of_another_width_are_an_error():
     with pytest.raises(ValueError, match="shapes"):
         cpu.merge_squared_weights(np.ones(3), np.ones(1), np.ones(3), np.ones(3), np.empty(3))
+
+
+@pytest.mark.parametrize("stored_sums", [cpu.csr_sums, cpu.csc_sums])
+def test_stored_sums_of_arrays_of_unequal_length_are_an_error(stored_sums):
+    X = sparse.csr_array(np.eye(6))  # the same arrays by row and by column
+    arrays = X.data, X.indices, X.indptr, np.ones(6), np.zeros(6), np.empty((5, 6))
+    told_by_another = range(6) if stored_sums is cpu.csr_sums else (0, 1, 2, 4, 5)
+    for i in told_by_another:
+        short = np.ascontiguousarray(arrays[i][..., :-1])
+        with pytest.raises(ValueError, match="shapes"):
+            stored_sums(*arrays[:i], short, *arrays[i + 1 :])

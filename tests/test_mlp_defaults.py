@@ -111,9 +111,9 @@ def test_a_cosine_is_not_ended_by_the_loss(case, tol):
 def test_early_stopping_restores_the_best_epoch_of_a_whole_cosine(case):
     make, X, y = case
     settings = {"hidden_layer_sizes": 4, "learning_rate_init": 0.02, "random_state": 0}
-    held_out = {"X_val": X[::3], "y_val": y[::3]}
+    validation_data = {"X_val": X[::3], "y_val": y[::3]}
     model = make(**settings, early_stopping=True, n_iter_no_change=3, tol=0.001)
-    model.fit(X, y, **held_out)
+    model.fit(X, y, **validation_data)
     assert model.n_iter_ == 50
     curves = zip(model.validation_scores_, model.validation_loss_curve_, strict=True)
     best, kept = 0, (-np.inf, np.inf)
@@ -133,7 +133,7 @@ def test_early_stopping_restores_the_best_epoch_of_a_whole_cosine(case):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fitting.EpochLoop, "_follow", followed)
-        spy.fit(X, y, **held_out)
+        spy.fit(X, y, **validation_data)
     for coef, expected in zip(model.coefs_, weights[best - 1], strict=True):
         np.testing.assert_array_equal(coef, expected)
 

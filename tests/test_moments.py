@@ -80,9 +80,11 @@ def test_a_shift_of_the_data_shifts_the_mean_alone(X, shift):
 def test_a_power_of_two_scales_the_statistics_exactly(X, exponent):
     factor = 2.0**exponent
     scaled, moments = RunningMoments.of(X * factor), RunningMoments.of(X)
-    np.testing.assert_array_equal(scaled.mean, moments.mean * factor)
-    # Below the normal floats a variance is rounded to steps of the least of all.
-    atol = 2 * np.finfo(float).smallest_subnormal * max(1.0, factor**2)
+    # Below the normal floats both are rounded to steps of the least of all.
+    step = 2 * np.finfo(float).smallest_subnormal
+    atol = step * max(1.0, factor)
+    np.testing.assert_allclose(scaled.mean, moments.mean * factor, rtol=0, atol=atol)
+    atol = step * max(1.0, factor**2)
     expected = moments.variance(0) * factor**2
     np.testing.assert_allclose(scaled.variance(0), expected, rtol=0, atol=atol)
 

@@ -69,13 +69,13 @@ class Problem:
         return self
 
     def weigh(self, weight, share):
-        self.batch.weight[:], self.batch.share[:] = weight, share
+        self.batch.weight[:], self.batch.loss_weight[:] = weight, share
         return self
 
     def __call__(self):
         logits, batch = self.network.forward(self.batch), self.batch
         loss = np.empty(1)
-        self.loss(logits, self.targets, batch.share, loss, batch.delta)
+        self.loss(logits, self.targets, batch.loss_weight, loss, batch.delta)
         return loss[0] + self.penalty()
 
     def penalty(self):

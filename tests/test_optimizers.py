@@ -89,7 +89,7 @@ def test_inverse_scaling_counts_rows():
 
 
 def test_the_adaptive_rate_is_a_fifth_each_time_until_it_is_too_small():
-    schedule, rates = _optimizers.Adaptive(1e-4), []
-    while not schedule.on_plateau()[1]:
-        rates.append(schedule.rate)
-    np.testing.assert_allclose(rates, [2e-5, 4e-6, 8e-7], rtol=1e-12)
+    schedule = _optimizers.Adaptive(1e-4)
+    ends = [(schedule.on_plateau()[1], schedule.rate) for _ in range(4)]
+    assert [is_stopping for is_stopping, _ in ends] == [False, False, False, True]
+    np.testing.assert_allclose([rate for _, rate in ends], [2e-5, 4e-6, 8e-7, 8e-7], rtol=1e-12)

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import _validation
 from .._device import device_of, device_of_fitted, on_host
-from .._interrupts import interrupts_later
+from .._interrupts import defer_signals
 from .._model import ACTIVATIONS
 from .._moments import RunningMoments
 from .._normalizer import fitted_normalizer
@@ -118,14 +118,16 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
-    def _fit(self, X, y, sample_weight, held_out, incremental=False, **first_call):
+    def _fit(self, X, y, sample_weight, validation_data, incremental=False, **first_call):
         """Train a copy, then take over what it has become."""
         self._check_parameters(incremental)
-        with device_of(self.device).refusing_lack_of_memory():
-            return self._fit_on_device(X, y, sample_weight, held_out, incremental, first_call)
+        with device_of(self.device).oom_guard():
+            return self._fit_on_device(
+                X, y, sample_weight, validation_data, incremental, first_call
+            )
 
-    def _fit_on_device(self, X, y, sample_weight, held_out, incremental, first_call):
-        fitting = self._prepared(X, y, sample_weight, held_out, incremental, first_call)
+    def _fit_on_device(self, X, y, sample_weight, validation_data, incremental, first_call):
+        fitting = self._prepared(X, y, sample_weight, validation_data, incremental, first_call)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
         context = self._init_callback_context(max_subtasks=fitting.max_iter)
@@ -135,7 +137,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_end(**task, reconstruction_attributes={})
         return self
 
-    def _prepared(self, X, y, sample_weight, held_out, incremental, first_call):
+    def _prepared(self, X, y, sample_weight, validation_data, incremental, first_call):
         """The Fitting of a copy to what the user gave, all of it validated."""
         model, targets, y = shallow_copy(self), self._targets(), on_host(y)
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
@@ -153,9 +155,11 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
         model._learn_inputs(moments, first_pass, incremental)
         model._take_targets(targets, first_pass)
-        held_out = model._validate_held_out(*held_out, targets, dtype)
+        validation_data = model._check_validation_data(*validation_data, targets, dtype)
         of_rows = X, encoded, weight, loss_weight
-        return RowsFitting(model, targets, first_pass, incremental, dtype, *of_rows, held_out)
+        return RowsFitting(
+            model, targets, first_pass, incremental, dtype, *of_rows, validation_data
+        )
 
     def _targets(self):
         """What is known of y, as an object of its own."""
@@ -171,10 +175,10 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
 
     def _commit(self, fitting):
         """Take over the fitted attributes, after everything that may raise."""
-        stale = {*_validation.IDENTITY, "_optimizer"}
-        kept = {name: value for name, value in vars(self).items() if name not in stale}
+        reset_names = {*_validation.IDENTITY, "_optimizer"}
+        kept = {name: value for name, value in vars(self).items() if name not in reset_names}
         attributes = fitting.learned_attributes()
-        with interrupts_later():
+        with defer_signals():
             self.__dict__ = kept | attributes
             self.loss_curve_ = fitting.history.extend_loss_curve()
         self._inference()
@@ -250,7 +254,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             identity = _validation.identity(self)
             self.input_norm_ = fitted_normalizer(moments, identity, named_by=identity)
 
-    def _validate_held_out(self, X_val, y_val, sample_weight_val, targets, dtype):
+    def _check_validation_data(self, X_val, y_val, sample_weight_val, targets, dtype):
         """The rows to validate on as (X, targets, weight), or None."""
         given = [value is not None for value in (X_val, y_val, sample_weight_val)]
         if not any(given):
@@ -297,7 +301,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         X = self._validate_X(X)
         weight = self._validate_weights(sample_weight, X)
         device = device_of_fitted(self.device)
-        with device.refusing_lack_of_memory(), np.errstate(all="ignore"):
+        with device.oom_guard(), np.errstate(all="ignore"):
             batch_norms = recalibrated(self, X, weight)
         if not all(np.isfinite([norm.mean_, norm.var_]).all() for norm in batch_norms):
             raise ValueError(

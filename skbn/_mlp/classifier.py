@@ -314,8 +314,8 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
             fitted attributes are then as before.
         """
         self._validate_params()
-        held_out = None, None, None
-        return self._fit(X, y, sample_weight, held_out, incremental=True, classes=classes)
+        validation_data = None, None, None
+        return self._fit(X, y, sample_weight, validation_data, incremental=True, classes=classes)
 
     @dask_blockwise()
     def predict(self, X):

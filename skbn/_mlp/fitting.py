@@ -252,7 +252,7 @@ class RowsFitting(Fitting):
         The targets as the loss takes them.
     weight, loss_weight : ndarray of shape (n,), float64, or None
         Of the rows in the statistics and in the loss.
-    held_out : tuple of (X, targets, weight) or None
+    validation_data : tuple of (X, targets, weight) or None
         The rows that the user wants to validate on.
     """
 
@@ -267,11 +267,11 @@ class RowsFitting(Fitting):
         encoded,
         weight,
         loss_weight,
-        held_out,
+        validation_data,
     ):
         super().__init__(model, targets, first_pass, incremental, dtype)
         self.X, self.weight, self.is_weighted = X, weight, weight is not None
-        index, held_out = self._split(X, encoded, held_out)
+        index, validation_data = self._split(X, encoded, validation_data)
         self._check_single_row(index)
         n = len(index)
         self.max_iter = self._max_iter(n)
@@ -279,8 +279,8 @@ class RowsFitting(Fitting):
         of_rows = X, encoded, weight, loss_weight, index
         self.data = training_rows(model, self.network, *of_rows, self._batch_size(n))
         self.n_batches = len(self.data.bounds)
-        self.validate = None if held_out is None else self._validation(*held_out)
-        self._begin_history(held_out is not None)
+        self.validate = None if validation_data is None else self._validation(*validation_data)
+        self._begin_history(validation_data is not None)
 
     def run(self, tasks):
         """Train; an error because training diverges names the value of X that may be the reason."""
@@ -297,11 +297,11 @@ class RowsFitting(Fitting):
         name = feature_names(identity(self.model), self.X.shape[1])[farthest.column]
         return f" The value farthest from the others is {farthest}, feature {name}."
 
-    def _split(self, X, encoded, held_out):
+    def _split(self, X, encoded, validation_data):
         """The index of the rows to train on, and the rows to validate on or None."""
         everything = np.arange(X.shape[0])
-        if not self.stops_early or held_out is not None:
-            return everything, held_out
+        if not self.stops_early or validation_data is not None:
+            return everything, validation_data
         index, index_val = self._train_test_split(everything, self.targets.strata(encoded))
         if len(index_val) < 2:
             raise ValueError(

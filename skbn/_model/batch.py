@@ -24,7 +24,7 @@ class Batch:
         The rows that ``take`` has taken.
     weight : ndarray of shape (n,)
         Weights of the rows in the statistics.
-    share : ndarray of shape (n,)
+    loss_weight : ndarray of shape (n,)
         Weights of the rows in the loss, of sum 1.
     bounds : ndarray, int64
         Where ghost batches begin and end.
@@ -39,7 +39,7 @@ class Batch:
         self.seed = self.step = 0
         (n, dtype), xp = (buffer.shape[0], buffer.dtype), rows.device.xp
         self.weight = xp.ones(n, dtype)
-        self.share = xp.full(n, 1.0 / n, dtype)
+        self.loss_weight = xp.full(n, 1.0 / n, dtype)
 
     def take(self, index):
         """Take the rows at the index (n,) as inputs."""

@@ -291,7 +291,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         mean, scale, offset = affine
         if not sparse.issparse(X):
             device = _device.device_of_fitted(self.device)
-            with device.refusing_lack_of_memory():
+            with device.oom_guard():
                 infinite = device.chunks.normalize(X, mean, scale, offset, out)
         elif mean.any() or offset.any():
             raise ValueError(

@@ -219,7 +219,7 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
     def _moments_of(self, X, sample_weight, identity):
         weights = _validation.validate_weights(sample_weight, X)
         device = _device.device_of_fitted(self.device)
-        with device.refusing_lack_of_memory():
+        with device.oom_guard():
             moments = RunningMoments.of(X, weights, device)
         if not moments.is_finite():
             _validation.refuse_infinity(identity, X)

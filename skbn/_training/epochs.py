@@ -63,24 +63,24 @@ class EpochLoop:
 
         Interrupted by the user, training ends with the last whole epoch.
         """
-        self.best = self.network.state() if self.options.early_stopping else None
-        self.whole = None
+        self.best_state = self.network.state() if self.options.early_stopping else None
+        self.checkpoint = None
         try:
             self._run_epochs()
         except KeyboardInterrupt:
-            if self.whole is None:
+            if self.checkpoint is None:
                 raise
-            state, self.history, self.optimizer, self.best = self.whole
+            state, self.history, self.optimizer, self.best_state = self.checkpoint
             self.network.restore(state)
             warnings.warn("Training interrupted by user.", stacklevel=levels_below_caller())
         if self.options.early_stopping:
-            self.network.restore(self.best)
+            self.network.restore(self.best_state)
 
     def _run_epochs(self):
         for _ in range(self.max_iter):
             has_converged = self.run_epoch()
             state, history = self.network.state(), self.history.copy()
-            self.whole = state, history, self.optimizer.copy(), self.best
+            self.checkpoint = state, history, self.optimizer.copy(), self.best_state
             if self.tasks.end() or has_converged:
                 return
         self._warn_of_max_iter()
@@ -88,7 +88,7 @@ class EpochLoop:
     def run_epoch(self):
         """Train one epoch, whose task is left to end; tells whether training has converged."""
         self.tasks.begin()
-        with _blas.threads_for(self.steps.largest_product):
+        with _blas.limit_blas_threads(self.steps.largest_product):
             return self._train_and_follow()
 
     def _train_and_follow(self):
@@ -112,7 +112,7 @@ class EpochLoop:
             if self.validate is not None:
                 history.update_best_validation(history.compare_validation(tol))
         elif history.follow_score(tol):
-            self.best = self.network.state()
+            self.best_state = self.network.state()
 
     def _has_converged(self):
         """Whether training has stopped to improve, and the schedule knows no slower rate."""

@@ -62,17 +62,17 @@ class LBFGSLoop:
 
         Interrupted by the user, training ends with the last iteration.
         """
-        with _blas.threads_for(self.largest_product):
+        with _blas.limit_blas_threads(self.largest_product):
             self._run()
 
     def _run(self):
-        self.whole = None
+        self.checkpoint = None
         try:
             x = self._minimize()
         except KeyboardInterrupt:
-            if self.whole is None:
+            if self.checkpoint is None:
                 raise
-            x, self.history = self.whole
+            x, self.history = self.checkpoint
             warnings.warn("Training interrupted by user.", stacklevel=levels_below_caller())
         self._objective(x)
         check_finite(self.network, self.reported, self.history.n_iter)
@@ -99,7 +99,7 @@ class LBFGSLoop:
         network.params[...] = self.to_device(x)
         loss, penalty = self.record.slots[0]
         with np.errstate(all="ignore"):  # what is not finite is refused in words
-            self.loss(network.forward(batch), self.targets, batch.share, loss, batch.delta)
+            self.loss(network.forward(batch), self.targets, batch.loss_weight, loss, batch.delta)
             network.backward(batch)
         network.add_penalty(self.options.alpha / self.total, penalty, self.grads)
         (loss,), (penalty,) = self.record.read().tolist()
@@ -116,7 +116,7 @@ class LBFGSLoop:
         if self.validate is not None:
             history.end_validation(*self.validate(self.network))
             history.update_best_validation(history.compare_validation(self.options.tol))
-        self.whole = x.copy(), history.copy()
+        self.checkpoint = x.copy(), history.copy()
         self.tasks.begin()
         if self.tasks.end():
             raise StopIteration

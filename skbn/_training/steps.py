@@ -42,7 +42,7 @@ class Epoch:
     Attributes
     ----------
     index, targets : ndarray of shape (n,) or (n, n_outputs)
-    weight, share : ndarray of shape (n,) or None
+    weight, loss_weight : ndarray of shape (n,) or None
         In the statistics, and in the loss of their batch, where rows have weights.
     totals : list of float
         The sum of the weights in the loss, by batch.
@@ -52,27 +52,30 @@ class Epoch:
         self.data, self.device = data, data.rows.device
         self.index = self.device.to_device(index)
         self.targets = data.targets.take(self.index, axis=0)
-        self.weight = self.share = None
+        self.weight = self.loss_weight = None
         self.totals = data.n_rows
         if data.weight is not None:
             self.weight = self.device.to_device(data.weight[index].astype(dtype))
         if data.loss_weight is not None:
-            self._share(data.loss_weight[index], dtype)
+            self._weigh_losses(data.loss_weight[index], dtype)
 
-    def _share(self, weight, dtype):
+    def _weigh_losses(self, weight, dtype):
         starts = [start for start, _ in self.data.bounds]
         totals = np.add.reduceat(weight, starts)
         of_row = np.repeat(totals, self.data.n_rows)
-        share = np.divide(weight, of_row, where=of_row > 0.0, out=np.zeros_like(weight))
-        self.share, self.totals = self.device.to_device(share.astype(dtype)), totals.tolist()
+        fraction = np.divide(weight, of_row, where=of_row > 0.0, out=np.zeros_like(weight))
+        self.loss_weight, self.totals = (
+            self.device.to_device(fraction.astype(dtype)),
+            totals.tolist(),
+        )
 
     def fill(self, batch, start, stop):
         """Give the batch the rows from start to stop and their weights; gives their targets."""
         batch.take(self.index[start:stop])
         if self.weight is not None:
             batch.weight = self.weight[start:stop]
-        if self.share is not None:
-            batch.share = self.share[start:stop]
+        if self.loss_weight is not None:
+            batch.loss_weight = self.loss_weight[start:stop]
         return self.targets[start:stop]
 
 
@@ -171,7 +174,7 @@ class Steps:
         targets = epoch.fill(batch, *bounds)
         self.step += 1
         batch.seed, batch.step = self.seed, self.step
-        self.loss(network.forward(batch), targets, batch.share, loss, batch.delta)
+        self.loss(network.forward(batch), targets, batch.loss_weight, loss, batch.delta)
         network.backward(batch)
         if self.options.alpha:
             network.add_penalty(self.options.alpha / total, penalty, grads)

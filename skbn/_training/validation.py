@@ -28,8 +28,8 @@ class Validation:
         is_finite = np.isfinite(logits).all()
         score = self.score(self.targets, logits, self.sample_weight) if is_finite else np.nan
         weight = np.ones(len(logits)) if self.sample_weight is None else self.sample_weight
-        share = (weight / weight.sum()).astype(logits.dtype)
+        loss_weight = (weight / weight.sum()).astype(logits.dtype)
         loss = np.empty(1)
         with np.errstate(over="ignore"):
-            self.loss(logits, self.targets, share, loss, np.empty_like(logits))
+            self.loss(logits, self.targets, loss_weight, loss, np.empty_like(logits))
         return score, float(loss[0]) * self.loss.reported_factor

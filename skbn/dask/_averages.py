@@ -54,46 +54,46 @@ def average(group):
     if len(group) < 2:
         return group[0] if group else None
     weights = np.array([trained.weight for trained in group], np.float64)
-    shares = weights / weights.sum() if weights.any() else np.full(len(group), 1.0 / len(group))
+    fractions = weights / weights.sum() if weights.any() else np.full(len(group), 1.0 / len(group))
     return Trained(
         weights.sum(),
-        float(shares @ [trained.loss for trained in group]),
+        float(fractions @ [trained.loss for trained in group]),
         sum(trained.n_rows for trained in group),
         max(trained.n_steps for trained in group),
-        _weighted_sum(shares, [trained.params for trained in group]),
-        _of_each(_weighted_sum, shares, [trained.averages for trained in group]),
-        _of_each(_mixture, shares, [trained.runnings for trained in group]),
+        _weighted_sum(fractions, [trained.params for trained in group]),
+        _of_each(_weighted_sum, fractions, [trained.averages for trained in group]),
+        _of_each(_mixture, fractions, [trained.runnings for trained in group]),
     )
 
 
-def _of_each(function, shares, lists):
-    return [function(shares, arrays) for arrays in zip(*lists, strict=True)]
+def _of_each(function, fractions, lists):
+    return [function(fractions, arrays) for arrays in zip(*lists, strict=True)]
 
 
-def _weighted_sum(shares, arrays):
-    """Σ share·array, summed in float64."""
+def _weighted_sum(fractions, arrays):
+    """Σ fraction·array, summed in float64."""
     total = np.zeros(arrays[0].shape)
-    for share, array in zip(shares, arrays, strict=True):
-        total += share * array
+    for fraction, array in zip(fractions, arrays, strict=True):
+        total += fraction * array
     return total.astype(arrays[0].dtype)
 
 
-def _mixture(shares, tables):
-    """The table of moments of a mixture: means and squares with their shares, counts summed up."""
-    parts = [_with_weight(share, table) for share, table in zip(shares, tables, strict=True)]
+def _mixture(fractions, tables):
+    """The table of moments of a mixture of distributions; counts are added."""
+    parts = [_weighing(fraction, table) for fraction, table in zip(fractions, tables, strict=True)]
     mixed, *others = parts
     for table in others:
         cpu.merge_moments(mixed, table)
-    weight = sum(share * table[cpu.WEIGHT] for share, table in zip(shares, tables, strict=True))
+    weight = sum(f * table[cpu.WEIGHT] for f, table in zip(fractions, tables, strict=True))
     mixed[cpu.M2] *= weight / np.where(mixed[cpu.WEIGHT] > 0, mixed[cpu.WEIGHT], 1.0)
     mixed[cpu.WEIGHT] = weight
     return mixed
 
 
-def _with_weight(share, table):
-    """A copy of the table that weighs its share in a merge, if it has any weight."""
+def _weighing(fraction, table):
+    """A copy of the table whose weight in a merge is the fraction, if it has any weight."""
     scaled, weight = table.copy(), table[cpu.WEIGHT]
-    scaled[cpu.WEIGHT] = np.where(weight > 0, share, 0.0)
+    scaled[cpu.WEIGHT] = np.where(weight > 0, fraction, 0.0)
     scaled[cpu.M2] *= scaled[cpu.WEIGHT] / np.where(weight > 0, weight, 1.0)
     return scaled
 

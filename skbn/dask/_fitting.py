@@ -109,11 +109,11 @@ class DistributedFitting(Fitting):
         See Fitting.
     prepared : Prepared
         The rows to train on, and those that early stopping holds out.
-    held_out : Prepared, tuple of (X, targets, weight) or None
+    validation_data : Prepared, tuple of (X, targets, weight) or None
         The rows that the user wants to validate on, of a collection or at hand.
     """
 
-    def __init__(self, model, targets, first_pass, incremental, dtype, prepared, held_out):
+    def __init__(self, model, targets, first_pass, incremental, dtype, prepared, validation_data):
         super().__init__(model, targets, first_pass, incremental, dtype)
         self.prepared, self.is_weighted = prepared, prepared.is_weighted
         self._check_single_rows()
@@ -124,10 +124,10 @@ class DistributedFitting(Fitting):
         self.starts = range(0, self.n_batches, self.sync_every)
         self.max_iter = self._max_iter(self.n_rows)
         self.plan = self._plan()
-        if held_out is None and self.stops_early:
-            held_out = prepared
-        self.validate = None if held_out is None else self._validation_by(held_out)
-        self._begin_history(held_out is not None)
+        if validation_data is None and self.stops_early:
+            validation_data = prepared
+        self.validate = None if validation_data is None else self._validation_by(validation_data)
+        self._begin_history(validation_data is not None)
 
     def _check_single_rows(self):
         if self.network.batch_norms and not self._knows_statistics():
@@ -176,14 +176,14 @@ class DistributedFitting(Fitting):
             moments = self.compute(moments_of_layer, merged_moments, self.prepared, state, i)
             layer.running = self.device.xp.array(moments.table)
 
-    def _validation_by(self, held_out):
+    def _validation_by(self, validation_data):
         """What gives score and loss of a network on the rows held out."""
-        if isinstance(held_out, tuple):
-            return self._validation(*held_out)
+        if isinstance(validation_data, tuple):
+            return self._validation(*validation_data)
         merge = self.targets.merged_scores
 
         def validate(network):
-            total = self.compute(validated, merge, held_out, on_host(network))
+            total = self.compute(validated, merge, validation_data, on_host(network))
             return self.targets.score_of_parts(total.score), float(total.loss)
 
         return validate

@@ -127,12 +127,12 @@ class Distributed:
             )
         return super().recalibrate(X, at_hand("sample_weight", sample_weight))
 
-    def _prepared(self, X, y, sample_weight, held_out, incremental, first_call):
+    def _prepared(self, X, y, sample_weight, validation_data, incremental, first_call):
         """The fitting of a copy to collections; what is at hand is the local one's."""
         if not is_lazy(X):
             y, weight = at_hand("y", y), at_hand("sample_weight", sample_weight)
-            held_out = at_hand_to_validate(*held_out)
-            return super()._prepared(X, y, weight, held_out, incremental, first_call)
+            validation_data = at_hand_to_validate(*validation_data)
+            return super()._prepared(X, y, weight, validation_data, incremental, first_call)
         self._check_full_batches()
         model, targets = copy(self), self._targets()
         rows = Partitions(X=X, y=y, sample_weight=sample_weight)
@@ -149,7 +149,7 @@ class Distributed:
         model._random_state = check_random_state(self.random_state)
         model.n_layers_ = len(hidden_units(self)) + 2
         return model._distributed_fitting(
-            targets, rows, total, held_out, first_pass, incremental, sample.dtype
+            targets, rows, total, validation_data, first_pass, incremental, sample.dtype
         )
 
     def _check_full_batches(self):
@@ -167,28 +167,32 @@ class Distributed:
         return total
 
     def _distributed_fitting(
-        self, targets, rows, total, held_out, first_pass, incremental, dtype_of_X
+        self, targets, rows, total, validation_data, first_pass, incremental, dtype_of_X
     ):
         dtype = self._compute_dtype(dtype_of_X, first_pass)
-        held_out = self._held_out(held_out, targets, dtype)
-        holds_out = self.early_stopping and held_out is None
-        share = self.validation_fraction if holds_out else 0.0
+        validation_data = self._validation_data(validation_data, targets, dtype)
+        holds_out = self.early_stopping and validation_data is None
+        fraction = self.validation_fraction if holds_out else 0.0
         of_all = dtype, rows, total.n_rows
-        prepared = Prepared(self, targets.of_parts(total.targets, incremental), *of_all, share)
+        prepared = Prepared(self, targets.of_parts(total.targets, incremental), *of_all, fraction)
         if holds_out:
             _check_split(prepared)
         targets.fit_totals(prepared, incremental)
         self._take_targets(targets, first_pass)
-        return DistributedFitting(self, targets, first_pass, incremental, dtype, prepared, held_out)
+        return DistributedFitting(
+            self, targets, first_pass, incremental, dtype, prepared, validation_data
+        )
 
-    def _held_out(self, held_out, targets, dtype):
+    def _validation_data(self, validation_data, targets, dtype):
         """The rows to validate on: on the workers, at hand, or None."""
-        X_val, y_val, weight_val = held_out
+        X_val, y_val, weight_val = validation_data
         if not is_lazy(X_val, "X_val") or y_val is None:
-            return self._validate_held_out(*at_hand_to_validate(*held_out), targets, dtype)
+            return self._check_validation_data(
+                *at_hand_to_validate(*validation_data), targets, dtype
+            )
         rows = Partitions(X_val=X_val, y_val=y_val, sample_weight_val=weight_val)
         targets, n_rows = targets.without_class_weight(), [None] * len(rows.parts)
-        prepared = Prepared(self, targets, dtype, rows, n_rows, share_held_out=1.0)
+        prepared = Prepared(self, targets, dtype, rows, n_rows, validation_fraction=1.0)
         if not prepared.row_weights()[1]:
             raise ValueError("X_val has no row of weight above 0, expected one or more.")
         return prepared
@@ -207,10 +211,11 @@ def at_hand_to_validate(X_val, y_val, sample_weight_val):
 
 def _check_split(prepared):
     """Raise unless the rows to train on and those held out suffice, as the local one does."""
-    if prepared.n_held_out < 2:
+    if prepared.n_validation_rows < 2:
         raise ValueError(
-            f"The validation set is too small: early_stopping=True holds out {prepared.n_held_out} "
-            "rows. Increase 'validation_fraction' or the size of your dataset."
+            "The validation set is too small: early_stopping=True holds out "
+            f"{prepared.n_validation_rows} rows. Increase 'validation_fraction' or the size of your "
+            "dataset."
         )
     if not prepared.row_weights().all():
         raise ValueError(

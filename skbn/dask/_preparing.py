@@ -58,7 +58,7 @@ def merged_summaries(group):
     return Summary(n_rows, merged_moments(group, "inputs"), targets)
 
 
-def rows_of_partition(model, targets, dtype, share_held_out, seed, number, X, y, weight):
+def rows_of_partition(model, targets, dtype, validation_fraction, seed, number, X, y, weight):
     """The Rows of a partition, of which a share is held out."""
     nothing = np.arange(0)
     if X.shape[0] == 0 or has_no_weight(weight):
@@ -69,14 +69,14 @@ def rows_of_partition(model, targets, dtype, share_held_out, seed, number, X, y,
     X = X if weight is None else without_far_rows(X, weight, input_norm_of(model))
     loss_weight = targets.loss_weight_of_part(y, weight)
     order = np.random.RandomState([seed, number]).permutation(X.shape[0])
-    held_out = n_held_out(X.shape[0], share_held_out)
-    index = np.sort(order[held_out:]), np.sort(order[:held_out])
+    n_val = n_validation_rows(X.shape[0], validation_fraction)
+    index = np.sort(order[n_val:]), np.sort(order[:n_val])
     return Rows(number, X, encoded, weight, loss_weight, *index)
 
 
-def n_held_out(n, share):
+def n_validation_rows(n, fraction):
     """How many of n rows a partition holds out: all, or all but one at most."""
-    return n if share == 1.0 else min(round(n * share), n - 1)
+    return n if fraction == 1.0 else min(round(n * fraction), n - 1)
 
 
 class Prepared:
@@ -94,7 +94,7 @@ class Prepared:
         Of X, y and weights.
     n_rows : list of int or None
         Of each partition, None where that is not known.
-    share_held_out : float
+    validation_fraction : float
         Of the rows of each partition.
 
     Attributes
@@ -103,21 +103,21 @@ class Prepared:
         Of Rows.
     n_rows : list of int
         To train on, in each partition.
-    n_held_out : int
+    n_validation_rows : int
         In all of them.
     is_weighted : bool
     """
 
-    def __init__(self, model, targets, dtype, rows, n_rows, share_held_out=0.0):
+    def __init__(self, model, targets, dtype, rows, n_rows, validation_fraction=0.0):
         # Not of the generator itself: the weights drawn next are those of a local fit.
         seed = int(deepcopy(model._random_state).randint(2**31 - 1))
-        of_all = persisted(plain(model)), persisted(targets), dtype, share_held_out, seed
+        of_all = persisted(plain(model)), persisted(targets), dtype, validation_fraction, seed
         results = rows.map(rows_of_partition, [(*of_all, i) for i in range(len(n_rows))])
         known = [i for i, n in enumerate(n_rows) if n != 0]
         self.places = [rows.places[i] for i in known]
         self.partitions = all_persisted([results[i] for i in known], self.places)
-        self.n_rows = [n - n_held_out(n, share_held_out) for n in n_rows if n]
-        self.n_held_out = sum(n_held_out(n, share_held_out) for n in n_rows if n)
+        self.n_rows = [n - n_validation_rows(n, validation_fraction) for n in n_rows if n]
+        self.n_validation_rows = sum(n_validation_rows(n, validation_fraction) for n in n_rows if n)
         self.is_weighted = rows.sample[2] is not None
 
     def label_totals(self, totals_of, n_outputs):

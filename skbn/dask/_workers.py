@@ -141,7 +141,7 @@ def trained(plan, state, rows, epoch, first, last):
     seed = plan.dropout_seed + rows.number * SEED_STRIDE
     steps = _steps(plan, state, network, data, seed)
     order = rows.order(plan, epoch)
-    with np.errstate(all="ignore"), _blas.threads_for(steps.largest_product):
+    with np.errstate(all="ignore"), _blas.limit_blas_threads(steps.largest_product):
         losses = steps.run(order, first, last)[first:last]
     weight = sum(n_rows)
     if data.loss_weight is not None:

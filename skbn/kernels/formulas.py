@@ -61,8 +61,8 @@ def mean_step(weight_a, mean_a, weight_b, mean_b, delta):
     ``delta`` is mean_b − mean_a with all its digits; it overflows where the means are near the
     largest float and of opposite sign.
     """
-    share = weight_b / (weight_a + weight_b)
-    return mean_b * share - mean_a * share if is_infinite(delta) else delta * share
+    fraction = weight_b / (weight_a + weight_b)
+    return mean_b * fraction - mean_a * fraction if is_infinite(delta) else delta * fraction
 
 
 @jit
@@ -160,16 +160,16 @@ def inverse_std(weight, m2, epsilon):
 
 
 @jit
-def input_gradient(slope, d, share, x_hat, grad_gamma, grad_beta):
+def input_gradient(slope, d, row_fraction, x_hat, grad_gamma, grad_beta):
     """∂ℓ/∂z = γ/√(σ² + ε) · (∂ℓ/∂y − w/Σw·(∂ℓ/∂β + x̂·∂ℓ/∂γ)).
 
     The paper's ∂ℓ/∂x with those of μ and σ² put in.
     """
-    return slope * (d - share * (grad_beta + x_hat * grad_gamma))
+    return slope * (d - row_fraction * (grad_beta + x_hat * grad_gamma))
 
 
 @jit
-def held(x, lowest, highest):
+def clipped(x, lowest, highest):
     """x between the bounds; NaN stays, which min() and max() of CUDA would hide."""
     return lowest if x < lowest else (highest if x > highest else x)
 
@@ -182,11 +182,11 @@ def smoothed(target, smoothing, prior):
 
 @jit
 def binary_loss(x, t, lowest, highest):
-    """−t·log p − (1 − t)·log(1 − p), p = 1/(1 + exp(−x)), with both logarithms held."""
+    """−t·log p − (1 − t)·log(1 − p), p = 1/(1 + exp(−x)), with both logarithms clipped."""
     shared = math.log(1.0 + math.exp(-abs(x)))
     log_p = (x if x < 0.0 else 0.0) - shared
     log_rest = (-x if x > 0.0 else 0.0) - shared
-    return -t * held(log_p, lowest, highest) - (1.0 - t) * held(log_rest, lowest, highest)
+    return -t * clipped(log_p, lowest, highest) - (1.0 - t) * clipped(log_rest, lowest, highest)
 
 
 @jit
@@ -206,9 +206,9 @@ def flush_subnormal(x):
 
 
 @jit
-def average(kept, old, share, x):
-    """kept·old + share·x, an exponential average or a velocity."""
-    return flush_subnormal(kept * old + share * x)
+def average(kept, old, added, x):
+    """kept·old + added·x, an exponential average or a velocity."""
+    return flush_subnormal(kept * old + added * x)
 
 
 @jit
@@ -224,7 +224,7 @@ def adam_change(rate, first, second, epsilon):
 
 
 @jit
-def scrambled(x):
+def hash32(x):
     """A bijection of 32 bits in which every bit moves all others.
 
     Multipliers and shifts of C. Wellons' "lowbias32" (hash-prospector). Every product is cast
@@ -238,7 +238,7 @@ def scrambled(x):
 @jit
 def row_bits(key, i):
     """32 random bits for row i under the key of a layer and step."""
-    return scrambled(np.uint32(scrambled(np.uint32(key)) + np.uint32(i)))
+    return hash32(np.uint32(hash32(np.uint32(key)) + np.uint32(i)))
 
 
 @jit
@@ -246,7 +246,8 @@ def random_bits(row, j):
     """32 random bits for column j of a row: a counter-based generator, the same on any device.
 
     Half the work of scrambling the index twice, 0.30 against 0.63 ns. The bits of the row enter
-    twice, lest two rows whose bits are near each other share a part of their sequence.
+    twice: otherwise two rows whose bits are near each other have parts of their sequences in
+    common.
     """
     again = np.uint32(row * np.uint32(0x9E3779B9))
     x = np.uint32((row ^ np.uint32(j)) * np.uint32(0x7FEB352D))

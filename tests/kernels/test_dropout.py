@@ -128,14 +128,14 @@ def test_no_two_rows_or_columns_of_a_mask_are_alike(signs):
 @wraps_around
 def test_a_hash_is_lowbias32_and_can_be_undone():
     for x in [*range(300), 2**31, 2**32 - 1, *range(5, 2**32, 2**32 // 300)]:
-        ours = int(formulas.scrambled(np.uint32(x)))
-        assert ours == network_oracle.scrambled(x)
-        assert network_oracle.unscrambled(ours) == x
+        ours = int(formulas.hash32(np.uint32(x)))
+        assert ours == network_oracle.hash32(x)
+        assert network_oracle.inverse_hash32(ours) == x
 
 
 @wraps_around
 def test_hashes_of_neighbours_do_not_collide():
-    assert len({int(formulas.scrambled(np.uint32(x))) for x in range(2**16)}) == 2**16
+    assert len({int(formulas.hash32(np.uint32(x))) for x in range(2**16)}) == 2**16
 
 
 def bits_of(x):
@@ -144,7 +144,7 @@ def bits_of(x):
 
 # And how many bits the input has.
 HASHES = {
-    "scrambled": (lambda x: formulas.scrambled(x), 32),
+    "hash32": (lambda x: formulas.hash32(x), 32),
     "row_bits by key": (lambda x: formulas.row_bits(x, 3), 32),
     "row_bits by row": (lambda x: formulas.row_bits(np.uint32(3), x), 32),
     "random_bits by column": (lambda x: formulas.random_bits(np.uint32(0x9E3779B9), x), 16),

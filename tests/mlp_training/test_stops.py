@@ -32,8 +32,8 @@ def test_early_stopping_gives_the_epoch_of_the_best_score(problem, weighted, spl
     model.set_params(batch_norm=False, dtype="float64", early_stopping=True)
     model.set_params(validation_fraction=0.3, max_iter=30, learning_rate_init=0.05)
     model.fit(X, y, sample_weight=weight)
-    held_out = split[1]
-    score = model.score(X[held_out], y[held_out], weight[held_out])
+    validation_data = split[1]
+    score = model.score(X[validation_data], y[validation_data], weight[validation_data])
     np.testing.assert_allclose(score, model.best_validation_score_, rtol=1e-10)
     assert model.best_validation_score_ == max(model.validation_scores_)
 

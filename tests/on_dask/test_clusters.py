@@ -125,11 +125,11 @@ VALIDATED = {
 }
 
 
-def validated(Model, parameters, held_out):
+def validated(Model, parameters, validation_data):
     """What a fit with early stopping knows of its validation rows, and its first weights."""
     X, y = problem()
     weight = np.random.default_rng(0).random(len(X))
-    names = ("X_val", "y_val", "sample_weight_val") if held_out else ()
+    names = ("X_val", "y_val", "sample_weight_val") if validation_data else ()
     rows = zip(names, (X + 0.1, y, weight), strict=False)
     options = {name: in_parts(array, (60, 0, 139, 1)) for name, array in rows}
     options["sample_weight"] = in_parts(weight, SIZES["unequal"])
@@ -141,11 +141,15 @@ def validated(Model, parameters, held_out):
 
 
 @pytest.mark.parametrize(("Model", "parameters"), VALIDATED.values(), ids=VALIDATED)
-@pytest.mark.parametrize("held_out", [True, False], ids=["X_val", "a share of each partition"])
-def test_validation_stops_training_on_processes_as_on_threads(client, Model, parameters, held_out):
-    on_threads = validated(Model, parameters, held_out)
+@pytest.mark.parametrize(
+    "validation_data", [True, False], ids=["X_val", "a share of each partition"]
+)
+def test_validation_stops_training_on_processes_as_on_threads(
+    client, Model, parameters, validation_data
+):
+    on_threads = validated(Model, parameters, validation_data)
     with client.as_current():
-        assert validated(Model, parameters, held_out) == on_threads
+        assert validated(Model, parameters, validation_data) == on_threads
     curves, n_epochs, _ = on_threads
     assert 2 < n_epochs < 30
     assert [len(curve) for curve in curves] == [n_epochs, n_epochs]

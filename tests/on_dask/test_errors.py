@@ -196,14 +196,16 @@ HELD_OUT = {
 
 @pytest.mark.parametrize(("message", "bad"), HELD_OUT.items(), ids=HELD_OUT)
 def test_an_error_of_validation_rows_says_so_before_training(message, bad):
-    held_out = {"X_val": X, "y_val": y, "sample_weight_val": np.ones(N)} | bad
-    held_out = {name: in_parts(array, SIZES["equal"]) for name, array in held_out.items()}
+    validation_data = {"X_val": X, "y_val": y, "sample_weight_val": np.ones(N)} | bad
+    validation_data = {
+        name: in_parts(array, SIZES["equal"]) for name, array in validation_data.items()
+    }
     epochs = Epochs()
     model = BatchNormMLPClassifier(**SMALL).fit(*PARTS)
     state = dict(vars(model))
     model.set_callbacks(epochs)
     with pytest.raises(ValueError, match=f"In partition 1 of X_val: .*{message}"):
-        model.fit(*PARTS, **held_out)
+        model.fit(*PARTS, **validation_data)
     assert epochs.n == 0
     assert {name: value for name, value in vars(model).items() if name in state} == state
 
@@ -211,9 +213,9 @@ def test_an_error_of_validation_rows_says_so_before_training(message, bad):
 @pytest.mark.parametrize("name", PAIRS)
 def test_validation_rows_without_weight_are_refused(name):
     targets = PARTS[1]
-    held_out = {"X_val": PARTS[0], "y_val": targets, "sample_weight_val": np.zeros(N)}
+    validation_data = {"X_val": PARTS[0], "y_val": targets, "sample_weight_val": np.zeros(N)}
     with pytest.raises(ValueError, match="X_val has no row of weight above 0"):
-        PAIRS[name][0](**SMALL).fit(PARTS[0], targets, **held_out)
+        PAIRS[name][0](**SMALL).fit(PARTS[0], targets, **validation_data)
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])
@@ -303,10 +305,12 @@ def test_training_that_diverges_names_the_farthest_value_and_its_partition(kind)
 
 @pytest.mark.parametrize(
     *pairwise(
-        name=list(PAIRS), held_out=["X_val", "a share", "nothing"], normalize_inputs=[True, False]
+        name=list(PAIRS),
+        validation_data=["X_val", "a share", "nothing"],
+        normalize_inputs=[True, False],
     )
 )
-def test_rows_without_weight_may_be_far(name, held_out, normalize_inputs):
+def test_rows_without_weight_may_be_far(name, validation_data, normalize_inputs):
     weight = np.ones(N)
     weight[[60, 130]] = 0.0
     targets = y if name == "classifier" else X[:, 0]
@@ -318,11 +322,11 @@ def test_rows_without_weight_may_be_far(name, held_out, normalize_inputs):
     for rows in ((X, targets, weight), (far, far_targets, weight)):
         parts = [in_parts(array, SIZES["equal"]) for array in rows]
         names = ("X_val", "y_val", "sample_weight_val")
-        options = dict(zip(names, parts, strict=True)) if held_out == "X_val" else {}
+        options = dict(zip(names, parts, strict=True)) if validation_data == "X_val" else {}
         model = PAIRS[name][0](
-            **SMALL, normalize_inputs=normalize_inputs, early_stopping=held_out == "a share"
+            **SMALL, normalize_inputs=normalize_inputs, early_stopping=validation_data == "a share"
         )
         model.fit(*parts, **options)
-        scores = [] if held_out == "nothing" else model.validation_scores_
+        scores = [] if validation_data == "nothing" else model.validation_scores_
         curves.append([*model.loss_curve_, *scores, *model.batch_norms_[0].var_])
     np.testing.assert_allclose(*curves, rtol=1e-6)

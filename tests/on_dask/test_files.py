@@ -134,11 +134,12 @@ def test_targets_and_weights_of_validation_rows_are_theirs(files, name):
     Ours, _ = PAIRS[name]
     column = "label" if name == "classifier" else "value"
     rows = {"X": files[FEATURES], "y": files[column], "sample_weight": files.weight}
-    held_out = {f"{key}_val": value for key, value in rows.items() if key != "sample_weight"}
-    held_out["sample_weight_val"] = files.weight
-    in_memory = dict(zip(held_out, dask.compute(*held_out.values()), strict=True))
+    validation_data = {f"{key}_val": value for key, value in rows.items() if key != "sample_weight"}
+    validation_data["sample_weight_val"] = files.weight
+    in_memory = dict(zip(validation_data, dask.compute(*validation_data.values()), strict=True))
     ours, expected = (
-        Ours(**FEW, early_stopping=True).fit(**rows, **of_rows) for of_rows in (held_out, in_memory)
+        Ours(**FEW, early_stopping=True).fit(**rows, **of_rows)
+        for of_rows in (validation_data, in_memory)
     )
     assert np.array_equal(ours.coefs_[0], expected.coefs_[0])
     for curve in ("validation_scores_", "validation_loss_curve_"):

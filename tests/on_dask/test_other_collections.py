@@ -61,8 +61,8 @@ def test_a_classifier_takes_xarray_in_memory(module, rows, labels):
     weight = np.arange(1.0, N + 1)
     model = module.BatchNormMLPClassifier(**SMALL)
     targets = xr.DataArray(labels)
-    held_out = {"X_val": rows, "y_val": targets, "sample_weight_val": xr.DataArray(weight)}
-    model.fit(rows, targets, xr.DataArray(weight), **held_out)
+    validation_data = {"X_val": rows, "y_val": targets, "sample_weight_val": xr.DataArray(weight)}
+    model.fit(rows, targets, xr.DataArray(weight), **validation_data)
     expected = skbn.BatchNormMLPClassifier(**SMALL).fit(X, np.asarray(labels), weight)
     assert np.array_equal(model.predict(rows), expected.predict(X))
     assert np.array_equal(model.predict_proba(rows), expected.predict_proba(X))

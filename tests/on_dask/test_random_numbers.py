@@ -51,9 +51,9 @@ def test_equal_partitions_hold_out_other_rows():
     model = BatchNormMLPClassifier(max_iter=1, random_state=0).fit(X, y)
     of_both = model, model._targets(), X.dtype, 0.2, 5
     of_parts = [rows_of_partition(*of_both, i, X, y, None) for i in range(2)]
-    held_out = [rows.index_val for rows in of_parts]
-    assert [len(index) for index in held_out] == [40, 40]
-    assert not np.array_equal(*held_out)
+    validation_data = [rows.index_val for rows in of_parts]
+    assert [len(index) for index in validation_data] == [40, 40]
+    assert not np.array_equal(*validation_data)
 
 
 def test_epochs_have_other_orders():

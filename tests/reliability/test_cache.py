@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from skbn._interrupts import interrupts_later
+from skbn._interrupts import defer_signals
 from skbn.kernels import cpu
 
 pytestmark = pytest.mark.reliability
@@ -105,7 +105,7 @@ def test_ctrl_c_comes_out_at_the_end_of_what_must_not_be_interrupted():
     done = []
 
     def interrupted():
-        with interrupts_later():
+        with defer_signals():
             os.kill(os.getpid(), signal.SIGINT)
             done.extend(range(1000))  # Python hears of signals between its instructions
             done.append("the end")

@@ -262,7 +262,7 @@ def test_ctrl_c_leaves_blas_its_threads(monkeypatch, call):
     monkeypatch.setattr(_blas, "_set_threads", interrupted)
     with threadpool_limits(2, user_api="blas"):  # also on a machine with one core
         for _ in range(2):
-            with suppress(KeyboardInterrupt), _blas.threads_for(1):
+            with suppress(KeyboardInterrupt), _blas.limit_blas_threads(1):
                 pass
             assert set(blas_threads()) == {2}
 

@@ -140,23 +140,23 @@ def gradient_sums(z, statistics, delta, sums):
 
 
 @jit
-def input_gradient(z, share, statistics, grads, delta):
+def input_gradient(z, row_fraction, statistics, grads, delta):
     """delta (n, c) = ∂ℓ/∂z, in place of ∂ℓ/∂y; grads (2, c) are ∂ℓ/∂γ and ∂ℓ/∂β."""
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             x_hat = (z[i, j] - statistics[MU, j]) * statistics[INVERSE_STD, j]
             slope, of_gamma, of_beta = statistics[SCALE, j], grads[GAMMA, j], grads[BETA, j]
             delta[i, j] = formulas.input_gradient(
-                slope, delta[i, j], share[i], x_hat, of_gamma, of_beta
+                slope, delta[i, j], row_fraction[i], x_hat, of_gamma, of_beta
             )
 
 
 @jit
-def set_shares(weight, share):
-    """share (n,) = w/Σw, or 0 where there is no ``total_weight``."""
+def set_row_fractions(weight, row_fraction):
+    """row_fraction (n,) = w/Σw, or 0 where there is no ``total_weight``."""
     total = total_weight(weight)
     for i in range(weight.size):
-        share[i] = weight[i] / total if total > 0.0 else 0.0
+        row_fraction[i] = weight[i] / total if total > 0.0 else 0.0
 
 
 @jit
@@ -164,7 +164,7 @@ def batch_norm_backward(z, weight, bounds, statistics, grads, delta):
     """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂y; grads (2, c) become ∂ℓ/∂γ and ∂ℓ/∂β."""
     check_batch(z, weight, bounds, grads, statistics)
     check_shapes(delta.shape == z.shape)
-    share, own_grads = np.empty_like(weight), np.empty_like(grads)
+    row_fraction, own_grads = np.empty_like(weight), np.empty_like(grads)
     sums = np.empty(grads.shape)
     grads.fill(0.0)
     for ghost in range(bounds.size - 1):
@@ -175,5 +175,5 @@ def batch_norm_backward(z, weight, bounds, statistics, grads, delta):
             for j in range(grads.shape[1]):
                 own_grads[row, j] = sums[row, j]
                 grads[row, j] += sums[row, j]
-        set_shares(weight[start:stop], share[start:stop])
-        input_gradient(rows, share[start:stop], own, own_grads, d)
+        set_row_fractions(weight[start:stop], row_fraction[start:stop])
+        input_gradient(rows, row_fraction[start:stop], own, own_grads, d)

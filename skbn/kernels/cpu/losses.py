@@ -1,8 +1,8 @@
 """Losses of the predictions of a batch, and their gradients with respect to the logits.
 
 Every function sets ``loss`` (1,), which is float64, to Σ w·ℓ / Σw, summed over outputs, and writes
-its gradient into ``out`` (n, k), which may be the predictions themselves; ``share`` (n,) is w/Σw.
-In the loss, probabilities are held to [eps, 1 − eps], as scikit-learn does.
+its gradient into ``out`` (n, k), which may be the predictions themselves. ``loss_weight`` (n,) is
+w/Σw. In the loss, probabilities are clipped to [eps, 1 − eps], as scikit-learn does.
 """
 
 import math
@@ -28,13 +28,15 @@ def shift_to_max(logits, out):
 
 
 @jit
-def softmax_cross_entropy(shifted, label, share, smoothing, prior, eps, loss, out):
+def softmax_cross_entropy(shifted, label, loss_weight, smoothing, prior, eps, loss, out):
     """Cross entropy of softmax(shifted) and labels (n,); out is exp(shifted) before the call.
 
     The target of class j is smoothing·prior[j], that of the label 1 − smoothing more.
     """
     n, k = out.shape
-    check_shapes(shifted.shape == out.shape and label.size == share.size == n and prior.size == k)
+    check_shapes(
+        shifted.shape == out.shape and label.size == loss_weight.size == n and prior.size == k
+    )
     lowest, highest = math.log(eps), math.log1p(-eps)
     value = 0.0
     for i in range(n):
@@ -43,59 +45,61 @@ def softmax_cross_entropy(shifted, label, share, smoothing, prior, eps, loss, ou
             total += out[i, j]
         log_total = math.log(total)
         log_p = min(max(shifted[i, label[i]] - log_total, lowest), highest)
-        value -= share[i] * (1.0 - smoothing) * log_p
+        value -= loss_weight[i] * (1.0 - smoothing) * log_p
         for j in range(k):
-            out[i, j] = share[i] * (out[i, j] / total - smoothing * prior[j])
-        out[i, label[i]] -= share[i] * (1.0 - smoothing)
+            out[i, j] = loss_weight[i] * (out[i, j] / total - smoothing * prior[j])
+        out[i, label[i]] -= loss_weight[i] * (1.0 - smoothing)
         if smoothing > 0.0:
             for j in range(k):
                 log_p = min(max(shifted[i, j] - log_total, lowest), highest)
-                value -= share[i] * smoothing * prior[j] * log_p
+                value -= loss_weight[i] * smoothing * prior[j] * log_p
     loss[0] = value
 
 
 @jit
-def binary_cross_entropy(logits, target, share, smoothing, prior, eps, loss, out):
+def binary_cross_entropy(logits, target, loss_weight, smoothing, prior, eps, loss, out):
     """Cross entropy of logits and targets (n, k) of 0 and 1, smoothed towards prior (k,)."""
     n, k = out.shape
-    check_shapes(logits.shape == target.shape == out.shape and share.size == n and prior.size == k)
+    check_shapes(
+        logits.shape == target.shape == out.shape and loss_weight.size == n and prior.size == k
+    )
     lowest, highest = math.log(eps), math.log1p(-eps)
     value = 0.0
     for i in range(n):
         for j in range(k):
             t = formulas.smoothed(target[i, j], smoothing, prior[j])
             x = np.float64(logits[i, j])
-            value += share[i] * formulas.binary_loss(x, t, lowest, highest)
-            out[i, j] = share[i] * (formulas.logistic(x) - t)
+            value += loss_weight[i] * formulas.binary_loss(x, t, lowest, highest)
+            out[i, j] = loss_weight[i] * (formulas.logistic(x) - t)
     loss[0] = value
 
 
 @jit
-def squared_error(prediction, target, share, loss, out):
+def squared_error(prediction, target, loss_weight, loss, out):
     """Half the squared error of predictions and targets (n, k)."""
     n, k = out.shape
-    check_shapes(prediction.shape == target.shape == out.shape and share.size == n)
+    check_shapes(prediction.shape == target.shape == out.shape and loss_weight.size == n)
     value = 0.0
     for i in range(n):
         for j in range(k):
             error = prediction[i, j] - target[i, j]
-            value += 0.5 * share[i] * error * error
-            out[i, j] = share[i] * error
+            value += 0.5 * loss_weight[i] * error * error
+            out[i, j] = loss_weight[i] * error
     loss[0] = value
 
 
 @jit
-def poisson_deviance(mean, target, share, loss, out):
+def poisson_deviance(mean, target, loss_weight, loss, out):
     """Half the Poisson deviance of predicted means and targets (n, k); the link is log."""
     n, k = out.shape
-    check_shapes(mean.shape == target.shape == out.shape and share.size == n)
+    check_shapes(mean.shape == target.shape == out.shape and loss_weight.size == n)
     value = 0.0
     for i in range(n):
-        if share[i] == 0.0:  # whose mean may be infinite
+        if loss_weight[i] == 0.0:  # whose mean may be infinite
             out[i].fill(0.0)
             continue
         for j in range(k):
             mu, t = mean[i, j], target[i, j]
-            value += share[i] * formulas.t_log_ratio(t, mu) + share[i] * (mu - t)
-            out[i, j] = share[i] * (mu - t)
+            value += loss_weight[i] * formulas.t_log_ratio(t, mu) + loss_weight[i] * (mu - t)
+            out[i, j] = loss_weight[i] * (mu - t)
     loss[0] = value

@@ -255,11 +255,11 @@ def _input_gradient(z, weight, bounds, statistics, own, delta):
             # Two rows are loaded before one is stored, of the last one the same twice.
             k = i + step if i + step < stop else i
             z0, z1 = z[i, j], z[k, j]
-            share0, share1 = weight[i] * per_weight, weight[k] * per_weight
+            row_fraction0, row_fraction1 = weight[i] * per_weight, weight[k] * per_weight
             d0, d1 = delta[i, j], delta[k, j]
             x0, x1 = (z0 - mean) * inverse_std, (z1 - mean) * inverse_std
-            delta[i, j] = formulas.input_gradient(slope, d0, share0, x0, of_gamma, of_beta)
-            delta[k, j] = formulas.input_gradient(slope, d1, share1, x1, of_gamma, of_beta)
+            delta[i, j] = formulas.input_gradient(slope, d0, row_fraction0, x0, of_gamma, of_beta)
+            delta[k, j] = formulas.input_gradient(slope, d1, row_fraction1, x1, of_gamma, of_beta)
             i += 2 * step
 
 

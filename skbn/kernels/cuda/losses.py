@@ -28,41 +28,43 @@ def _shift_to_max(logits, out):
 
 
 @device_function
-def _softmax_row(shifted, label, share, smoothing, prior, lowest, highest, out, i):
+def _softmax_row(shifted, label, loss_weight, smoothing, prior, lowest, highest, out, i):
     """The loss of row i, whose gradient is written."""
     k = out.shape[1]
     total = 0.0
     for j in range(k):
         total += np.float64(out[i, j])
-    log_total, w = math.log(total), np.float64(share[i])
-    own = formulas.held(shifted[i, label[i]] - log_total, lowest, highest)
+    log_total, w = math.log(total), np.float64(loss_weight[i])
+    own = formulas.clipped(shifted[i, label[i]] - log_total, lowest, highest)
     loss = -w * (1.0 - smoothing) * own
     for j in range(k):
         own_target = 1.0 - smoothing if j == label[i] else 0.0
         out[i, j] = w * (out[i, j] / total - smoothing * prior[j] - own_target)
         if smoothing > 0.0:
-            log_p = formulas.held(shifted[i, j] - log_total, lowest, highest)
+            log_p = formulas.clipped(shifted[i, j] - log_total, lowest, highest)
             loss -= w * smoothing * prior[j] * log_p
     return loss
 
 
 @kernel
 def _softmax_cross_entropy(
-    shifted, label, share, smoothing, prior, lowest, highest, partials, tickets, loss, out
+    shifted, label, loss_weight, smoothing, prior, lowest, highest, partials, tickets, loss, out
 ):
     value = 0.0
     for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
-        value += _softmax_row(shifted, label, share, smoothing, prior, lowest, highest, out, i)
+        value += _softmax_row(
+            shifted, label, loss_weight, smoothing, prior, lowest, highest, out, i
+        )
     write_grid_sum(value, partials, tickets, loss)
 
 
 @kernel
 def _binary_cross_entropy(
-    logits, target, share, smoothing, prior, lowest, highest, partials, tickets, loss, out
+    logits, target, loss_weight, smoothing, prior, lowest, highest, partials, tickets, loss, out
 ):
     value = 0.0
     for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
-        w = np.float64(share[i])
+        w = np.float64(loss_weight[i])
         for j in range(out.shape[1]):
             t = formulas.smoothed(np.float64(target[i, j]), smoothing, prior[j])
             x = np.float64(logits[i, j])
@@ -72,28 +74,28 @@ def _binary_cross_entropy(
 
 
 @kernel
-def _squared_error(prediction, target, share, partials, tickets, loss, out):
+def _squared_error(prediction, target, loss_weight, partials, tickets, loss, out):
     value = 0.0
     for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
         for j in range(out.shape[1]):
             error = prediction[i, j] - target[i, j]
-            value += 0.5 * np.float64(share[i]) * error * error
-            out[i, j] = share[i] * error
+            value += 0.5 * np.float64(loss_weight[i]) * error * error
+            out[i, j] = loss_weight[i] * error
     write_grid_sum(value, partials, tickets, loss)
 
 
 @kernel
-def _poisson_deviance(mean, target, share, partials, tickets, loss, out):
+def _poisson_deviance(mean, target, loss_weight, partials, tickets, loss, out):
     value = 0.0
     for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
         for j in range(out.shape[1]):
             mu, t = mean[i, j], target[i, j]
-            if share[i] == 0.0:  # whose mean may be infinite
+            if loss_weight[i] == 0.0:  # whose mean may be infinite
                 out[i, j] = 0.0
             else:
                 ratio = formulas.t_log_ratio(np.float64(t), np.float64(mu))
-                value += np.float64(share[i]) * (ratio + (np.float64(mu) - t))
-                out[i, j] = share[i] * (mu - t)
+                value += np.float64(loss_weight[i]) * (ratio + (np.float64(mu) - t))
+                out[i, j] = loss_weight[i] * (mu - t)
     write_grid_sum(value, partials, tickets, loss)
 
 
@@ -110,32 +112,36 @@ def shift_to_max(logits, out):
     launch(_shift_to_max, flat_grid(out.shape[0]), THREADS, logits, out)
 
 
-def softmax_cross_entropy(shifted, label, share, smoothing, prior, eps, loss, out):
+def softmax_cross_entropy(shifted, label, loss_weight, smoothing, prior, eps, loss, out):
     """Cross entropy of softmax(shifted) and labels (n,); out is exp(shifted) before the call.
 
     The target of class j is smoothing·prior[j], that of the label 1 − smoothing more.
     """
     n, k = out.shape
-    check_shapes(shifted.shape == out.shape and label.size == share.size == n and prior.size == k)
+    check_shapes(
+        shifted.shape == out.shape and label.size == loss_weight.size == n and prior.size == k
+    )
     constants = float(smoothing), prior, math.log(eps), math.log1p(-eps)
-    _launch(_softmax_cross_entropy, shifted, label, share, *constants, loss, out)
+    _launch(_softmax_cross_entropy, shifted, label, loss_weight, *constants, loss, out)
 
 
-def binary_cross_entropy(logits, target, share, smoothing, prior, eps, loss, out):
+def binary_cross_entropy(logits, target, loss_weight, smoothing, prior, eps, loss, out):
     """Cross entropy of logits and targets (n, k) of 0 and 1, smoothed towards prior (k,)."""
     n, k = out.shape
-    check_shapes(logits.shape == target.shape == out.shape and share.size == n and prior.size == k)
+    check_shapes(
+        logits.shape == target.shape == out.shape and loss_weight.size == n and prior.size == k
+    )
     constants = float(smoothing), prior, math.log(eps), math.log1p(-eps)
-    _launch(_binary_cross_entropy, logits, target, share, *constants, loss, out)
+    _launch(_binary_cross_entropy, logits, target, loss_weight, *constants, loss, out)
 
 
-def squared_error(prediction, target, share, loss, out):
+def squared_error(prediction, target, loss_weight, loss, out):
     """Half the squared error of predictions and targets (n, k)."""
-    check_shapes(prediction.shape == target.shape == out.shape and share.size == out.shape[0])
-    _launch(_squared_error, prediction, target, share, loss, out)
+    check_shapes(prediction.shape == target.shape == out.shape and loss_weight.size == out.shape[0])
+    _launch(_squared_error, prediction, target, loss_weight, loss, out)
 
 
-def poisson_deviance(mean, target, share, loss, out):
+def poisson_deviance(mean, target, loss_weight, loss, out):
     """Half the Poisson deviance of predicted means and targets (n, k); the link is log."""
-    check_shapes(mean.shape == target.shape == out.shape and share.size == out.shape[0])
-    _launch(_poisson_deviance, mean, target, share, loss, out)
+    check_shapes(mean.shape == target.shape == out.shape and loss_weight.size == out.shape[0])
+    _launch(_poisson_deviance, mean, target, loss_weight, loss, out)
