@@ -214,8 +214,8 @@ def _check_split(prepared):
     if prepared.n_validation_rows < 2:
         raise ValueError(
             "The validation set is too small: early_stopping=True holds out "
-            f"{prepared.n_validation_rows} rows. Increase 'validation_fraction' or the size of your "
-            "dataset."
+            f"{prepared.n_validation_rows} rows. Increase 'validation_fraction' or the size of "
+            "your dataset."
         )
     if not prepared.row_weights().all():
         raise ValueError(
