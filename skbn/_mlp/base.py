@@ -121,20 +121,15 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
     def _fit(self, X, y, sample_weight, validation_data, incremental=False, **first_call):
         """Train a copy, then take over what it has become."""
         self._check_parameters(incremental)
-        with device_of(self.device).oom_guard():
-            return self._fit_on_device(
-                X, y, sample_weight, validation_data, incremental, first_call
-            )
-
-    def _fit_on_device(self, X, y, sample_weight, validation_data, incremental, first_call):
-        fitting = self._prepared(X, y, sample_weight, validation_data, incremental, first_call)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
-        context = self._init_callback_context(max_subtasks=fitting.max_iter)
-        context.call_on_fit_task_begin(**task)
-        fitting.run(fitting.tasks_of(context, task))
-        self._commit(fitting)
-        context.call_on_fit_task_end(**task, reconstruction_attributes={})
+        with device_of(self.device).oom_guard():
+            fitting = self._prepared(X, y, sample_weight, validation_data, incremental, first_call)
+            context = self._init_callback_context(max_subtasks=fitting.max_iter)
+            context.call_on_fit_task_begin(**task)
+            fitting.run(fitting.tasks_of(context, task))
+            self._commit(fitting)
+            context.call_on_fit_task_end(**task, reconstruction_attributes={})
         return self
 
     def _prepared(self, X, y, sample_weight, validation_data, incremental, first_call):

@@ -158,20 +158,22 @@ class Fitting:
         return EpochTasks(context, arguments, self.attributes)
 
     def run(self, tasks):
-        """Train; ``tasks`` are those of ``tasks_of``."""
+        """Train; ``tasks`` are those of ``tasks_of``.
+
+        An error because training diverges names the value of X that may be the reason.
+        """
+        loop = self._loop(tasks)
         try:
-            self._train(tasks)
+            if self.incremental:
+                loop.run_epoch()
+                tasks.end()
+            else:
+                loop.run()
+                self._keep_exact_moments()
+        except TrainingDivergedError as error:
+            raise ValueError(f"{error}{self._farthest_value()}") from None
         finally:
             _blas.restore()
-
-    def _train(self, tasks):
-        loop = self._loop(tasks)
-        if self.incremental:
-            loop.run_epoch()
-            tasks.end()
-        else:
-            loop.run()
-            self._keep_exact_moments()
         self.history = loop.history
         if self.uses_batches:
             self.optimizer = loop.optimizer
@@ -281,13 +283,6 @@ class RowsFitting(Fitting):
         self.n_batches = len(self.data.bounds)
         self.validate = None if validation_data is None else self._validation(*validation_data)
         self._begin_history(validation_data is not None)
-
-    def run(self, tasks):
-        """Train; an error because training diverges names the value of X that may be the reason."""
-        try:
-            super().run(tasks)
-        except TrainingDivergedError as error:
-            raise ValueError(f"{error}{self._farthest_value()}") from error
 
     def _farthest_value(self):
         """A sentence on the value of X that may be the reason why training diverges, or none."""

@@ -89,15 +89,12 @@ class EpochLoop:
         """Train one epoch, whose task is left to end; tells whether training has converged."""
         self.tasks.begin()
         with _blas.limit_blas_threads(self.steps.largest_product):
-            return self._train_and_follow()
-
-    def _train_and_follow(self):
-        with np.errstate(all="ignore"):  # check_finite raises for what is not finite
-            loss = self.steps.train_epoch()
-        check_finite(self.network, loss, self.history.n_iter + 1)
-        self.history.end_epoch(loss, self.steps.n_rows)
-        self._say(f"Iteration {self.history.n_iter}, loss = {loss:.8f}")
-        self._follow()
+            with np.errstate(all="ignore"):  # check_finite raises for what is not finite
+                loss = self.steps.train_epoch()
+            check_finite(self.network, loss, self.history.n_iter + 1)
+            self.history.end_epoch(loss, self.steps.n_rows)
+            self._say(f"Iteration {self.history.n_iter}, loss = {loss:.8f}")
+            self._follow()
         self.optimizer.schedule.end_epoch(self.history.t)
         return self._has_converged()
 

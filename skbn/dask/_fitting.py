@@ -5,7 +5,7 @@ import numpy as np
 
 from .._mlp.fitting import Fitting, batch_bounds
 from .._mlp.state import check_rows_to_normalize_by
-from .._training import EpochTasks, TrainingDivergedError
+from .._training import EpochTasks
 from ..kernels import cpu
 from ._averages import average, merged_moments
 from ._tasks import mapped, merged, persisted
@@ -161,11 +161,12 @@ class DistributedFitting(Fitting):
         self.tasks = tasks
         try:
             super().run(tasks)
-        except TrainingDivergedError as error:
-            _, sentence = self.compute(farthest, max, self.prepared, None)
-            raise ValueError(f"{error}{sentence}") from None
         finally:
             self.validate = None  # it refers to this object, and would keep it until gc.collect()
+
+    def _farthest_value(self):
+        """A sentence on the value of X that may be the reason why training diverges, or none."""
+        return self.compute(farthest, max, self.prepared, None)[1]
 
     def _steps(self):
         return Rounds(self, self.optimizer, self.tasks)
