@@ -1,4 +1,4 @@
-"""BatchNormMLPRegressor."""
+"""The estimator BatchNormMLPRegressor."""
 
 from numbers import Real
 
@@ -16,182 +16,187 @@ from .values import ValueTargets
 
 
 class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
-    """A multi-layer perceptron regressor with batch normalization.
+    """Multi-layer perceptron regressor with batch normalization.
 
-    scikit-learn's :class:`~sklearn.neural_network.MLPRegressor`, every parameter with its
-    meaning, and what that lacks: batch normalization with trainable γ and β, standardized
-    inputs and targets, dropout, rows to validate on, decoupled weight decay, a cosine schedule,
-    callbacks. Defaults were chosen on 22 tables (:doc:`/learning`). With
+    Every parameter of scikit-learn's :class:`~sklearn.neural_network.MLPRegressor` keeps its
+    meaning. In addition there are batch normalization with trainable γ and β, standardized inputs
+    and targets, dropout, user-defined validation data, decoupled weight decay, a cosine schedule
+    and callbacks. The defaults were chosen on 22 data sets (:doc:`/learning`). With
     ``**MLPRegressor().get_params(), batch_norm=False, normalize_inputs=False,
-    normalize_targets=False, dtype="input"`` it gives scikit-learn's results.
+    normalize_targets=False, dtype="input"`` the results are those of scikit-learn.
 
     Parameters
     ----------
     loss : {"squared_error", "poisson"}, default="squared_error"
-        Half the squared error, or half the Poisson deviance with the exponential as activation
-        of the outputs, for targets that are not negative.
+        "squared_error" is half the squared error. "poisson" is half the Poisson deviance with an
+        exponential output activation, for targets that are not negative.
     hidden_layer_sizes : int or array-like of int, default=(192, 192, 192)
-        Units of each hidden layer. Three layers beat two of the same cost; 256 units with fewer
-        epochs do as well in the same time.
+        Number of units of each hidden layer. Three layers have a lower error than two of the same
+        cost. Layers of 256 units, trained for fewer epochs, do as well in the same time.
     activation : {activations}, default="relu"
-        Activation of the hidden layers, after the batch normalization.
+        Activation function of the hidden layers, applied after batch normalization.
     solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adamw"
-        "adamw" is Adam with decoupled ``weight_decay``. "lbfgs" takes all rows as one batch, and
-        neither ``dropout``, which is then of no effect, nor ``virtual_batch_size``.
+        Solver for the weights. "adamw" is Adam with decoupled ``weight_decay``. "lbfgs" uses all
+        rows as one batch, ignores ``dropout`` and requires ``virtual_batch_size=None``.
     alpha : float, default=0.0
-        Strength of the L2 penalty of the weights, divided by the rows of the batch as in
-        scikit-learn; of γ, β and biases there is none. Felt less with batch normalization, which
-        takes no notice of the size of weights: ``weight_decay`` does the work.
+        Strength of the L2 penalty on the weights, divided by the number of rows of the batch as in
+        scikit-learn. γ, β and biases are not penalized. It has little effect with batch
+        normalization, which removes the scale of the weights: use ``weight_decay`` instead.
     batch_size : int, "auto" or "scaled", default="scaled"
-        Rows of a batch. "auto" is ``min(200, n_samples)``; "scaled" is all rows up to 64, then a
-        40th of them within 64 and 256. With ``batch_norm`` batches
-        are near-equal and never smaller than this unless the data are.
+        Number of rows per batch. "auto" is ``min(200, n_samples)``. "scaled" is a 40th of the rows,
+        at least 64 (or all rows) and at most 256. With ``batch_norm=True`` batches have nearly
+        equal sizes, none below ``batch_size`` unless X has fewer rows. Ignored by "lbfgs".
     learning_rate : {"constant", "invscaling", "adaptive", "cosine"}, default="cosine"
-        Schedule of the learning rate. "cosine" falls from ``learning_rate_init`` to 0 over
-        ``max_iter`` epochs, step by step; the last steps, which are small, are where the error
-        falls, so that nothing ends it before. "invscaling" and "adaptive" are
-        scikit-learn's, and like there of no effect with "adam". ``partial_fit`` has no end to
-        plan for: there the rate falls as 1/(1 + t/100) with the steps t, to a twentieth.
+        Schedule of the learning rate. "cosine" decreases it at every step, from
+        ``learning_rate_init`` to 0 after ``max_iter`` epochs. No stopping criterion ends training
+        earlier, because the error falls in the last, small steps. "invscaling" and "adaptive" work
+        as in scikit-learn and, as there, are ignored when ``solver="adam"``. A stream has no known
+        end: with "cosine", ``partial_fit`` scales the rate by max(1/(1 + t/100), 1/20) at step t.
     learning_rate_init : float, default=0.006
-        Learning rate at the start, as high as batch normalization bears well. Not used by "lbfgs".
+        Initial learning rate. The default is about the highest that works well with batch
+        normalization. Ignored when ``solver="lbfgs"``.
     power_t : float, default=0.5
-        Exponent of "invscaling".
+        Exponent of the "invscaling" schedule.
     max_iter : int or "scaled", default="scaled"
-        Largest number of epochs, or of iterations of "lbfgs". "scaled" is 50 up to 10,000
-        rows, fewer by the square root above, and 15 from 111,000 on; with "lbfgs" it is 200.
+        Maximum number of epochs, or of iterations when ``solver="lbfgs"``. "scaled" is 50 epochs up
+        to 10,000 rows, decreases with the square root of the number of rows above, and is 15 from
+        111,000 rows on. When ``solver="lbfgs"``, "scaled" is 200 iterations.
     shuffle : bool, default=True
-        Whether rows are shuffled before each epoch.
+        Whether to shuffle the rows before each epoch.
     random_state : int, RandomState instance or None, default=None
-        Of the weights, the rows split off, the order of the rows and the dropout. The same int
-        gives the same model, bit for bit.
+        Determines the initial weights, the validation split, the order of the rows and dropout. The
+        same int gives the same model, bit for bit.
     tol : float, default=1e-4
-        Training ends when the loss, or with ``early_stopping`` the score, has not improved by
-        this for more than ``n_iter_no_change`` epochs. Of no effect with "cosine".
+        Training stops when the loss, or with ``early_stopping`` the validation score, has not
+        improved by at least ``tol`` for more than ``n_iter_no_change`` consecutive epochs (not with
+        "cosine"). When ``solver="lbfgs"`` it is the tolerance of the gradient.
     verbose : bool or int, default=False
-        Whether to print a line an epoch.
+        Whether to print progress after each epoch.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the fitted weights. The schedule begins anew, at the full
-        ``learning_rate_init``, which at first costs some of what was learned.
+        Whether ``fit`` continues from the fitted weights. The schedule restarts at the full
+        ``learning_rate_init``, which at first undoes part of the previous training.
     momentum : float, default=0.9
         Momentum of "sgd".
     nesterovs_momentum : bool, default=True
-        Whether that is Nesterov's.
+        Whether "sgd" uses Nesterov's momentum.
     early_stopping : bool, default=False
-        Whether to hold out rows, restore the epoch with their best score, and stop when it does
-        not improve (not with "cosine", which runs to its end). Of epochs with the same score the
-        one whose validation loss is lower by ``tol`` is better. A score that is not finite counts
-        as the worst one. Where no epoch has a comparable score or loss, the last epoch is kept. Of
-        no effect with "lbfgs". On average a tenth of the rows is worth more.
+        Whether to use a validation set, restore the weights of the epoch with the best validation
+        score, and stop when that score no longer improves ("cosine" always runs to its end). Of
+        epochs with equal scores, one is better if its validation loss is lower by ``tol``. A
+        non-finite score is the worst. If no epoch has a comparable score or loss, the last one is
+        kept. Ignored when ``solver="lbfgs"``. On average, training on all rows is better.
     validation_fraction : float, default=0.1
-        Share of the rows to hold out where ``fit`` is given no ``X_val``; above 0.
+        Fraction of the rows to split off as validation set when ``early_stopping=True`` and ``fit``
+        is given no ``X_val``. Must be above 0.
     beta_1, beta_2 : float, default=0.9, 0.95
-        Decay of the moments of "adam" and "adamw". A short memory of squares suits short fits.
+        Decay rates of the moment estimates of "adam" and "adamw". For short training, a low
+        ``beta_2`` works better: it averages the squared gradients over fewer steps.
     epsilon : float, default=1e-8
-        Added to the root of the second moment in "adam" and "adamw".
+        Added to the square root of the second moment in "adam" and "adamw".
     n_iter_no_change : int, default=10
-        Epochs without improvement that are waited for.
+        Maximum number of consecutive epochs without an improvement by ``tol``.
     max_fun : int, default=15000
-        Largest number of evaluations of the loss by "lbfgs".
+        Maximum number of loss evaluations when ``solver="lbfgs"``.
     batch_norm : bool, default=True
-        Whether hidden layers are batch-normalized: dense → BN → activation → dropout.
+        Whether to batch-normalize hidden layers: dense → normalization → activation → dropout.
     batch_norm_momentum : float in (0, 1], default=0.1
-        Weight of the newest batch in the running statistics (PyTorch's convention). They serve
-        while training and after ``partial_fit``; ``fit`` ends with exact ones.
+        Weight of the newest batch in the running statistics (PyTorch's convention), used in
+        training and after ``partial_fit``. ``fit`` ends with exact statistics of the training rows.
     batch_norm_epsilon : float, default=1e-5
-        Added to the variance of a hidden unit.
+        Added to the variance of each hidden unit.
     virtual_batch_size : int or None, default=None
-        Rows of a ghost batch: parts of a batch that are normalized by themselves (Hoffer et
-        al., arXiv:1705.08741).
+        Number of rows per ghost batch. Each batch is split into ghost batches, which are normalized
+        separately (Hoffer et al., arXiv:1705.08741). None normalizes whole batches.
     normalize_inputs : bool, default=True
-        Whether to standardize X by its exact statistics, kept as ``input_norm_``. Not for sparse
-        text: it blows up rare words.
+        Whether to standardize X by its exact statistics, stored in ``input_norm_``. Set it to False
+        for sparse text, because standardizing amplifies rare words.
     smooth_clip : float or None, default=None
-        Bound c of the inputs, after they are normalized, which become x/√(1 + (x/c)²)
-        (Holzmüller et al., arXiv:2407.04491): 3 where single values far away spoil predictions (the
-        statistics they do spoil: for those in training scale robustly before).
-        Needs dense X, and has no place in ``to_sklearn``, for it is not affine.
+        Bound c of the inputs. After normalization, each value x becomes x/√(1 + (x/c)²) (Holzmüller
+        et al., arXiv:2407.04491). Use 3 if single outlying values spoil predictions. Outliers in
+        the training rows also distort the statistics of X: scale such features robustly first.
+        Requires dense X. Not supported by ``to_sklearn``, because clipping is not affine.
     weight_decay : float, default=0.1
-        Each step of "adamw" multiplies the weights by 1 − ``weight_decay`` times the learning
-        rate; γ, β and biases stay, and other solvers ignore it. Weights that do not grow keep the
-        steps large (van Laarhoven 2017, arXiv:1706.05350).
+        At each step, "adamw" multiplies the weights by 1 − ``weight_decay`` times the learning
+        rate, but not γ, β and biases. Ignored by other solvers. With batch normalization, weights
+        that do not grow keep the effective steps large (van Laarhoven 2017, arXiv:1706.05350).
     dropout : float in [0, 1), default=0.0
-        Share of the hidden units that a step leaves out. 0.2 suits noisy targets, 0 exact ones.
+        Probability that a hidden unit is set to 0 in a training step. 0.2 suits noisy targets, 0
+        suits exact targets.
     normalize_targets : bool, default=True
-        Whether to train on standardized targets; predictions are in the units of y, losses in
-        those of training. Of no effect with the Poisson loss.
+        Whether to standardize the targets for training. Predictions are in the units of y; losses
+        are in standardized units. Ignored when ``loss="poisson"``.
     target_momentum : float in (0, 1] or None, default=None
-        Weight of the newest batch in the statistics that ``partial_fit`` standardizes targets by,
-        the ``momentum`` of ``target_norm_``. None weighs all rows seen alike, and predictions do
-        not move with the statistics (Pop-Art, arXiv:1602.07714): right where y keeps its level
-        and scale. With a number, predictions move with them: 0.1 follows a new level and scale
-        within 60 to 100 batches of several rows. ``fit`` takes all rows alike.
+        Weight of the newest batch in the target statistics of ``partial_fit``; it is the
+        ``momentum`` of ``target_norm_``. None weights all rows seen equally, and predictions do not
+        change with the statistics (Pop-Art, arXiv:1602.07714): use it if the level and scale of y
+        are constant. With a number, predictions follow the statistics: 0.1 adapts to a new level
+        and scale within 60 to 100 batches of several rows. ``fit`` weights all rows equally.
     dtype : {"float32", "float64", "input"}, default="float32"
-        In which to compute; "input" is the dtype of X. X is normalized in its own dtype first,
-        so that timestamps keep their digits.
+        Data type of the computation. "input" is that of X. X is normalized in its own dtype first,
+        so that large values such as timestamps keep their digits.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where to train. "cuda" is the current GPU of CuPy, which the extra ``skbn[cuda13]`` (or
-        ``[cuda12]``) brings and which has to hold X; "auto" takes the GPU where there is one and
-        these are installed, else the CPU. What is learned is in host memory, and predictions are
-        made there: they need no GPU. X and y that are on the GPU are copied to the host first.
+        Device for training. "cuda" is the current GPU of CuPy, which the extra ``skbn[cuda13]`` (or
+        ``[cuda12]``) installs; X has to fit into its memory. "auto" is the GPU if there is one and
+        these packages are installed, otherwise the CPU. Fitted attributes are in host memory, and
+        prediction runs on the CPU. X and y on the GPU are copied to the host first.
 
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_inputs, n_units)
-        Weights of each layer. In-place changes are seen by ``predict`` only where there is no
-        normalization to fold in; assign new arrays instead.
+        Weight matrix of each layer. To change weights, assign new arrays: ``predict`` ignores
+        in-place changes in layers that a normalization is folded into.
     intercepts_ : list of ndarray of shape (n_units,)
-        Biases of each layer; zeros where it is batch-normalized.
+        Bias vector of each layer; zeros in batch-normalized layers.
     batch_norms_ : list of BatchNormalizer
-        One a hidden layer, fitted: ``gamma_``, ``beta_``, ``mean_``, ``var_``. Its ``transform``
-        is exactly the normalization of that layer at inference.
+        Fitted normalizer of each hidden layer, with ``gamma_``, ``beta_``, ``mean_`` and ``var_``.
+        Its ``transform`` is exactly the normalization of that layer at inference.
     input_norm_ : BatchNormalizer or None
-        The standardization of X.
+        Fitted normalizer of X; None when ``normalize_inputs=False``.
     smooth_clip_ : float or None
-        The bound of inputs that the model was fitted with.
+        Value of ``smooth_clip`` that the model was fitted with.
     target_norm_ : BatchNormalizer or None
-        The standardization of y.
+        Fitted normalizer of y; None when targets are not standardized.
     loss_ : float
         Loss of the last epoch, with penalty.
     loss_curve_ : list of float
-        That of every epoch.
+        Loss of each epoch.
     best_loss_ : float or None
-        The least of them; None with ``early_stopping``.
+        Lowest loss; None when ``early_stopping=True``.
     validation_scores_ : list of float or None
-        R² of the rows held out or given as ``X_val``, after each epoch, normalized by the
-        running statistics of the batches.
+        R² on the validation set after each epoch, computed with running statistics.
     validation_loss_curve_ : list of float or None
-        Their loss, without penalty.
+        Loss on the validation set after each epoch, without penalty.
     best_validation_score_ : float or None
-        The score of the best epoch. It is the score in training: with the exact statistics that
-        ``fit`` ends with, the model may score a little differently.
+        Validation score of the best epoch, measured in training. The score of the fitted model may
+        differ slightly, because ``fit`` ends with exact statistics.
     n_iter_ : int
-        Epochs, or iterations of "lbfgs".
+        Number of epochs, or of iterations when ``solver="lbfgs"``.
     t_ : int
-        Rows seen in training.
+        Number of rows processed in training, over all epochs.
     n_layers_, n_outputs_ : int
-        Layers, inputs and outputs included, and outputs.
+        Number of layers, including input and output layer, and of outputs.
     out_activation_ : str
-        Activation of the outputs.
+        Name of the output activation function.
     n_features_in_ : int
         Number of features seen during fit.
     feature_names_in_ : ndarray of shape (n_features,), object
-        Names of the features, where X had names that are all strings.
+        Names of features seen during fit, if X has names that are all strings.
 
     See Also
     --------
-    BatchNormMLPClassifier : The same for classification.
-    BatchNormalizer : The normalization as a transformer.
+    BatchNormMLPClassifier : Multi-layer perceptron classifier with batch normalization.
+    BatchNormalizer : Transformer that normalizes features by running statistics.
 
     Notes
     -----
-    ``sample_weight`` enters the loss and all statistics alike: an integer weight is as good as
-    repeating the row, given the same batches. A single row is never normalized by its own
-    statistics. Prediction runs on the folded network in NumPy, whatever the number of rows.
-    Ctrl-C ends ``fit`` with the last whole epoch, or the best so far. A call that is refused
-    leaves the fitted attributes as they were.
+    ``sample_weight`` applies to both the loss and all statistics. An integer weight is equivalent
+    to repeating the row, given the same batches and no dropout. A single row is never normalized by
+    its own statistics. Prediction runs on the folded network in NumPy, for any number of rows, and
+    compiles nothing. Ctrl-C stops ``fit`` and keeps the last complete epoch, or the best so far. If
+    a call raises, the fitted attributes are unchanged.
 
-    With several outputs the gradient is that of the sum of their squared errors, as in
-    scikit-learn, and the loss reported is their mean.
+    With several outputs, training minimizes the sum of their squared errors, as in scikit-learn,
+    and the reported loss is their mean.
 
     References
     ----------
@@ -299,23 +304,21 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
     @available_if(lambda estimator: estimator._check_solver())
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
-        """Train one epoch on the rows of a stream.
+        """Train one epoch on a batch of rows of a stream.
 
-        ``target_norm_`` keeps accumulating; when it moves, the last layer is rescaled, so that
+        Each call updates ``target_norm_`` and rescales the last layer accordingly, so that
         predictions do not jump (Pop-Art, van Hasselt et al., arXiv:1602.07714). With
-        ``target_momentum`` predictions follow the level and the scale of the newest targets.
+        ``target_momentum``, predictions follow the level and the scale of the newest targets.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The newest rows; two or more in the first call. Later a single row is normalized by
-            the running statistics.
-
+            The newest rows, at least two in the first call. In later calls, a batch of one row is
+            normalized by the running statistics.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their target values.
-
+            Target values of the rows.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, in the loss and in the statistics alike; not negative.
+            Weights of the rows in the loss and in all statistics. They must not be negative.
 
         Returns
         -------
@@ -325,8 +328,8 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
         Raises
         ------
         ValueError
-            If an argument or a parameter is not as described, or if training diverges. The
-            fitted attributes are then as before.
+            If an argument or a parameter is invalid, or if training diverges. The fitted
+            attributes are then unchanged.
         """
         self._validate_params()
         return self._fit(X, y, sample_weight, (None, None, None), incremental=True)
@@ -338,28 +341,28 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to predict.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Of float64 where targets are normalized, because float32 has no digits left far from
-            zero; else of the compute dtype.
+            Predicted values. The dtype is float64 where targets are normalized, because float32
+            loses digits far from zero, and the compute dtype otherwise.
         """
         return self._targets().decode(self._outputs(X))
 
     def to_sklearn(self):
-        """Give an MLPRegressor whose predictions are the same.
+        """Convert to an MLPRegressor with the same predictions.
 
-        Every normalization is folded into its weights, which are float64. It needs no skbn, and
-        can be converted by what knows scikit-learn. Where it is trained further it goes on
-        without batch normalization, and where the solver was "adamw" or the schedule "cosine" by
-        scikit-learn's own ``solver``, ``learning_rate``, ``learning_rate_init``, ``beta_2`` and
-        ``alpha``.
+        Every normalization is folded into its weights, which are float64. It does not depend on
+        skbn, and tools for scikit-learn can convert it. Further training uses no batch
+        normalization. If the solver was "adamw" or the schedule "cosine", ``solver``, ``alpha``,
+        ``learning_rate``, ``learning_rate_init`` and ``beta_2`` are scikit-learn's defaults.
 
         Returns
         -------
         regressor : sklearn.neural_network.MLPRegressor
-            Fitted.
+            Fitted estimator.
         """
         check_is_fitted(self)
         return to_stock(self, MLPRegressor)
