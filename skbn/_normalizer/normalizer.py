@@ -15,102 +15,94 @@ from .statistics import Scaling, StatisticsLearner
 
 
 class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner):
-    """Normalize features by running statistics, as batch normalization does at inference.
+    """Normalize features by running statistics, like batch normalization at inference.
 
-    Every feature becomes ``y = gamma * (x - mean) / sqrt(var + epsilon) + beta``, where mean
-    and variance are those of all rows seen by :meth:`fit` and :meth:`partial_fit`. With the
-    default parameters it is a drop-in for :class:`~sklearn.preprocessing.StandardScaler`:
-    the same attributes, results and treatment of constant features, without array API dispatch.
+    Each feature is transformed to ``y = gamma * (x - mean) / sqrt(var + epsilon) + beta``. Mean
+    and variance are those of all rows seen by :meth:`fit` and :meth:`partial_fit`. With default
+    parameters it is a drop-in replacement for :class:`~sklearn.preprocessing.StandardScaler`: it
+    has the same attributes, results and treatment of constant features, but no array API dispatch.
 
-    The statistics are exact: they do not depend on how a stream is split into batches, nor,
-    to the last bit, on the number of threads. Arrays are read where they are, in any memory
-    order: beyond X and the result some 30 MB are needed, more where 64 rows alone take megabytes.
+    The statistics are exact. They do not depend on how a stream is split into batches and are
+    bit-for-bit independent of the number of threads. Arrays are read in place, in any memory
+    order. Besides X and the result, about 30 MB of memory are needed, or more if 64 rows alone
+    take megabytes.
 
     Parameters
     ----------
     momentum : float in (0, 1] or None, default=None
-        None gives every row the same weight: cumulative statistics. A number is the weight of
-        the newest batch (PyTorch's convention; Keras and Flax weigh the old statistics), those
-        before it decay: an exponential average without start-up bias, in which a batch
-        counts once, however many rows it has, and the spread between the means of batches
-        counts into the variance. A call of ``fit`` or ``partial_fit`` is a batch.
-
+        Weight of the newest batch in the statistics (PyTorch's convention; Keras and Flax use the
+        weight of the old statistics). None gives every row the same weight (cumulative
+        statistics). With a number, the statistics are an exponential average without start-up
+        bias: the weight of earlier batches decays, each batch counts once, whatever its number of
+        rows, and the variance includes the spread between batch means. Each call of ``fit`` or
+        ``partial_fit`` is one batch.
     epsilon : float, default=0.0
-        Added to the variance. A feature whose variance is not well above epsilon is squashed:
-        a UserWarning names those whose variance is below it, constant ones aside. Hidden
-        layers take 1e-5; columns of data come in any unit.
-
+        Added to the variance. It squashes features whose variance is not well above it: a
+        UserWarning names the features, except constant ones, whose variance is below epsilon.
+        Hidden layers use 1e-5. The default is 0, because data may be in any unit.
     with_mean : bool, default=True
-        Center the features. Sparse input needs False, because centered it would be dense;
-        scaled alone it keeps its zeros.
-
+        Whether to center the features. Must be False for sparse input, which would become dense.
+        Scaling alone keeps its zeros.
     with_std : bool, default=True
-        Scale the features to unit variance.
-
+        Whether to scale the features to unit variance.
     gamma, beta : float, array-like of shape (n_features,) or None, default=None
-        Scale and shift of the normalized features; None is 1 and 0. Like momentum, epsilon and
-        ddof they take effect with the next ``fit`` or ``partial_fit``.
-
+        Scale and shift of the normalized features. None means 1 and 0. Changes of gamma, beta,
+        momentum, epsilon and ddof take effect in the next call of ``fit`` or ``partial_fit``.
     ddof : int, default=0
-        1 gives the unbiased variance that the paper uses at inference. Cumulative statistics:
-        Σ(x − mean)² / (n − ddof), where n is the sum of the sample weights, which are taken for
-        frequencies; 0 while n ≤ ddof. With ``momentum``: the variance with ``ddof=0`` times
-        1 / (1 − ddof·Σω²), where ω is the share of a row in the average. A batch of m rows
-        whose share in the average is λ adds λ²/m to Σω², with sample weights λ²·Σw²/(Σw)². A
-        single row at ``momentum=1`` has the variance of ``ddof=0``, which is 0.
-
+        Delta degrees of freedom. 1 gives the unbiased variance, which the paper uses at inference.
+        The cumulative variance is Σ(x − mean)² / (n − ddof), or 0 if n ≤ ddof, where n is the sum
+        of the sample weights, interpreted as frequencies. With ``momentum``, the variance with
+        ``ddof=0`` is multiplied by 1 / (1 − ddof·Σω²), where ω is the weight of a row in the
+        average. A batch of m rows whose weight in the average is λ adds λ²/m to Σω², or
+        λ²·Σw²/(Σw)² with sample weights w. For a single row and ``momentum=1``, the variance is
+        that of ``ddof=0``, which is 0.
     copy : bool, default=True
-        False writes the results into X where that is possible: a writeable float32 or float64
-        array.
-
+        Whether to return a copy. False writes the result into X where possible, that is into a
+        writeable float32 or float64 array.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Where to compute. "cuda" is the current GPU of CuPy, which the extra ``skbn[cuda13]`` (or
-        ``[cuda12]``) brings; "auto" takes the GPU where there is one and these are installed, else
-        the CPU. X in host memory goes through the GPU in chunks, so that there may be more than
-        it holds, and comes back. X on the GPU (of CuPy, PyTorch or another library with
-        ``__cuda_array_interface__`` or DLPack) stays there, and results are arrays of CuPy. Sparse
-        X is computed by the host. What is learned is in host memory always: what was fitted with
-        "cuda" transforms without a GPU too, on the CPU; only learning fails there.
+        Device for the computation. "cuda" is the current GPU of CuPy, which the extra
+        ``skbn[cuda13]`` (or ``[cuda12]``) installs. "auto" is the GPU if there is one and these
+        packages are installed, otherwise the CPU. X in host memory is processed on the GPU in
+        chunks, so it may be larger than GPU memory, and the result is in host memory. X on the GPU
+        (of CuPy, PyTorch or another library with ``__cuda_array_interface__`` or DLPack) stays
+        there, and the result is a CuPy array. Sparse X is processed on the CPU. Fitted attributes
+        are always in host memory. A normalizer fitted with "cuda" can transform, but not be
+        fitted, on a machine without GPU.
 
     Attributes
     ----------
     mean_ : ndarray of shape (n_features,), float64, or None
-        Mean of each feature, NaN where no value was seen. None when ``with_mean=False`` and
+        Mean of each feature; NaN where no value was seen. None when ``with_mean=False`` and
         ``with_std=False``.
-
     var_ : ndarray of shape (n_features,), float64, or None
         Variance of each feature. None when ``with_std=False``.
-
     scale_ : ndarray of shape (n_features,), float64, or None
-        ``sqrt(var_ + epsilon)``. With ``epsilon=0`` it is 1 for features that are constant but for
+        ``sqrt(var_ + epsilon)``. With ``epsilon=0`` it is 1 for features that are constant up to
         rounding errors by StandardScaler's rule, ``var_ <= n * eps * var_ + (n * mean_ *
-        eps)**2``. There n is the number of rows, with sample weights the effective number
-        (Σw)²/Σw², and 1 with momentum. The bound grows with n: 3,000,000 rows at offset 1e9 with
-        a standard deviation of 0.5 are taken for constant. A UserWarning names features whose
-        variance is above 0. None when ``with_std=False``.
-
+        eps)**2``. Here n is the number of rows, with sample weights the effective number
+        (Σw)²/Σw², and with momentum 1. The bound grows with n: 3,000,000 rows with a mean of 1e9
+        and a standard deviation of 0.5 are treated as constant. A UserWarning names such features
+        if their variance is above 0. None when ``with_std=False``.
     gamma_, beta_ : ndarray of shape (n_features,), float64
-        Scale and shift in use.
-
+        Scale and shift that ``transform`` uses.
     n_samples_seen_ : int, float or ndarray of shape (n_features,)
-        Rows seen, or the sum of their weights; an array when features differ by missing values.
-
+        Number of rows seen, or the sum of their sample weights. An array if features have
+        different numbers of missing values.
     n_features_in_ : int
         Number of features seen during fit.
-
     feature_names_in_ : ndarray of shape (n_features,), object
-        Names of the features, where X had names that are all strings.
+        Names of features seen during fit, if X has names that are all strings.
 
     See Also
     --------
-    sklearn.preprocessing.StandardScaler : Cumulative statistics alone.
+    sklearn.preprocessing.StandardScaler : Normalize features by cumulative statistics.
 
     Notes
     -----
-    NaN is taken for missing: skipped in the statistics, kept by the transformation. Infinity
-    is refused. float32 and float64 keep their dtype; float16 is computed in float32 and given
-    back as float16; all else becomes float64. Statistics are float64 always. A call that is
-    refused leaves the statistics as they were.
+    NaN is treated as a missing value: it is ignored in the statistics and kept by ``transform``.
+    Infinity raises an error. float32 and float64 X keep their dtype. float16 X is computed in
+    float32 and returned as float16. All other dtypes become float64. Statistics are always float64.
+    If a call raises, the statistics are unchanged.
 
     References
     ----------
@@ -169,19 +161,20 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
 
     @dask_blockwise(gives_frames=True, copy=True)
     def transform(self, X, copy=None):
-        """Normalize X by the running statistics (the paper's Algorithm 2).
+        """Normalize X by the running statistics (Algorithm 2 of the paper).
 
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Rows to normalize.
 
         copy : bool, default=None
-            Overrides the parameter ``copy``.
+            Overrides the parameter ``copy`` of the constructor.
 
         Returns
         -------
         X_normalized : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            Of the dtype and memory order of X; see Notes of the class.
+            Normalized rows, with the memory order of X. See the Notes above for the dtype.
         """
         check_is_fitted(self)
         X = self._adopted(X)
@@ -195,23 +188,25 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
 
     @dask_blockwise(gives_frames=True, copy=True)
     def inverse_transform(self, X, copy=None):
-        """Undo ``transform``.
+        """Undo the normalization of ``transform``.
 
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Normalized rows.
 
         copy : bool, default=None
-            Overrides the parameter ``copy``.
+            Overrides the parameter ``copy`` of the constructor.
 
         Returns
         -------
         X_original : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            Rows in the original units.
 
         Raises
         ------
         ValueError
-            If gamma is 0 for a feature: nothing is left of its values.
+            If gamma is 0 for a feature, because ``transform`` discards its values.
         """
         check_is_fitted(self)
         X = self._adopted(X)
@@ -227,14 +222,15 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         return self._apply((offset, 1.0 / scale, mean), X, out)
 
     def normalize_batch(self, X, sample_weight=None):
-        """Normalize X by its own statistics (the paper's Algorithm 1), as a layer in training.
+        """Normalize X by its own statistics (Algorithm 1 of the paper), like a layer in training.
 
-        Takes the parameters gamma, beta, epsilon, with_mean and with_std, but neither running
-        statistics nor ddof; learns nothing, and needs no fit.
+        Uses the parameters gamma, beta, epsilon, with_mean and with_std, but neither ddof nor the
+        running statistics, which it does not update. It does not require a fitted normalizer.
 
         Parameters
         ----------
         X : {array-like, CSR or CSC matrix} of shape (n_samples, n_features)
+            Batch of rows.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the statistics.
@@ -242,6 +238,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         Returns
         -------
         X_normalized : {ndarray, sparse matrix} of shape (n_samples, n_features)
+            Normalized rows.
 
         Examples
         --------
@@ -255,13 +252,13 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         known = self._identity() if hasattr(self, "scale_") else None
         batch, identity = self._validate_batch(X, known)
         moments = self._moments_of(batch, sample_weight, identity)
-        if self.with_std and not self.epsilon:  # a layer's epsilon is meant
+        if self.with_std and not self.epsilon:  # squashing by a layer's epsilon is intended
             self._batch_scaling(moments).warn_of_lost(self.epsilon, identity)
         out = self._normalized_by(moments, batch)
         return _validation.in_container(self, identity, out, X)
 
     def _normalized_by(self, moments, batch):
-        """Algorithm 1, by the moments of the rows that are the batch."""
+        """Apply Algorithm 1 to a batch, given the moments of its rows."""
         gamma, beta = self._gamma_and_beta(batch.shape[1])
         scaling = self._batch_scaling(moments)
         mean = scaling.mean if self.with_mean else np.zeros_like(gamma)
@@ -270,11 +267,11 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         return self._apply(affine, batch, _validation.output_like(batch))
 
     def _batch_scaling(self, moments):
-        """Scaling by the moments of a batch: no momentum, no ddof."""
+        """The Scaling by the moments of a batch, without momentum and ddof."""
         return Scaling.of(moments, moments.effective_count, self.epsilon, ddof=0)
 
     def _affine(self, n_features):
-        """Algorithm 2 as (mean, scale, offset) of y = scale·(x − mean) + offset."""
+        """The (mean, scale, offset) of Algorithm 2, y = scale·(x − mean) + offset."""
         if (self.with_mean and self.mean_ is None) or (self.with_std and self.scale_ is None):
             raise ValueError(
                 f"with_mean={self.with_mean} and with_std={self.with_std} were set after a fit "
@@ -287,7 +284,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         return tuple(_validation.per_column(vector, n_features) for vector in vectors)
 
     def _apply(self, affine, X, out):
-        """Write y = scale·(x − mean) + offset of X into out, and refuse infinity."""
+        """Write y = scale·(x − mean) + offset of X into out. Raise if X has infinity."""
         mean, scale, offset = affine
         if not sparse.issparse(X):
             device = _device.device_of_fitted(self.device)
@@ -304,11 +301,11 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         return out
 
     def fold(self):
-        """Give the normalization as one scale and one shift: y = x * scale + shift.
+        """Return the normalization as one scale and one shift: y = x * scale + shift.
 
-        After a dense layer W it makes one dense layer of both: ``W * scale`` with bias
-        ``bias * scale + shift``. Where ``|mean_|`` is far above ``scale_``, ``transform`` loses
-        fewer digits.
+        A dense layer with weights W followed by the normalization is equivalent to one dense layer
+        with weights ``W * scale`` and bias ``bias * scale + shift``. If ``|mean_|`` is far above
+        ``scale_``, ``transform`` is more accurate.
 
         Returns
         -------
@@ -329,19 +326,20 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         return scale, offset - scale * mean
 
     def to_sklearn(self):
-        """Give a StandardScaler whose ``transform`` is the same.
+        """Convert to a StandardScaler with the same ``transform``.
 
-        Gamma, beta and epsilon are folded into its mean and scale. Without them it can also
-        go on learning.
+        Gamma, beta and epsilon are folded into its mean and scale. If none of them is set, its
+        ``partial_fit`` can continue from the statistics.
 
         Returns
         -------
         scaler : sklearn.preprocessing.StandardScaler
+            Fitted scaler.
 
         Raises
         ------
         ValueError
-            If gamma is 0 for a feature: StandardScaler cannot give a constant.
+            If gamma is 0 for a feature, because StandardScaler cannot return a constant.
 
         Examples
         --------
@@ -367,7 +365,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         return scaler
 
     def _folded_var(self, scale):
-        """The variance whose root is 1 / scale, or that of a constant feature, scaled by 1."""
+        """The variance whose square root is 1 / scale; for a constant feature, its variance."""
         if not self.with_std:
             return 1.0 / scale**2
         is_root = (self.scale_ == 1.0) | (self.scale_ == np.sqrt(self.var_))
@@ -387,10 +385,10 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
 
 
 def fitted_normalizer(moments, identity=None, named_by=None, **parameters):
-    """A BatchNormalizer of the parameters, fitted to the moments.
+    """A BatchNormalizer with the given parameters, fitted to the moments.
 
-    ``identity`` and ``named_by`` hold ``n_features_in_`` and ``feature_names_in_``; the latter is
-    for a warning that names features that vary and are not scaled.
+    ``identity`` and ``named_by`` hold ``n_features_in_`` and ``feature_names_in_``. If ``named_by``
+    is given, a warning names the features that vary but are not scaled.
     """
     normalizer = BatchNormalizer(**parameters)
     n_features, scaling = moments.table.shape[1], normalizer._scaling(moments)
