@@ -1,4 +1,4 @@
-"""BatchNormalizer, the scikit-learn face of running statistics."""
+"""BatchNormalizer, a scikit-learn transformer with running statistics."""
 
 from .normalizer import BatchNormalizer, fitted_normalizer
 
