@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share: parameters, fit, and the fitted network."""
+"""The base class of the classifier and the regressor: parameters, fit and prediction."""
 
 from itertools import pairwise
 from numbers import Integral, Real
@@ -25,19 +25,19 @@ from .state import hidden_units, inference_key, inference_of
 
 
 def shallow_copy(estimator):
-    """An estimator with the same attributes; ``copy.copy`` takes the state apart and checks it."""
+    """An estimator with the same attributes, without the state checks of ``copy.copy``."""
     other = object.__new__(type(estimator))
     vars(other).update(vars(estimator))
     return other
 
 
 class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
-    """A multi-layer perceptron with batch normalization."""
+    """Base class of multi-layer perceptrons with batch normalization."""
 
     def __init_subclass__(cls):
-        """Put the names of the activations into the docstring."""
+        """Insert the names of the activations into the docstring."""
         super().__init_subclass__()
-        if cls.__doc__:  # there is none under python -OO
+        if cls.__doc__:  # python -OO removes docstrings
             names = ", ".join(f'"{name}"' for name in ACTIVATIONS)
             cls.__doc__ = cls.__doc__.replace("{activations}", f"{{{names}}}")
 
@@ -82,28 +82,28 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
-        """Train on X and y.
+        """Fit the model to X and y.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The rows to train on.
+            Training rows.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, an indicator matrix of labels, or target values.
+            Class labels, an indicator matrix of labels (multilabel), or target values.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, in the loss and in the batch statistics alike; not negative.
+            Weights of the rows in the loss and in all statistics. They must not be negative.
 
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
-            Rows to validate on after every epoch. With ``early_stopping=True`` they take the
-            place of the rows that would be split off; else they are scored and stop nothing.
+            Validation set, scored after every epoch. With ``early_stopping=True`` it replaces the
+            set split off the training rows. Otherwise it is scored without effect on training.
 
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Labels or target values of X_val.
 
         sample_weight_val : array-like of shape (n_val,), default=None
-            Weights of the rows of X_val.
+            Weights of the rows of X_val. They must not be negative.
 
         Returns
         -------
@@ -113,13 +113,13 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If an argument or a parameter is not as described, or if training diverges. The
-            fitted attributes are then as before.
+            If an argument or a parameter is invalid, or if training diverges. The fitted
+            attributes are then unchanged.
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
     def _fit(self, X, y, sample_weight, validation_data, incremental=False, **first_call):
-        """Train a copy, then take over what it has become."""
+        """Train a copy of the estimator, then copy its fitted attributes to the estimator."""
         self._check_parameters(incremental)
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
@@ -133,7 +133,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         return self
 
     def _prepared(self, X, y, sample_weight, validation_data, incremental, first_call):
-        """The Fitting of a copy to what the user gave, all of it validated."""
+        """A RowsFitting of a copy of the estimator to the validated data."""
         model, targets, y = shallow_copy(self), self._targets(), on_host(y)
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         if incremental:
@@ -157,11 +157,11 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         )
 
     def _targets(self):
-        """What is known of y, as an object of its own."""
+        """The LabelTargets or ValueTargets of the estimator."""
         return self._targets_class.of(self)
 
     def _take_targets(self, targets, first_pass):
-        """Take over what was learned of y, and its units where training goes on."""
+        """Set the attributes learned from y; if training continues, rescale the last layer."""
         vars(self).update(targets.attributes())
         if not first_pass:
             last = targets.rescaled_output(self.coefs_[-1], self.intercepts_[-1])
@@ -169,7 +169,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             self.intercepts_ = [*self.intercepts_[:-1], last[1]]
 
     def _commit(self, fitting):
-        """Take over the fitted attributes, after everything that may raise."""
+        """Set all fitted attributes. Called after everything that may raise."""
         reset_names = {*_validation.IDENTITY, "_optimizer"}
         kept = {name: value for name, value in vars(self).items() if name not in reset_names}
         attributes = fitting.learned_attributes()
@@ -179,7 +179,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         self._inference()
 
     def _check_parameters(self, incremental):
-        """Raise where parameters, each as described, do not go together."""
+        """Raise if parameters, although valid individually, contradict each other."""
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.solver == "lbfgs" and self.virtual_batch_size:
@@ -200,7 +200,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         return weight
 
     def _compute_dtype(self, dtype_of_X, first_pass):
-        """The dtype of the network; "input" is that of the first X where training goes on."""
+        """The dtype of the network; with "input" that of X in the first call."""
         if self.dtype == "input":
             return dtype_of_X if first_pass else self.coefs_[0].dtype
         return np.dtype(self.dtype)
@@ -225,21 +225,21 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
     def _check_clipping_sparse(self, X, smooth_clip):
         if smooth_clip is not None and sparse.issparse(X):
             raise ValueError(
-                f"smooth_clip={smooth_clip} needs dense X, for what is normalized and clipped "
-                "has no zeros; got a sparse matrix. Pass smooth_clip=None or X.toarray()."
+                f"smooth_clip={smooth_clip} needs dense X, because normalized and clipped "
+                "values are not sparse; got a sparse matrix. Pass smooth_clip=None or X.toarray()."
             )
 
     def _learn_inputs(self, moments, first_pass, incremental):
-        """Set input_norm_ to the exact statistics of the rows, or of all that was seen."""
+        """Set input_norm_ to the exact statistics of the rows, or in a stream of all rows seen."""
         known = None if first_pass else self.input_norm_
         if not first_pass and self.normalize_inputs != (known is not None):
             raise ValueError(
-                "Training can only go on with the normalize_inputs of the previous call to fit, "
+                "Training can only continue with the normalize_inputs of the previous call to fit, "
                 f"got {self.normalize_inputs}."
             )
         if not first_pass and self.smooth_clip != self.smooth_clip_:
             raise ValueError(
-                "Training can only go on with the smooth_clip of the previous call to fit, "
+                "Training can only continue with the smooth_clip of the previous call to fit, "
                 f"{self.smooth_clip_}, got {self.smooth_clip}."
             )
         self.input_norm_, self.smooth_clip_ = None, self.smooth_clip
@@ -250,7 +250,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             self.input_norm_ = fitted_normalizer(moments, identity, named_by=identity)
 
     def _check_validation_data(self, X_val, y_val, sample_weight_val, targets, dtype):
-        """The rows to validate on as (X, targets, weight), or None."""
+        """The validation set as (X, targets, weight), or None."""
         given = [value is not None for value in (X_val, y_val, sample_weight_val)]
         if not any(given):
             return None
@@ -268,19 +268,19 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             raise kind(f"X_val, y_val, sample_weight_val: {error}") from error
 
     def recalibrate(self, X, sample_weight=None):
-        """Set the statistics of the hidden layers to those of other rows.
+        """Recompute the statistics of the hidden layers on other rows.
 
-        Weights, γ, β and ``input_norm_`` stay: precise batch normalization (Wu & Johnson,
-        arXiv:2105.07576, section 3), and on the rows of another domain adaptive batch
+        Weights, γ, β and ``input_norm_`` do not change. This is precise batch normalization (Wu &
+        Johnson, arXiv:2105.07576, section 3), or, on rows of another domain, adaptive batch
         normalization (Li et al., arXiv:1603.04779).
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            At least two rows.
+            Rows to compute the statistics of, at least two.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
+            Weights of the rows in the statistics.
 
         Returns
         -------
@@ -290,8 +290,8 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are no batch-normalized layers, or a single row, or rows so far away that
-            no statistics of the layers are.
+            If there are no batch-normalized layers, if X has a single row, or if rows are so far
+            from the others that the statistics of the layers are not finite.
         """
         X = self._validate_X(X)
         weight = self._validate_weights(sample_weight, X)
@@ -301,13 +301,13 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         if not all(np.isfinite([norm.mean_, norm.var_]).all() for norm in batch_norms):
             raise ValueError(
                 "X contains rows so far from the others that statistics of hidden layers are "
-                f"beyond {self.coefs_[0].dtype}: leave them out."
+                f"beyond {self.coefs_[0].dtype}: remove these rows."
             )
         self.batch_norms_ = batch_norms
         return self
 
     def _validate_X(self, X):
-        """X as prediction takes it; scikit-learn's validation only where it has work to do."""
+        """X validated for prediction, without scikit-learn's validation where it is not needed."""
         if not hasattr(self, "coefs_"):
             check_is_fitted(self)
         if _validation.is_plain(X) and _validation.identity(self) == {"n_features_in_": X.shape[1]}:
@@ -321,7 +321,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         return X
 
     def _inference(self):
-        """The folded network; made anew when a fitted attribute was replaced."""
+        """The folded network, which is rebuilt when a fitted attribute was replaced."""
         parts = inference_key(self)
         known, network = getattr(self, "_folded", ((), None))
         if len(known) == len(parts) and all(a is b for a, b in zip(known, parts, strict=True)):
@@ -330,12 +330,12 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         return self._folded[1]
 
     def _outputs(self, X):
-        """What the network gives for the rows of X, (n, n_outputs) in the compute dtype."""
+        """The outputs of the network for the rows of X, (n, n_outputs) in the compute dtype."""
         X = self._validate_X(X)
         return self._inference()(X)
 
     def _logits(self, X):
-        """The same before the activation of the outputs."""
+        """The outputs of the network before the output activation."""
         X = self._validate_X(X)
         return self._inference().logits(X)
 
@@ -348,7 +348,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         return True
 
     def _arrays(self):
-        """Names, arrays and shapes of what was fitted, for the check in loading."""
+        """Name, array and expected shape of the fitted attributes, to check a loaded state."""
         if not hasattr(self, "coefs_"):
             return
         units = [self.n_features_in_, *(len(intercept) for intercept in self.intercepts_)]
@@ -362,7 +362,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
     def __getstate__(self):
         state = super().__getstate__()
         state.pop("_folded", None)
-        if "loss_curve_" in state:  # grows in place, and is not that of a shallow copy
+        if "loss_curve_" in state:  # copied, because it grows in place and shallow copies share it
             state["loss_curve_"] = list(state["loss_curve_"])
         return state
 
