@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons with batch normalization, the scikit-learn face of training."""
+"""Multi-layer perceptrons with batch normalization: the scikit-learn estimators."""
 
 from .classifier import BatchNormMLPClassifier
 from .regressor import BatchNormMLPRegressor
