@@ -1,4 +1,4 @@
-"""Stock scikit-learn estimators with every normalization folded in."""
+"""Conversion to scikit-learn estimators with every normalization folded in."""
 
 from copy import deepcopy
 
@@ -8,7 +8,8 @@ from .state import FITTED, fitted_attributes, folded_layers, folded_targets
 
 SCIKIT_LEARNS_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
 
-# Without batch normalization, decay and a cosine the rates are too high to train on with.
+# For these the result has scikit-learn's defaults, because the learning rate is too high for
+# further training without batch normalization, weight decay and a cosine schedule.
 TRAINING_PARAMETERS = ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha")
 OURS = {"coefs_", "intercepts_", "batch_norms_", "input_norm_", "target_norm_", "smooth_clip_"}
 OURS |= {"_label_totals", "_best_validation", "_largest_loss", "_optimizer"}
@@ -16,7 +17,7 @@ COPIED = [name for name in FITTED if name not in OURS]
 
 
 def stock_parameters(estimator, known):
-    """Those of scikit-learn's that the estimator has, and ``known`` ones for what is only ours."""
+    """Parameters of the estimator, with the defaults ``known`` for values scikit-learn lacks."""
     own = estimator.get_params(deep=False)
     is_ours = own["solver"] == "adamw" or own["learning_rate"] == "cosine"
     replaced = {*(TRAINING_PARAMETERS if is_ours else ())}
@@ -25,11 +26,11 @@ def stock_parameters(estimator, known):
 
 
 def check_exportable(estimator, stock_class):
-    """Raise where ``stock_class`` cannot compute what the estimator does."""
+    """Raise if ``stock_class`` cannot compute the predictions of the estimator."""
     if estimator.smooth_clip_ is not None:
         raise ValueError(
             f"{stock_class.__name__} cannot clip its inputs: smooth_clip must be None, got "
-            f"{estimator.smooth_clip_}. Clip them in a step before it, or fit without."
+            f"{estimator.smooth_clip_}. Clip them in a previous step, or fit without smooth_clip."
         )
     if estimator.activation not in SCIKIT_LEARNS_ACTIVATIONS:
         raise ValueError(
@@ -39,7 +40,7 @@ def check_exportable(estimator, stock_class):
 
 
 def to_stock(estimator, stock_class):
-    """A fitted ``stock_class`` whose predictions are those of the estimator."""
+    """A fitted ``stock_class`` with the predictions of the estimator."""
     check_exportable(estimator, stock_class)
     stock = stock_class(**stock_parameters(estimator, stock_class().get_params()))
     *layers, last = folded_layers(estimator, np.float64, folds_inputs=True)
