@@ -1,4 +1,4 @@
-"""Values of X so far from all others that the network overflows."""
+"""Values of X that are so far from the others that the network overflows."""
 
 from typing import NamedTuple
 
@@ -9,15 +9,16 @@ from .._device import CPU
 from .._inference import LARGEST, parts
 from .._rows import rows_of
 
-# Standard deviations, or the unit of X where it is not normalized, from which on a value is named
-# as a likely reason why training diverged.
+# An error about diverged training names a value that is further than this from the mean, in
+# standard deviations, or in the units of X if X is not normalized.
 SUSPICIOUS = 1e6
 
 
 def without_far_rows(X, weight, input_norm):
-    """X, in which far rows of weight 0 are set to the mean, or to 0 where X is sparse.
+    """X, with far rows of weight 0 set to the mean, or to 0 if X is sparse.
 
-    A row that overflows in the network would count, because 0 times infinity is NaN.
+    A row that overflows in the network would affect the result despite its weight of 0, because 0
+    times infinity is NaN.
     """
     ignored = np.flatnonzero(weight == 0.0)
     if not len(ignored):
@@ -35,7 +36,7 @@ def without_far_rows(X, weight, input_norm):
 
 
 class FarValue(NamedTuple):
-    """A value of X: how far from the mean it is, and its place."""
+    """A value of X, with its distance from the mean and its position."""
 
     distance: float
     value: float
@@ -47,7 +48,7 @@ class FarValue(NamedTuple):
 
 
 def farthest_value(X, input_norm):
-    """The FarValue of X that is farthest from the mean, or None where none is far."""
+    """The FarValue of X that is farthest from the mean, or None if none is far."""
     farthest = FarValue(SUSPICIOUS, 0.0, -1, -1)
     for start, stop in parts(X.shape[0], X.shape[1], CPU):
         distances = _distances(X[start:stop], input_norm)
@@ -65,7 +66,7 @@ def _largest_of_rows(X, input_norm):
 
 
 def _distances(X, input_norm):
-    """The absolute values of the rows of X as the first layer takes them, in float64."""
+    """The absolute values of the inputs of the first layer for the rows of X, in float64."""
     with np.errstate(over="ignore"):
         rows = rows_of(X, input_norm, np.dtype(np.float64))
         return abs(rows.slice(0, X.shape[0]))
