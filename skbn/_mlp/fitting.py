@@ -1,4 +1,4 @@
-"""One call of fit or partial_fit: from validated data to a trained network."""
+"""Training in one call of fit or partial_fit, from validated data to fitted attributes."""
 
 import warnings
 from itertools import pairwise
@@ -40,12 +40,12 @@ from .state import (
     network_attributes,
 )
 
-# What is known before training; ``network_attributes`` and the history set the rest.
+# Fitted attributes that are set before training; the network and the history give the others.
 BEFORE_TRAINING = (*OF_DATA, *OF_TARGETS, "n_layers_", "batch_norms_", "_random_state")
 
 
 def uses_batches(model):
-    """Whether the solver of a model takes steps on batches."""
+    """Whether the solver of a model uses batches."""
     return model.solver in OPTIMIZERS
 
 
@@ -64,7 +64,7 @@ def network_of(model, dtype):
 
 
 def batch_bounds(network, n, size):
-    """Bounds of the batches: near-equal where they are normalized, else scikit-learn's."""
+    """Bounds of the batches: nearly equal sizes with batch normalization, else scikit-learn's."""
     if not network.batch_norms:
         return [(batch.start, batch.stop) for batch in gen_batches(n, size)]
     bounds = near_equal_bounds(n, max(size, MIN_BATCH_ROWS)).tolist()
@@ -72,29 +72,29 @@ def batch_bounds(network, n, size):
 
 
 def training_rows(model, network, X, targets, weight, loss_weight, index, size):
-    """The rows of X at the index, in batches of the size, as the network of a model takes them."""
+    """The TrainingRows of X at the index, in batches of the size, as inputs of the network."""
     rows = rows_of(X, input_norm_of(model), network.dtype, network.device)
-    scaled = None if weight is None else weight / weight.mean()  # float32 holds no 1e-50
+    scaled = None if weight is None else weight / weight.mean()  # float32 cannot represent 1e-50
     targets, bounds = network.device.to_device(targets), batch_bounds(network, len(index), size)
     return TrainingRows(rows, targets, scaled, loss_weight, index, bounds)
 
 
 class Fitting:
-    """Trains a model, which is a copy of the estimator; subclasses know where the rows are.
+    """Trains a model, which is a copy of the estimator. Subclasses provide the rows.
 
     Parameters
     ----------
     model : BatchNormMLP
-        Its parameters, and what is known of the data; the fitted attributes where training goes
-        on. ``attributes`` tells what it becomes.
+        The parameters and attributes of the data, and the fitted attributes if training continues.
+        ``attributes`` returns the new ones.
     targets : LabelTargets or ValueTargets
-        What was learned of y.
+        Attributes learned from y.
     first_pass : bool
         Whether training starts from new weights.
     incremental : bool
-        Whether it is one epoch, of ``partial_fit``.
+        Whether the call is ``partial_fit``, which trains one epoch.
     dtype : dtype
-        Of the network.
+        Dtype of the network.
     """
 
     def __init__(self, model, targets, first_pass, incremental, dtype):
@@ -110,7 +110,7 @@ class Fitting:
         self.input_norm = input_norm_of(model)
 
     def _begin_network(self):
-        """Draw new weights, or go on from the fitted attributes."""
+        """Draw new weights, or load the fitted attributes."""
         model, network = self.model, self.network
         if self.first_pass:
             network.initialize(model._random_state)
@@ -121,7 +121,7 @@ class Fitting:
     def _begin_history(self, has_validation):
         self.history = History() if self.first_pass else History.of(vars(self.model))
         self.history.begin(has_validation, self.stops_early)
-        self.step = self.history.t  # of a later call, another dropout
+        self.step = self.history.t  # so that the dropout masks of each call differ
 
     def _knows_statistics(self):
         """Whether running statistics can normalize a single row."""
@@ -129,7 +129,7 @@ class Fitting:
         return self.incremental and is_known
 
     def _batch_size(self, n):
-        """Rows of a batch of n rows."""
+        """The number of rows per batch, for n training rows."""
         size = self.model.batch_size
         if not self.uses_batches:
             return n
@@ -137,7 +137,7 @@ class Fitting:
             return min(200, n)
         if size == "scaled":
             return scaled_batch_size(n)
-        if size > n and not self.incremental:  # a stream comes as it comes
+        if size > n and not self.incremental:  # batches of a stream may be smaller
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
@@ -154,13 +154,13 @@ class Fitting:
         return scaled_max_iter(n) if self.uses_batches else LBFGS_MAX_ITER
 
     def tasks_of(self, context, arguments):
-        """The EpochTasks of a callback context, with the arguments that every hook may ask for."""
+        """The EpochTasks of a callback context, with the arguments that are passed to each hook."""
         return EpochTasks(context, arguments, self.attributes)
 
     def run(self, tasks):
-        """Train; ``tasks`` are those of ``tasks_of``.
+        """Train; ``tasks`` is the result of ``tasks_of``.
 
-        An error because training diverges names the value of X that may be the reason.
+        If training diverges, the error names the value of X that may be the reason.
         """
         loop = self._loop(tasks)
         try:
@@ -187,7 +187,7 @@ class Fitting:
         return EpochLoop(self.network, steps, *followed, self.optimizer, max_iter=max_iter)
 
     def _keep_exact_moments(self):
-        """Replace the running statistics by exact ones, unless the user interrupts."""
+        """Replace the running statistics by exact ones, unless the user interrupts this."""
         state = self.network.state()
         try:
             self._set_population_moments()
@@ -199,7 +199,7 @@ class Fitting:
             )
 
     def _optimizer(self):
-        """A new optimizer, in ``partial_fit`` one that goes on from that of the previous call."""
+        """A new optimizer; in ``partial_fit`` it continues with the state of the previous call."""
         n_steps = None if self.incremental else self.max_iter * self.n_batches
         optimizer = optimizer_of(self.options, self.network, n_steps)
         if self.incremental and not self.first_pass:
@@ -209,7 +209,7 @@ class Fitting:
         return optimizer
 
     def _validation(self, X, targets, weight):
-        """What gives score and loss of a network on the rows held out that have weight."""
+        """A function that returns score and loss of a network on the validation set."""
         model, network = self.model, self.network
         if weight is not None and not weight.all():
             counted = np.flatnonzero(weight)
@@ -225,11 +225,11 @@ class Fitting:
         return validate
 
     def attributes(self):
-        """The fitted attributes as training stands."""
+        """The fitted attributes in the current state of training."""
         return self.learned_attributes() | {"loss_curve_": self.history.loss_curve()}
 
     def learned_attributes(self):
-        """The fitted attributes but ``loss_curve_``, which an estimator keeps and extends."""
+        """The fitted attributes except ``loss_curve_``, which the estimator extends in place."""
         model = self.model
         learned = fitted_attributes(model, BEFORE_TRAINING)
         is_weighted = self.is_weighted or any(
@@ -243,19 +243,20 @@ class Fitting:
 
 
 class RowsFitting(Fitting):
-    """Trains a model on rows that are at hand.
+    """Trains a model on rows in memory.
 
     Parameters
     ----------
     model, targets, first_pass, incremental, dtype
-        See Fitting.
+        See :class:`Fitting`.
     X : ndarray or CSR matrix of shape (n, d)
+        All rows, including those to split off as validation set.
     encoded : ndarray
-        The targets as the loss takes them.
+        The targets in the form that the loss expects.
     weight, loss_weight : ndarray of shape (n,), float64, or None
-        Of the rows in the statistics and in the loss.
+        Weights of the rows in the statistics and in the loss.
     validation_data : tuple of (X, targets, weight) or None
-        The rows that the user wants to validate on.
+        The validation set given by the user.
     """
 
     def __init__(
@@ -285,7 +286,7 @@ class RowsFitting(Fitting):
         self._begin_history(validation_data is not None)
 
     def _farthest_value(self):
-        """A sentence on the value of X that may be the reason why training diverges, or none."""
+        """A sentence about the value of X that may be the reason, or an empty string."""
         farthest = farthest_value(self.X, self.input_norm)
         if farthest is None:
             return ""
@@ -293,7 +294,7 @@ class RowsFitting(Fitting):
         return f" The value farthest from the others is {farthest}, feature {name}."
 
     def _split(self, X, encoded, validation_data):
-        """The index of the rows to train on, and the rows to validate on or None."""
+        """The index of the training rows, and the validation set or None."""
         everything = np.arange(X.shape[0])
         if not self.stops_early or validation_data is not None:
             return everything, validation_data
@@ -309,7 +310,7 @@ class RowsFitting(Fitting):
         return index, (X[index_val], encoded[index_val], weight_val)
 
     def _train_test_split(self, index, strata):
-        """scikit-learn's split, whose errors say what asked for it."""
+        """scikit-learn's ``train_test_split``, with errors that name ``early_stopping``."""
         fraction = self.model.validation_fraction
         settings = {"random_state": self.model._random_state, "test_size": fraction}
         try:
@@ -330,7 +331,7 @@ class RowsFitting(Fitting):
             )
 
     def _check_single_row(self, index):
-        """One row has no variance; in a stream running statistics serve, once there are some."""
+        """Raise for a single row, which has no variance, unless there are running statistics."""
         if self.network.batch_norms and not self._knows_statistics():
             check_rows_to_normalize_by(len(index) if self.weight is None else self.weight[index])
 
