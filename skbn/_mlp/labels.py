@@ -1,4 +1,4 @@
-"""What is known of labels, of two or more classes or several at once."""
+"""Labels of a classifier: encoding, class weights and priors, for binary to multilabel y."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from .._losses import BinaryCrossEntropy, SoftmaxCrossEntropy, log_softmax
 
 
 class LabelTotals(NamedTuple):
-    """The weight of the rows of each label (n_outputs,), and of all rows."""
+    """The total weight of the rows with each label (n_outputs,), and of all rows."""
 
     of_label: np.ndarray
     of_all: float
@@ -35,7 +35,7 @@ class LabelTotals(NamedTuple):
         return LabelTotals(self.of_label + other.of_label, self.of_all + other.of_all)
 
     def prior(self):
-        """The share of each label; where nothing has weight, evenly spread."""
+        """The fraction of the weight that each label has; uniform if the total weight is 0."""
         if self.of_all == 0.0:
             return np.full(len(self.of_label), 1.0 / max(len(self.of_label), 2))
         return self.of_label / self.of_all
@@ -43,7 +43,7 @@ class LabelTotals(NamedTuple):
 
 @dataclass
 class LabelTargets:
-    """The labels of a classifier, and the targets that its network is trained on.
+    """The labels of a classifier, encoded as the targets that its network is trained on.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class LabelTargets:
         The labels, sorted; None before ``fit``.
     binarizer : LabelBinarizer or None
     totals : LabelTotals or None
-        Of the rows of each label, by which labels are smoothed.
+        Total weights of the labels, from which the prior for label smoothing is computed.
     """
 
     class_weight: object
@@ -63,12 +63,12 @@ class LabelTargets:
     binarizer: LabelBinarizer | None = None
     totals: LabelTotals | None = None
 
-    # What ``check_X_y`` is to check of y.
+    # Arguments of ``validate_data`` for the validation of y.
     checks = {}
 
     @classmethod
     def of(cls, estimator):
-        """What an estimator, fitted or not, knows of its labels."""
+        """The LabelTargets of an estimator, fitted or not."""
         known = vars(estimator)
         return cls(
             estimator.class_weight,
@@ -103,14 +103,14 @@ class LabelTargets:
         return self.loss_class.link
 
     def begin_stream(self, y, classes):
-        """Learn the labels that the first call of partial_fit announces."""
+        """Set the labels to ``classes`` in the first call of partial_fit."""
         if _validation.check_partial_fit_first_call(self, classes):
             y = _validation.labels(y)
             self.binarizer = LabelBinarizer().fit(y if is_multilabel(y) else classes)
             self._check_width(y)
 
     def _check_width(self, y):
-        """Raise where an indicator matrix has not a column for each of the announced classes."""
+        """Raise unless an indicator matrix has one column for each of the classes."""
         n_columns = len(self.binarizer.classes_)
         if is_multilabel(y) and n_columns != len(self.classes_):
             raise ValueError(
@@ -119,7 +119,7 @@ class LabelTargets:
             )
 
     def fit(self, y, _weight, _first_pass, incremental):
-        """Learn the labels of y, or raise where it has others than the known ones."""
+        """Set the labels to those of y, or raise if training continues with other labels."""
         check_not_continuous(y)
         if self.classes_ is not None and (self.warm_start or incremental):
             self._check_same_classes(unique_labels(y), incremental)
@@ -164,14 +164,14 @@ class LabelTargets:
         return class_weight if weight is None else weight * class_weight
 
     def class_weights(self, y):
-        """The weight of the class of each row; a batch of a stream may lack some classes."""
+        """The class weight of each row; y may lack some of the classes, in ``partial_fit``."""
         if y.ndim > 1:
             return compute_sample_weight(self.class_weight, y)
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         return weights[np.searchsorted(self.classes_, y)]
 
     def encode(self, y, dtype, _weight=None):
-        """The index of the label of several classes (n,), else 0 and 1 (n, n_outputs)."""
+        """The targets: class indices (n,) if multiclass, otherwise 0 and 1 (n, n_outputs)."""
         y_type = self.binarizer.y_type_
         if y_type.startswith("multilabel"):
             return self._encode_indicators(y).astype(dtype)
@@ -185,7 +185,7 @@ class LabelTargets:
         return index if y_type == "multiclass" else (index[:, None] == 1).astype(dtype)
 
     def _encode_indicators(self, y):
-        """The indicator matrix (n, n_outputs), which may be given sparse."""
+        """The indicator matrix (n, n_outputs) as an array; y may be sparse."""
         if y.ndim != 2 or y.shape[1] != self.n_outputs:
             raise ValueError(
                 f"y must be an indicator matrix of shape (n_samples, {self.n_outputs}), because "
@@ -194,13 +194,13 @@ class LabelTargets:
         return self.binarizer.transform(y)
 
     def decode(self, outputs):
-        """The labels (n,), or an indicator matrix of labels, of outputs (n, n_outputs)."""
+        """The labels (n,), or an indicator matrix, predicted by outputs (n, n_outputs)."""
         if self.binarizer.y_type_ == "multiclass":
             return self.classes_[outputs.argmax(axis=1)]
         return self.binarizer.inverse_transform(outputs)
 
     def probabilities(self, outputs):
-        """The probability of each class (n, n_classes), of outputs (n, n_outputs)."""
+        """The class probabilities (n, n_classes), from outputs (n, n_outputs)."""
         if len(self.classes_) == 1:
             return np.ones_like(outputs)
         if self.n_outputs > 1:
@@ -208,7 +208,7 @@ class LabelTargets:
         return np.hstack([1 - outputs, outputs])
 
     def log_probabilities(self, logits):
-        """The logarithm of the probability of each class, of logits (n, n_outputs)."""
+        """The logarithms of the class probabilities, from logits (n, n_outputs)."""
         if len(self.classes_) == 1:
             return np.zeros_like(logits)
         if self.binarizer.y_type_ == "multiclass":
@@ -218,11 +218,11 @@ class LabelTargets:
         return log_expit(np.hstack([-logits, logits]))
 
     def strata(self, targets):
-        """What scikit-learn stratifies the split by: the labels of two classes alone."""
+        """Labels for the ``stratify`` argument of the split: only for two classes, else None."""
         return self.classes_[targets[:, 0].astype(int)] if targets.shape[1:] == (1,) else None
 
     def fit_prior(self, targets, weight, incremental):
-        """Learn the share of the rows that each label has, in a stream of all that were seen."""
+        """Compute the total weight of each label, in a stream over all rows seen."""
         self.add_totals(LabelTotals.of(targets, weight, self.n_outputs), incremental)
 
     def add_totals(self, totals, incremental):
@@ -230,15 +230,15 @@ class LabelTargets:
         self.totals = self.totals + totals if is_known else totals
 
     def rescaled_output(self, coef, intercept):
-        """The last layer, as it is: the units of labels do not change."""
+        """The unchanged last layer, because labels have no units."""
         return coef, intercept
 
     def loss(self, device, dtype):
-        """The loss that training minimizes."""
+        """The loss minimized in training."""
         return self.loss_class(device, dtype, self.label_smoothing, self.totals.prior())
 
     def score(self, targets, logits, sample_weight):
-        """Accuracy, of all labels of a row together where there are several."""
+        """Accuracy; for multilabel y, all labels of a row must be correct."""
         if targets.ndim == 1:
             is_right = logits.argmax(axis=1) == targets
         else:
@@ -247,7 +247,7 @@ class LabelTargets:
 
 
 def check_not_continuous(y):
-    """Raise scikit-learn's error for targets of a regression; LabelBinarizer's prints all of y."""
-    # type_of_target takes 100 µs, of a partial_fit of 32 rows that takes 1700.
+    """Raise scikit-learn's error for continuous y; the error of LabelBinarizer prints all of y."""
+    # type_of_target takes 100 µs; partial_fit of 32 rows takes 1700 µs in total.
     if y.dtype.kind == "f" and not sparse.issparse(y) and (y != np.floor(y)).any():
         check_classification_targets(y)
