@@ -1,4 +1,4 @@
-"""Statistics of the hidden layers of a fitted estimator, on other rows."""
+"""Recompute the statistics of the hidden layers of a fitted estimator on other rows."""
 
 import numpy as np
 from scipy import sparse
@@ -18,7 +18,7 @@ from .state import (
 
 
 def fitted_network(estimator):
-    """The batch-normalized network that the fitted attributes tell."""
+    """The batch-normalized network with the fitted attributes of an estimator."""
     network = Network(
         fitted_units(estimator),
         activation=estimator.activation,
@@ -31,7 +31,7 @@ def fitted_network(estimator):
 
 
 def recalibrated(estimator, X, sample_weight):
-    """The ``batch_norms_`` of an estimator with the statistics of the rows of X."""
+    """The ``batch_norms_`` of an estimator, with statistics of the rows of X."""
     if not estimator.batch_norms_:
         raise ValueError("recalibrate needs hidden layers fitted with batch_norm=True.")
     check_rows_to_normalize_by(X.shape[0] if sample_weight is None else sample_weight)
