@@ -1,4 +1,4 @@
-"""What is known of target values, which are standardized where they are to be."""
+"""Target values of a regressor: validation and standardization."""
 
 from dataclasses import dataclass
 
@@ -12,23 +12,23 @@ from .._normalizer import BatchNormalizer, fitted_normalizer
 
 @dataclass
 class ValueTargets:
-    """The target values of a regressor, and the targets that its network is trained on.
+    """The target values of a regressor, encoded as the targets that its network is trained on.
 
     Attributes
     ----------
     name : str
-        Of the class of the regressor, for messages.
+        Name of the class of the regressor, for error messages.
     loss_name : str
     normalizes : bool
-        Whether the parameters ask for standardized targets.
+        Value of the parameter ``normalize_targets``.
     momentum : float or None
         Weight of the newest batch in the statistics of a stream.
     n_outputs : int or None
-        None before ``fit``.
+        Number of outputs; None before ``fit``.
     norm : BatchNormalizer or None
-        The standardization of y.
+        Fitted normalizer of y.
     fitted_activation : str or None
-        Output activation of the previous call to fit, if training goes on.
+        Output activation of the previous call to fit, if any.
     """
 
     name: str
@@ -39,12 +39,12 @@ class ValueTargets:
     norm: BatchNormalizer | None = None
     fitted_activation: str | None = None
 
-    # What ``check_X_y`` is to check of y.
+    # Arguments of ``validate_data`` for the validation of y.
     checks = {"y_numeric": True}
 
     @classmethod
     def of(cls, estimator):
-        """What an estimator, fitted or not, knows of its targets."""
+        """The ValueTargets of an estimator, fitted or not."""
         known = vars(estimator)
         return cls(
             type(estimator).__name__,
@@ -73,15 +73,15 @@ class ValueTargets:
         return self.loss_class.link
 
     def begin_stream(self, _y):
-        """Nothing is announced."""
+        """Do nothing: a stream of target values needs no information in advance."""
 
     def fit(self, y, weight, first_pass, incremental):
-        """Learn the number and the units of the outputs."""
+        """Set the number of outputs, and their mean and scale."""
         self.fit_outputs(y.reshape(len(y), -1).shape[1], first_pass)
         self.fit_units(self.moments(self._columns(y), weight), first_pass, incremental)
 
     def fit_outputs(self, n_outputs, first_pass):
-        """Learn the number of outputs; raise where training goes on with another loss."""
+        """Set the number of outputs, or raise if training continues with another loss."""
         if first_pass:
             self.n_outputs = n_outputs
         elif self.fitted_activation != self.out_activation:
@@ -91,13 +91,13 @@ class ValueTargets:
             )
 
     def moments(self, y, weight):
-        """The moments by which targets are standardized, or None: counts stay what they are."""
+        """The moments of y, or None if targets are not standardized, such as counts."""
         if not self.normalizes or not self.loss_class.standardizes_targets:
             return None
         return RunningMoments.of(_numbers(y), weight)
 
     def fit_units(self, moments, first_pass, incremental):
-        """Standardize by the moments, or in a stream by those of all that was seen."""
+        """Set the normalizer to the moments, in a stream to those of all batches seen."""
         previous = None if first_pass else self.norm
         self.norm = None
         if moments is not None:
@@ -105,8 +105,9 @@ class ValueTargets:
                 moments = self._followed(previous, moments)
             names = {"feature_names_in_": self._names()}
             self.norm = fitted_normalizer(moments, named_by=names, momentum=self.momentum)
-        # Where units are followed the standardized outputs stay: 180 batches after y became
-        # 1000·y + 1e5, R² was 0.98 so and -0.6 with outputs that stay in the units of y.
+        # With ``momentum`` the last layer is not rescaled, so that predictions follow the
+        # statistics: 180 batches after y became 1000·y + 1e5, R² was 0.98. With rescaling, which
+        # keeps the predictions, it was -0.6.
         follows_units = incremental and self.momentum is not None
         self.output_units = self.norm if first_pass or follows_units else previous
 
@@ -114,14 +115,14 @@ class ValueTargets:
         return ["y"] if self.n_outputs == 1 else [f"y[:, {j}]" for j in range(self.n_outputs)]
 
     def _followed(self, previous, moments):
-        """The moments of the targets of a stream after one more batch."""
+        """The moments of the targets of a stream, updated with one batch."""
         seen = RunningMoments.empty(self.n_outputs) if previous is None else previous._seen()
         if self.momentum is None:
             return seen.merge(moments)
         return seen.forget(moments, self.momentum)
 
     def rescaled_output(self, coef, intercept):
-        """The last layer in the new units of its targets, so that predictions stay."""
+        """The last layer, rescaled to the new mean and scale so that predictions stay the same."""
         if self.output_units is self.norm:
             return coef, intercept
         mean, scale = _units(self.output_units)
@@ -132,7 +133,7 @@ class ValueTargets:
 
     def _columns(self, y):
         """y as (n, n_outputs)."""
-        # Without normalization it is scikit-learn's MLPRegressor, and raises its errors.
+        # Without normalization, errors are those of scikit-learn's MLPRegressor.
         y = _numbers(y) if self.normalizes else y.reshape(len(y), -1)
         if y.shape[1] != self.n_outputs:
             raise ValueError(
@@ -141,13 +142,13 @@ class ValueTargets:
         return y
 
     def loss_weight(self, _y, weight, _incremental):
-        """The weights of the rows in the loss, or None: those of the rows."""
+        """The weights of the rows in the loss, or None: the sample weights."""
         return weight
 
     def encode(self, y, dtype, weight=None):
-        """The targets (n, n_outputs), standardized where the parameters say so.
+        """The targets (n, n_outputs), standardized if there is a normalizer.
 
-        Targets of rows of weight 0 are 0 where they overflow.
+        In rows of weight 0, targets that overflow are replaced by 0.
         """
         y = self._columns(y)
         self.loss_class.check_targets(y)
@@ -159,39 +160,39 @@ class ValueTargets:
         return targets
 
     def decode(self, outputs):
-        """Target values (n,) or (n, n_outputs), in the units of y."""
+        """The target values (n,) or (n, n_outputs) in the units of y, from outputs."""
         if self.norm is not None:
             outputs = outputs * self.norm.scale_ + self.norm.mean_
         return outputs.ravel() if self.n_outputs == 1 else outputs
 
     def strata(self, _targets):
-        """A split of target values is not stratified."""
+        """None, because a split of target values is not stratified."""
 
     def fit_prior(self, _targets, _weight, _incremental):
-        """Target values are not smoothed."""
+        """Do nothing, because target values are not smoothed."""
 
     def loss(self, device, _dtype):
-        """The loss that training minimizes."""
+        """The loss minimized in training."""
         return self.loss_class(device, self.n_outputs)
 
     def predicted(self, logits):
-        """Predicted targets, of logits (n, n_outputs)."""
+        """The predicted targets, from logits (n, n_outputs)."""
         predicted = logits.copy()
         with np.errstate(over="ignore"):
             OUTPUT_ACTIVATIONS[self.out_activation](predicted)
         return predicted
 
     def score(self, targets, logits, sample_weight):
-        """R², which standardized targets leave as it is; NaN where it is not defined."""
+        """R², which does not depend on the standardization; NaN where it is not defined."""
         predicted = self.predicted(logits)
         return _r2(targets, predicted, sample_weight) if np.isfinite(predicted).all() else np.nan
 
 
 def _r2(targets, predicted, sample_weight):
-    """R², NaN for fewer than two rows of weight above 0.
+    """R², or NaN for fewer than two rows of weight above 0.
 
-    About the first target: the mean of constant targets has a rounding error, and R² would divide
-    by its square.
+    The first target is subtracted from all values. Otherwise the mean of constant targets has a
+    rounding error, by whose square R² would divide.
     """
     if sample_weight is not None:
         weighted = sample_weight > 0
@@ -205,12 +206,12 @@ def _r2(targets, predicted, sample_weight):
 
 
 def _units(normalizer):
-    """Mean and scale of the units of a normalizer, or of no normalizer."""
+    """Mean and scale of a normalizer; 0 and 1 if it is None."""
     return (0.0, 1.0) if normalizer is None else (normalizer.mean_, normalizer.scale_)
 
 
 def _without_far_targets(targets, y, weight):
-    """The targets, 0 in rows of weight 0 where they overflow; elsewhere that is an error."""
+    """The targets, with 0 in rows of weight 0 that overflow; raise for overflow in other rows."""
     has_overflown = ~np.isfinite(targets).all(axis=1)
     counts = has_overflown if weight is None else has_overflown & (weight > 0)
     if counts.any():
@@ -218,13 +219,13 @@ def _without_far_targets(targets, y, weight):
         row, column = np.unravel_index(largest.argmax(), y.shape)
         raise ValueError(
             f"y contains a value too large for {targets.dtype!r}: {y[row, column]:g} in row {row}. "
-            "Leave out the row, give it sample_weight 0, or change the unit of y."
+            "Remove the row, set its sample_weight to 0, or change the unit of y."
         )
     return np.where(has_overflown[:, None], 0.0, targets).astype(targets.dtype)
 
 
 def _numbers(y):
-    """y as (n, n_outputs), if it has numbers."""
+    """y as (n, n_outputs); raise if it is not numeric."""
     if y.dtype.kind not in "biuf":
         raise ValueError(f"y must be numbers, got an array of dtype {y.dtype}.")
     return y.reshape(len(y), -1)
