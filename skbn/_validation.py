@@ -1,4 +1,4 @@
-"""What the estimators accept, in scikit-learn's words: the one place that imports its privates."""
+"""Input validation through scikit-learn. Only this module imports its private functions."""
 
 import inspect
 import warnings
@@ -40,9 +40,9 @@ IDENTITY = ("n_features_in_", "feature_names_in_")
 
 
 def is_plain(X):
-    """Whether X is an array in which scikit-learn's validation would find nothing to change.
+    """Whether X is an array that scikit-learn's validation would return unchanged.
 
-    That takes 52 µs; all of ``partial_fit`` of 256x100 without it takes 94.
+    Validation takes 52 µs; ``partial_fit`` of a 256x100 array takes 94 µs without it.
     """
     return (
         type(X) is np.ndarray
@@ -53,17 +53,17 @@ def is_plain(X):
 
 
 def _accepted_dtype(X):
-    """None where kernels take the dtype as it is, block by block; else floats."""
+    """None if kernels accept the dtype of X, which they convert blockwise; else float dtypes."""
     is_numeric = isinstance(X, np.ndarray) and X.dtype.kind in "biuf" and X.dtype.itemsize <= 8
     return None if is_numeric else FLOAT_DTYPES
 
 
 def _checks(X):
-    """What scikit-learn is to check of an X that is only read; infinity is left to the kernels."""
+    """scikit-learn's checks for an X that is only read; the kernels check for infinity."""
     return {"dtype": _accepted_dtype(X), "ensure_all_finite": False}
 
 
-# ... of an X that is written into: everything, before the first value is overwritten.
+# scikit-learn's checks for an X that is overwritten: all checks, before the first value is written.
 _WRITEABLE_CHECKS = {
     "accept_sparse": "csr",
     "dtype": FLOAT_DTYPES,
@@ -73,18 +73,18 @@ _WRITEABLE_CHECKS = {
 
 
 def _numbers(values, name):
-    """Values that are to be numbers; scikit-learn takes dates for numbers and drops a mask."""
+    """Values without dates and masks: scikit-learn converts dates to numbers and ignores masks."""
     check_collection(values, name)
     if times := times_in(values):
         raise ValueError(
-            f"{name} has dates or times ({', '.join(times)}): pass numbers, as the days since a "
-            "date are."
+            f"{name} has dates or times ({', '.join(times)}): pass numbers, for example the days "
+            "since a date."
         )
     return _unmasked(values)
 
 
 def _unmasked(values):
-    """Values of which those that are masked are missing, that is NaN."""
+    """Values, with masked ones replaced by NaN."""
     if not isinstance(values, np.ma.MaskedArray):
         return values
     if not np.ma.is_masked(values):
@@ -94,7 +94,7 @@ def _unmasked(values):
 
 
 def labels(y):
-    """y, of which scikit-learn compares the missing labels rather than to refuse them in words."""
+    """y; raises a clear error for missing labels, which scikit-learn would try to compare."""
     check_collection(y, "y")
     y = None if y is None else _unmasked(y)
     array = np.asarray(y)
@@ -106,12 +106,12 @@ def labels(y):
 
 
 def _target_values(y):
-    """y of a regressor: ``labels`` that are no dates."""
+    """y of a regressor, without missing values and dates."""
     return _numbers(labels(y), "y")
 
 
 def _native(X):
-    """X with indices that kernels can read, where it is a sparse matrix."""
+    """X; if it is sparse, with indices in native byte order, which kernels require."""
     if sparse.issparse(X) and not (X.indices.dtype.isnative and X.indptr.dtype.isnative):
         index = (array.astype(array.dtype.newbyteorder("=")) for array in (X.indices, X.indptr))
         return type(X)((X.data, *index), shape=X.shape)
@@ -119,14 +119,14 @@ def _native(X):
 
 
 def check_array(X, **checks):
-    """X as scikit-learn validates it, after what scikit-learn would misread is refused."""
+    """X, validated by scikit-learn after a check for values that it would misinterpret."""
     X = _numbers(X, "X")
     with _explained(X, checks):
         return _native(check_array_of_sklearn(X, **_keeping_floats(X, checks)))
 
 
 def validate_data(estimator, X, *y, **checks):
-    """X, or X and y, likewise."""
+    """X, or X and y, validated like in ``check_array``."""
     X = _numbers(X, "X")
     check_y = _target_values if checks.get("y_numeric") else labels
     y = [check_y(values) for values in y]
@@ -136,7 +136,7 @@ def validate_data(estimator, X, *y, **checks):
 
 
 def _keeping_floats(X, checks):
-    """The checks, with the dtype of the columns of X where these are floats that are accepted."""
+    """The checks, with the dtype of the columns of X if these are floats of an accepted dtype."""
     accepted = checks.get("dtype")
     dtype = float_dtype(X, accepted) if is_table(X) and isinstance(accepted, tuple) else None
     return checks if dtype is None else checks | {"dtype": dtype}
@@ -144,7 +144,7 @@ def _keeping_floats(X, checks):
 
 @contextmanager
 def _explained(X, checks):
-    """An error of scikit-learn about a value of X names its column and what to do."""
+    """Extend scikit-learn's errors about a value of X by its column and a remedy."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -152,30 +152,30 @@ def _explained(X, checks):
         explanation = _explanation(str(error), X, allow_missing)
         if explanation is None:
             raise
-        raise ValueError(explanation) from None  # it begins with the same words
+        raise ValueError(explanation) from None  # begins with the same message
 
 
 def _explanation(message, X, allow_missing):
-    """What to say in place of a message of scikit-learn's, with which it begins, or None."""
+    """The message that replaces one of scikit-learn and begins with it, or None."""
     message = message.partition("\n")[0]
     if "Complex data not supported" in message:
         return f"{message}: X and y must be real numbers."
     if "fill value must be 0" in message:
         return (
             "X has sparse columns of pandas whose fill value is not 0: pass X.sparse.to_dense(), "
-            "or make the columns with fill_value=0."
+            "or create the columns with fill_value=0."
         )
     is_of_a_value = any(part in message for part in OF_A_VALUE)
     found = first_refused(X, allow_missing) if is_of_a_value else None
     return None if found is None else _of_value(message, *found, allow_missing)
 
 
-# In what scikit-learn and NumPy say of a value that is no finite number.
+# Parts of the messages of scikit-learn and NumPy about a value that is not a finite number.
 OF_A_VALUE = ("Input X contains", "could not convert", "must be a string or a real number")
 
 
 def _of_value(message, value, row, name, allow_missing):
-    """What to say of a value that is no finite number, or None."""
+    """The message about a value that is not a finite number, or None."""
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, (str, bytes)):
         return (
@@ -199,22 +199,22 @@ def _of_value(message, value, row, name, allow_missing):
 def _of_infinity(message, value, row, name):
     return (
         f"{message} The first one, {value}, is in row {row} of column {name!r}. Replace it by a "
-        "finite number or leave out its row."
+        "finite number or remove its row."
     )
 
 
 def identity(estimator):
-    """The number and the names of the features, as far as the estimator knows them."""
+    """The number and the names of the features, if the estimator has these attributes."""
     return {name: value for name, value in vars(estimator).items() if name in IDENTITY}
 
 
 def _outline(X):
-    """X, or of an X on the GPU what can be told without reading it: an array of one zero."""
+    """X, or for X on the GPU an array of zeros with its shape and dtype."""
     return np.broadcast_to(np.zeros((), X.dtype), X.shape) if _device.is_on_gpu(X) else X
 
 
 def _validated(validate, X):
-    """What ``validate`` makes of X; on the GPU it sees shape and dtype, and X stays as it is."""
+    """X validated by ``validate``; on the GPU only shape and dtype are checked."""
     outline = _outline(X)
     valid = validate(outline)
     return valid if outline is X else X
@@ -227,7 +227,7 @@ def _taken_as_it_is(estimator, X, **checks):
 def validate_first(estimator, X, accept_sparse):
     """X validated for a first fit, and the identity of its features.
 
-    The estimator itself is left as it is, since what follows may still refuse X.
+    The estimator is not changed, because a later check may still reject X.
     """
     if is_plain(X):
         return X, {"n_features_in_": X.shape[1]}
@@ -237,27 +237,27 @@ def validate_first(estimator, X, accept_sparse):
 
 
 def validate_next(estimator, X, accept_sparse):
-    """X validated against the features of an earlier fit."""
+    """X validated against the features of a previous fit."""
     if is_plain(X) and identity(estimator) == {"n_features_in_": X.shape[1]}:
         return X
     return _taken_as_it_is(estimator, X, reset=False, accept_sparse=accept_sparse)
 
 
 def validate_writeable(estimator, X):
-    """X validated against the features of an earlier fit, itself where it can be written into."""
+    """X validated against the features of a previous fit; X itself if it is writeable."""
     if _device.is_on_gpu(X):
         return _writeable(estimator, _taken_as_it_is(estimator, X, reset=False))
     return validate_data(estimator, X, reset=False, **_WRITEABLE_CHECKS)
 
 
 def _writeable(estimator, X):
-    """X on the GPU where it takes results, else a copy: what scikit-learn's validation gives."""
+    """X on the GPU if it has a float dtype, else a copy, as in scikit-learn's validation."""
     refuse_infinity(identity(estimator), X)
     return X if X.dtype.kind == "f" else X.astype(np.float64)
 
 
 def check_width(estimator, X, n_features):
-    """Raise unless X has as many features as the estimator has learned."""
+    """Raise unless X has the number of features that the estimator was fitted with."""
     if X.shape[1] != n_features:
         raise ValueError(
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
@@ -266,20 +266,20 @@ def check_width(estimator, X, n_features):
 
 
 def validate_normalized(estimator, X):
-    """X validated as what ``transform`` gave, which need not have the names of the features."""
+    """X validated as a result of ``transform``, without a check of feature names."""
     named = {"accept_sparse": "csr", "estimator": estimator, "input_name": "X"}
     return _validated(lambda X: check_array(X, **named, **_checks(X)), X)
 
 
 def validate_normalized_writeable(estimator, X):
-    """X validated as what ``transform`` gave, itself where it can be written into."""
+    """X validated as a result of ``transform``; X itself if it is writeable."""
     if _device.is_on_gpu(X):
         return _writeable(estimator, validate_normalized(estimator, X))
     return check_array(X, estimator=estimator, input_name="X", **_WRITEABLE_CHECKS)
 
 
 def output_like(X):
-    """An array or matrix for values computed from X: its order, and its dtype if that is float."""
+    """An array or matrix for results, with the order of X and its dtype if that is float."""
     if sparse.issparse(X):
         return X.copy()
     dtype = X.dtype.newbyteorder("=") if X.dtype.kind == "f" else np.float64
@@ -287,26 +287,26 @@ def output_like(X):
 
 
 def output_config(estimator):
-    """What ``set_output`` has set, to be handed on to another estimator."""
+    """The configuration of ``set_output``, as attributes for another estimator."""
     config = getattr(estimator, "_sklearn_output_config", None)
     return {} if config is None else {"_sklearn_output_config": dict(config)}
 
 
 def in_container(estimator, identity, values, X):
-    """The values as ``set_output`` says, for an estimator that may not be fitted yet."""
+    """The values in the container chosen by ``set_output``; the estimator may be unfitted."""
     named = copy(estimator)
     vars(named).update(identity)
     return _wrap_data_with_container("transform", values, X, named)
 
 
 def feature_names(identity, n_features):
-    """The names of the features, or x0, x1, ..., as an array (n_features,) of text."""
+    """The names of the features, or x0, x1, ..., as an array (n_features,) of strings."""
     names = identity.get("feature_names_in_", [f"x{i}" for i in range(n_features)])
     return np.asarray(names, dtype=str)
 
 
 def levels_below_caller():
-    """The ``stacklevel`` by which a warning points at the code that called us or scikit-learn."""
+    """The ``stacklevel`` for a warning to point at the code that called skbn or scikit-learn."""
     frame, level = inspect.currentframe().f_back, 1
     while frame and frame.f_globals.get("__name__", "").partition(".")[0] in ("skbn", "sklearn"):
         frame, level = frame.f_back, level + 1
@@ -314,7 +314,7 @@ def levels_below_caller():
 
 
 def check_same_features(name, identity, other):
-    """Raise unless both are features of the same number and names."""
+    """Raise unless the number and the names of the features are the same."""
     for key in IDENTITY:
         ours, theirs = identity.get(key), other.get(key)
         if not np.array_equal(ours, theirs):
@@ -325,13 +325,13 @@ def check_same_features(name, identity, other):
 
 
 def per_column(values, n_features):
-    """Statistics of the columns, or one for all, as a contiguous float64 array (n_features,)."""
+    """Values of the columns, or a scalar for all, as a contiguous float64 array (n_features,)."""
     array = np.asarray(values, dtype=np.float64)
     return array if array.shape == (n_features,) else np.array(np.broadcast_to(array, n_features))
 
 
 def validate_weights(sample_weight, X):
-    """Weights (n,) of the rows of X, float64, or None."""
+    """The sample weights (n,) of the rows of X as float64, or None."""
     if sample_weight is None:
         return None
     weights, X = _numbers(_device.on_host(sample_weight), "sample_weight"), _outline(X)
@@ -343,7 +343,7 @@ def validate_weights(sample_weight, X):
 
 
 def refuse_infinity(identity, X):
-    """Raise if X has infinity; NaN is missing, and a sum of finite values may overflow."""
+    """Raise if X has infinity. NaN is accepted, and so are finite values whose sum overflows."""
     message = f"Input X contains infinity or a value too large for {X.dtype!r}."
     if _device.is_on_gpu(X):
         if (abs(X) == np.inf).any():
@@ -361,7 +361,7 @@ def per_feature(name, value, default, n_features):
     expected = f"{name} must be None, a number or an array of shape ({n_features},)"
     try:
         array = np.array(_numbers(value, name), dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError) as error:  # a parameter of torch: RuntimeError
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: torch parameters
         raise ValueError(f"{expected}, got {value!r}: {error}") from error
     if array.shape not in ((), (n_features,)):
         raise ValueError(f"{expected}, got an array of shape {array.shape}.")
@@ -371,9 +371,10 @@ def per_feature(name, value, default, n_features):
 
 
 def check_optimize_result(solver, result, max_iter):
-    """Warn where an optimization has not converged, as scikit-learn does.
+    """Warn if an optimization has not converged, as scikit-learn does.
 
-    Imported here: only "lbfgs" needs this private function, and other scikit-learns may lack it.
+    The private function is imported here, because only "lbfgs" needs it and other versions of
+    scikit-learn may lack it.
     """
     try:
         from sklearn.utils.optimize import _check_optimize_result
