@@ -1,17 +1,17 @@
-"""The format of saved estimators: its version goes with the state and is checked in loading."""
+"""The format of saved estimators. Its version is saved with the state and checked on loading."""
 
 import numpy as np
 
-# Raised when a state of this version is one that the version before would misread.
+# The version is incremented when the previous version would misread a state.
 FORMAT = 2
 
-# Parameters that formats after the first have added, with the value by which a model of an older
-# format behaves as it did.
+# Parameters added after the first format, with the value that preserves the behavior of models
+# saved in an older format.
 ADDED_PARAMETERS = {"target_momentum": None}
 
 
 class Persistent:
-    """An estimator whose pickles tell their format; those from before it was told load too."""
+    """Mixin that saves the format version in pickles. Pickles without a version can be loaded."""
 
     def __getstate__(self):
         return dict(super().__getstate__(), _format=FORMAT)
@@ -33,16 +33,16 @@ class Persistent:
         self._check_shapes()
 
     def _check_shapes(self):
-        """Raise where arrays, which kernels read without looking, have not the shapes they had."""
+        """Raise if arrays have unexpected shapes, because kernels read them without checks."""
         for name, array, shape in self._arrays():
-            if np.shape(array) not in ((), shape):  # a number was set by hand
+            if np.shape(array) not in ((), shape):  # () if the user has set a number
                 raise ValueError(
                     f"This {type(self).__name__} is damaged: {name} has shape {np.shape(array)}, "
                     f"expected {shape}."
                 )
 
     def _check_missing_parameters(self, state):
-        """Raise where the state is of an early version, which had fewer parameters."""
+        """Raise if the state is of an early version, which had fewer parameters."""
         missing = sorted(self._parameter_constraints.keys() - state.keys())
         if missing:
             raise ValueError(
