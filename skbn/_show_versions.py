@@ -1,4 +1,4 @@
-"""What a bug report should say of the machine."""
+"""Information about the machine for bug reports."""
 
 import platform
 import sys
@@ -13,11 +13,12 @@ from .kernels.compile import cache_folder
 
 
 def versions():
-    """The versions and settings that results and speed depend on, by name.
+    """Return the versions and settings that affect results and speed.
 
     Returns
     -------
     dict of str to str
+        Version or setting by name.
     """
     return {
         "skbn": __version__,
@@ -34,7 +35,7 @@ def versions():
 
 
 def show_versions():
-    """Print the versions and settings that results and speed depend on, for a bug report.
+    """Print the versions and settings that affect results and speed, for bug reports.
 
     Examples
     --------
