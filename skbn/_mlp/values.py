@@ -86,7 +86,7 @@ class ValueTargets:
             self.n_outputs = n_outputs
         elif self.fitted_activation != self.out_activation:
             raise ValueError(
-                "Training can only go on with the loss of the previous call to fit, got "
+                "Training can only continue with the loss of the previous call to fit, got "
                 f"{self.loss_name!r}."
             )
 

@@ -79,10 +79,10 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
     scale_ : ndarray of shape (n_features,), float64, or None
         ``sqrt(var_ + epsilon)``. With ``epsilon=0`` it is 1 for features that are constant up to
         rounding errors by StandardScaler's rule, ``var_ <= n * eps * var_ + (n * mean_ *
-        eps)**2``. Here n is the number of rows, with sample weights the effective number
-        (Σw)²/Σw², and with momentum 1. The bound grows with n: 3,000,000 rows with a mean of 1e9
-        and a standard deviation of 0.5 are treated as constant. A UserWarning names such features
-        if their variance is above 0. None when ``with_std=False``.
+        eps)**2``. Here n is the number of rows, or with sample weights the effective number
+        (Σw)²/Σw². If ``momentum`` is set, n is 1. The bound grows with n: 3,000,000 rows with a
+        mean of 1e9 and a standard deviation of 0.5 are treated as constant. A UserWarning names
+        such features if their variance is above 0. None when ``with_std=False``.
     gamma_, beta_ : ndarray of shape (n_features,), float64
         Scale and shift that ``transform`` uses.
     n_samples_seen_ : int, float or ndarray of shape (n_features,)
@@ -174,7 +174,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         Returns
         -------
         X_normalized : {ndarray, sparse matrix} of shape (n_samples, n_features)
-            Normalized rows, with the memory order of X. See the Notes above for the dtype.
+            Normalized rows in the memory order of X. The Notes of the class describe the dtype.
         """
         check_is_fitted(self)
         X = self._adopted(X)
