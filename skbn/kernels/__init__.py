@@ -1,1 +1,1 @@
-"""Compiled loops: ``formulas`` holds the mathematics, ``cpu`` the loops, ``layout`` their order."""
+"""Compiled kernels: scalar ``formulas``, and loops over them in ``cpu`` and ``cuda``."""

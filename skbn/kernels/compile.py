@@ -1,4 +1,4 @@
-"""The one place that says how Numba compiles our functions."""
+"""The options with which Numba compiles all functions."""
 
 from types import FunctionType
 
@@ -8,10 +8,11 @@ from .._cache import set_source_stamp, tolerate_cache_errors
 
 FLAGS = {
     "nogil": True,
-    # The subset of fastmath that keeps NaN and infinity: a reciprocal may replace a division,
-    # a fused multiply-add a multiplication and an addition. fastmath=True breaks isnan.
+    # The fastmath flags that preserve NaN and infinity. They allow the compiler to multiply by a
+    # reciprocal instead of dividing, and to use fused multiply-add. fastmath=True breaks isnan.
     "fastmath": {"contract", "nsz", "arcp"},
-    # NumPy's division by zero instead of an exception: 4x faster in a division loop.
+    # Division by zero gives infinity or NaN, as in NumPy, instead of an exception. A loop of
+    # divisions is 4 times as fast.
     "error_model": "numpy",
 }
 
@@ -19,9 +20,9 @@ FLAGS = {
 def jit(function):
     """Compile ``function`` lazily, for the types of its first call, without the GIL.
 
-    Machine code is cached on disk. Where no cache folder is writable (a read-only install
-    without a home) Numba refuses to decorate, and the import would fail (numba #4908): then
-    the function is compiled anew in each process.
+    Machine code is cached on disk. If no cache folder is writable (a read-only installation
+    without a home folder), Numba raises at decoration, which would make the import fail (numba
+    #4908). In this case each process compiles the function again.
     """
     try:
         compiled = set_source_stamp(numba.njit(cache=True, **FLAGS)(function))
@@ -31,10 +32,11 @@ def jit(function):
 
 
 def copy_for_formula(loop, formula):
-    """A copy of the loop that calls this scalar function by the name ``formula``.
+    """A copy of the loop in which the name ``formula`` is this scalar function.
 
-    Its name has both names, by which Numba's cache tells the copies apart. A function passed as an
-    argument, or kept in a closure, is another one in every process: nothing would be cached.
+    The name of the copy contains both names, because Numba's cache identifies the copies by it. A
+    function passed as an argument, or kept in a closure, is a new object in every process, so that
+    Numba would not find the cached code.
     """
     name = f"{loop.__name__}_of_{formula.__name__}"
     function = FunctionType(loop.__code__, loop.__globals__ | {"formula": formula}, name)
@@ -43,11 +45,11 @@ def copy_for_formula(loop, formula):
 
 
 def for_formula(loop, formula):
-    """Compile a copy of the loop that calls this scalar function by the name ``formula``."""
+    """Compile a copy of the loop in which the name ``formula`` is this scalar function."""
     return jit(copy_for_formula(loop, formula))
 
 
 def cache_folder():
-    """The folder that keeps machine code between processes, or None where none is writable."""
+    """The folder in which machine code is cached, or None if no folder is writable."""
     stats = getattr(jit(cache_folder), "stats", None)
     return stats.cache_path if stats else None

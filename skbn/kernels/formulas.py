@@ -1,4 +1,4 @@
-"""The mathematics, one scalar function a formula, called by the loops of every device."""
+"""The mathematics: one scalar function for each formula, called by the loops of all devices."""
 
 import math
 from collections.abc import Callable
@@ -13,16 +13,16 @@ from .compile import jit
 def normalize(x, mean, scale, offset):
     """y = scale·(x − mean) + offset (Ioffe & Szegedy 2015, Algorithm 1, lines 3 and 4).
 
-    This form loses less than scale·x + (offset − scale·mean) where |mean| ≫ σ.
+    If |mean| ≫ σ, its rounding error is smaller than that of scale·x + (offset − scale·mean).
     """
     return (x - mean) * scale + offset
 
 
 @jit
 def smooth_clip(x, bound):
-    """x/√(1 + (x/bound)²), near x at zero and ±bound far away (Holzmüller et al. 2024).
+    """x/√(1 + (x/bound)²): close to x near zero, tends to ±bound (Holzmüller et al. 2024).
 
-    Farther than 1e9 bounds it is ±bound, before the square overflows.
+    x/bound is limited to ±1e9, where the result is ±bound, because its square may overflow.
     """
     t, far = x / bound, np.float32(1e9)
     t = far if t > far else (-far if t < -far else t)
@@ -31,14 +31,14 @@ def smooth_clip(x, bound):
 
 @jit
 def logistic(x):
-    """1/(1 + exp(−x)), with an exponential that overflows for neither sign."""
+    """1/(1 + exp(−x)), computed from exp(−|x|), which does not overflow."""
     e = math.exp(-abs(x))
     return (1.0 if x >= 0.0 else e) / (1.0 + e)
 
 
 @jit
 def is_infinite(x):
-    """1 for infinity of either sign, else 0."""
+    """1 if x is positive or negative infinity, otherwise 0."""
     return 1 if abs(x) == math.inf else 0
 
 
@@ -50,16 +50,16 @@ def is_finite(x):
 
 @jit
 def present(x, value):
-    """The value where x is there, 0 where x is NaN."""
+    """The value, or 0 if x is NaN."""
     return value if x == x else 0.0
 
 
 @jit
 def mean_step(weight_a, mean_a, weight_b, mean_b, delta):
-    """From the mean of group a to that of both (Chan, Golub & LeVeque 1983, equation 1.5a).
+    """Mean of both groups minus that of group a (Chan, Golub & LeVeque 1983, equation 1.5a).
 
-    ``delta`` is mean_b − mean_a with all its digits; it overflows where the means are near the
-    largest float and of opposite sign.
+    ``delta`` is mean_b − mean_a in full precision. It overflows if the means are near the largest
+    float and have opposite signs.
     """
     fraction = weight_b / (weight_a + weight_b)
     return mean_b * fraction - mean_a * fraction if is_infinite(delta) else delta * fraction
@@ -67,8 +67,8 @@ def mean_step(weight_a, mean_a, weight_b, mean_b, delta):
 
 @jit
 def merged_m2(weight_a, m2_a, weight_b, m2_b, delta):
-    """Squared deviations of both groups, delta = mean_b − mean_a (ibid., equation 1.5b)."""
-    # By turns: delta² may be beyond the floats where the product is not.
+    """Σw(x − mean)² of both groups; delta is mean_b − mean_a (ibid., equation 1.5b)."""
+    # Multiply by delta twice: delta**2 may overflow when the product does not.
     return m2_a + m2_b + delta * (weight_a * (weight_b / (weight_a + weight_b))) * delta
 
 
@@ -78,19 +78,19 @@ def m2_about_mean(weight, deviations, squares):
     if is_infinite(squares):
         return squares
     m2 = squares - deviations * (deviations / weight)
-    # max() of CUDA would turn NaN into 0; a product below the floats may leave -0.
+    # Not max(), which turns NaN into 0 on CUDA. A product that underflows may leave -0.
     return 0.0 if m2 <= 0.0 else m2
 
 
 @jit
 def lose_digits(weight, deviations, squares):
-    """Whether the squares about a reference are more than 64 times those about the mean."""
+    """Whether the squares about the reference are more than 64 times those about the mean."""
     return weight > 0.0 and squares > 64.0 * m2_about_mean(weight, deviations, squares)
 
 
 @jit
 def rounding_error(a, b):
-    """What the rounded sum a + b lacks, exactly (Knuth's TwoSum)."""
+    """The exact rounding error of a + b (Knuth's TwoSum)."""
     total = a + b
     b_in_total = total - a
     return (a - (total - b_in_total)) + (b - b_in_total)
@@ -98,9 +98,10 @@ def rounding_error(a, b):
 
 @jit
 def moments_from_sums(weight, deviations, squares, reference):
-    """Mean, what the rounded mean lacks, and M2 from Σw, Σw(x − r) and Σw(x − r)².
+    """Mean, its rounding error, and M2 from Σw, Σw(x − r) and Σw(x − r)².
 
-    With one float64 for the mean, one-row batches at offset 1e9 lose the variance to 2e-8.
+    Without the rounding error (compensation term), the variance of one-row batches of values with
+    an offset of 1e9 is wrong by 2e-8.
     """
     if not weight > 0.0:
         return 0.0, 0.0, 0.0
@@ -111,9 +112,9 @@ def moments_from_sums(weight, deviations, squares, reference):
 
 @jit
 def merged_mean(weight_a, mean_a, error_a, weight_b, mean_b, delta):
-    """Mean of both groups and what it lacks when rounded, from the heavier group a.
+    """Mean of both groups and its rounding error, from the mean of the heavier group a.
 
-    From the heavier group the step is the smaller, and so is its rounding.
+    The step from the heavier group is the smaller one, and so is its rounding error.
     """
     step = error_a + mean_step(weight_a, mean_a, weight_b, mean_b, delta)
     return mean_a + step, rounding_error(mean_a, step)
@@ -121,7 +122,7 @@ def merged_mean(weight_a, mean_a, error_a, weight_b, mean_b, delta):
 
 @jit
 def merged_moments(weight_a, mean_a, error_a, m2_a, weight_b, mean_b, error_b, m2_b):
-    """Weight, mean, what the rounded mean lacks, and M2 of both groups (ibid.)."""
+    """Weight, mean, rounding error of the mean, and M2 of both groups (ibid.)."""
     if weight_a == 0.0:
         return weight_b, mean_b, error_b, m2_b
     if not weight_b > 0.0:
@@ -137,10 +138,10 @@ def merged_moments(weight_a, mean_a, error_a, m2_a, weight_b, mean_b, error_b, m
 
 @jit
 def kept_fraction(count, weight, momentum):
-    """By what the weight of an average decays when a batch of weight ``momentum`` comes.
+    """The factor by which the weight of an average decays before a batch is merged.
 
-    Cumulative statistics, which weigh as much as they count, are an average that has forgotten
-    its start: their weight is 1.
+    The batch has the weight ``momentum``. Cumulative statistics, whose weight equals their count,
+    are taken as an average that no longer depends on its start and has the weight 1.
     """
     is_cumulative = weight == count and weight > 0.0
     return (1.0 - momentum) / (weight if is_cumulative else 1.0)
@@ -148,7 +149,11 @@ def kept_fraction(count, weight, momentum):
 
 @jit
 def batch_weight(count, momentum):
-    """The weight ``momentum`` of a batch; equal to its count it would be cumulative statistics'."""
+    """The weight ``momentum`` of a batch.
+
+    It is increased by a relative 2^-52 if it equals the count, because a weight that equals the
+    count marks cumulative statistics.
+    """
     return momentum * (1.0 + 2.0**-52) if count == momentum else momentum
 
 
@@ -163,14 +168,14 @@ def inverse_std(weight, m2, epsilon):
 def input_gradient(slope, d, row_fraction, x_hat, grad_gamma, grad_beta):
     """∂ℓ/∂z = γ/√(σ² + ε) · (∂ℓ/∂y − w/Σw·(∂ℓ/∂β + x̂·∂ℓ/∂γ)).
 
-    The paper's ∂ℓ/∂x with those of μ and σ² put in.
+    This is the paper's ∂ℓ/∂x with ∂ℓ/∂μ and ∂ℓ/∂σ² substituted.
     """
     return slope * (d - row_fraction * (grad_beta + x_hat * grad_gamma))
 
 
 @jit
 def clipped(x, lowest, highest):
-    """x between the bounds; NaN stays, which min() and max() of CUDA would hide."""
+    """x clipped to the bounds. NaN is kept, which min() and max() on CUDA would replace."""
     return lowest if x < lowest else (highest if x > highest else x)
 
 
@@ -197,38 +202,39 @@ def t_log_ratio(t, mean):
 
 @jit
 def flush_subnormal(x):
-    """x, or 0 near the smallest float32.
+    """x, or 0 if x is near the smallest normal float32.
 
-    An average that decays never leaves the denormal numbers, for rounding holds it there, and
-    each costs some 150 cycles. After 300 epochs on load_digits 1 % of Adam's first moments were.
+    A decaying average would stay subnormal, because rounding keeps it from reaching 0, and an
+    operation on a subnormal number takes about 150 cycles. After 300 epochs on load_digits, 1 % of
+    Adam's first moments were subnormal.
     """
     return np.float32(0.0) if abs(x) <= np.float32(1e-37) else x
 
 
 @jit
 def average(kept, old, added, x):
-    """kept·old + added·x, an exponential average or a velocity."""
+    """kept·old + added·x: an exponential average or a velocity."""
     return flush_subnormal(kept * old + added * x)
 
 
 @jit
 def nesterov_update(momentum, velocity, rate, grad):
-    """Nesterov's step of the parameters, μ·v − η·g."""
+    """The change of the parameters by Nesterov's momentum, μ·v − η·g."""
     return momentum * velocity - rate * grad
 
 
 @jit
 def adam_change(rate, first, second, epsilon):
-    """η·m/(√v + ε) (Kingma & Ba 2015, Algorithm 1, the bias correction in η)."""
+    """η·m/(√v + ε), where η includes the bias correction (Kingma & Ba 2015, Algorithm 1)."""
     return rate * first / (math.sqrt(second) + epsilon)
 
 
 @jit
 def hash32(x):
-    """A bijection of 32 bits in which every bit moves all others.
+    """A bijection of 32-bit integers in which every input bit affects all output bits.
 
-    Multipliers and shifts of C. Wellons' "lowbias32" (hash-prospector). Every product is cast
-    back: Numba's of two uint32 has 64 bits.
+    Multipliers and shifts are those of C. Wellons' "lowbias32" (hash-prospector). Every product is
+    cast to uint32, because Numba multiplies two uint32 as 64-bit integers.
     """
     x = np.uint32((x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D))
     x = np.uint32((x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B))
@@ -237,16 +243,16 @@ def hash32(x):
 
 @jit
 def row_bits(key, i):
-    """32 random bits for row i under the key of a layer and step."""
+    """32 random bits for row i, from the key of a layer and a step."""
     return hash32(np.uint32(hash32(np.uint32(key)) + np.uint32(i)))
 
 
 @jit
 def random_bits(row, j):
-    """32 random bits for column j of a row: a counter-based generator, the same on any device.
+    """32 random bits for column j of a row: a counter-based generator, equal on all devices.
 
-    Half the work of scrambling the index twice, 0.30 against 0.63 ns. The bits of the row enter
-    twice: otherwise two rows whose bits are near each other have parts of their sequences in
+    It takes 0.30 ns; ``hash32`` of the index, applied twice, takes 0.63 ns. The bits of the row
+    enter twice, because otherwise two rows with similar bits have parts of their sequences in
     common.
     """
     again = np.uint32(row * np.uint32(0x9E3779B9))
@@ -257,25 +263,26 @@ def random_bits(row, j):
 
 @jit
 def dropped(x, scale, bits, threshold):
-    """x·scale where the bits reach the threshold, else 0."""
+    """x·scale if the bits are at least the threshold, otherwise 0."""
     return x * scale if bits >= threshold else np.float32(0.0)
 
 
 # Activations and their gradients ----------------------------------------------------------------
 
-# ``..._gradient(x, delta)`` is ∂ℓ/∂x from delta = ∂ℓ/∂out. Their first argument is the output, or
-# the input where the name says so. Constants are float32, so that float32 stays float32.
+# ``..._gradient(x, delta)`` is ∂ℓ/∂x, computed from delta = ∂ℓ/∂out. The first argument is called
+# ``out`` if it is the output of the activation, and ``x`` if it is the input. Constants are
+# float32, so that float32 input gives float32 output.
 
 
 @jit
 def relu(x):
-    """max(0, x), which keeps NaN."""
+    """max(0, x). NaN is kept."""
     return np.float32(0.0) if x < np.float32(0.0) else x
 
 
 @jit
 def relu_gradient(out, delta):
-    """The derivative is 1 above 0, else 0."""
+    """The derivative is 1 above 0, otherwise 0."""
     return delta if out > np.float32(0.0) else np.float32(0.0)
 
 
@@ -315,7 +322,7 @@ def gelu(x):
 
 @jit
 def gelu_gradient(x, delta):
-    """The derivative is Φ(x) + x·φ(x), φ(x) = exp(−x²/2)/√(2π); from the input."""
+    """The derivative is Φ(x) + x·φ(x), φ(x) = exp(−x²/2)/√(2π), where x is the input."""
     cdf, pdf = 0.5 * math.erfc(-x * SQRT_HALF), INVERSE_SQRT_2PI * math.exp(-0.5 * x * x)
     return delta * (cdf + x * pdf)
 
@@ -328,25 +335,25 @@ def silu(x):
 
 @jit
 def silu_gradient(x, delta):
-    """The derivative is s·(1 + x·(1 − s)), s = 1/(1 + exp(−x)); from the input."""
+    """The derivative is s·(1 + x·(1 − s)), s = 1/(1 + exp(−x)), where x is the input."""
     one, s = np.float32(1.0), logistic_by_tanh(x)
     return delta * (s * (one + x * (one - s)))
 
 
-# Of selu, by which mean 0 and variance 1 are a stable fixed point (equation 14 there).
+# λ and α of selu make mean 0 and variance 1 a stable fixed point (its paper, equation 14).
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 @jit
 def selu(x):
-    """λ·x above 0, else λα·(exp(x) − 1) (Klambauer et al. 2017, arXiv:1706.02515)."""
+    """λ·x above 0, otherwise λα·(exp(x) − 1) (Klambauer et al. 2017, arXiv:1706.02515)."""
     negative = SELU_SCALE * SELU_ALPHA * math.expm1(x)
     return SELU_SCALE * x if x > np.float32(0.0) else negative
 
 
 @jit
 def selu_gradient(out, delta):
-    """The derivative is λ above 0, else λα·exp(x) = out + λα."""
+    """The derivative is λ above 0, otherwise λα·exp(x) = out + λα."""
     slope = out + SELU_SCALE * SELU_ALPHA
     return delta * (SELU_SCALE if out > np.float32(0.0) else slope)
 
@@ -358,7 +365,7 @@ class Formulas(NamedTuple):
     gradient: Callable
 
 
-# All activations but the identity, which is nothing to compute.
+# All activations except the identity, which needs no computation.
 ACTIVATIONS = {
     "logistic": Formulas(logistic_by_tanh, logistic_gradient),
     "tanh": Formulas(tanh, tanh_gradient),

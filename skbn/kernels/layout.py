@@ -1,30 +1,30 @@
-"""What the rows of tables are, and in which order loops read the rows of arrays.
+"""The meaning of the rows of tables, and the order in which loops read the rows of arrays.
 
-So that vectors are full and memory is busy.
+The order is chosen to fill SIMD vectors and to use the memory bandwidth.
 """
 
 import numpy as np
 
 from .compile import jit
 
-# Of a moments table.
+# Rows of a moments table.
 COUNT, WEIGHT, MEAN, MEAN_ERROR, M2 = range(5)
 
-# Of the statistics of a batch, and of what scales and shifts it.
+# Rows of the statistics of a batch, and of the table of γ and β.
 MU, INVERSE_STD, SCALE = range(3)
 GAMMA, BETA = range(2)
 
-# Of how rows are normalized when they are taken.
+# Rows of ``mean_scale``, by which the rows of X are normalized.
 NORM_MEAN, NORM_SCALE = range(2)
 
-# Rows of a narrow array are joined until they fill this many lanes: 33,000,000x3 float32 took
-# 11.7 times the time of a pure read without, 1.1 times with.
+# Rows of a narrow array are joined until they have at least this many values. A pass over
+# 33,000,000x3 float32 took 11.7 times as long as a pure read without this, 1.1 times with it.
 LANES = 128
 
 
 @jit
 def check_shapes(are_valid):
-    """Raise where the arrays given to a kernel differ in shape: it would read beyond their ends."""
+    """Raise unless shapes match, because the kernel would read beyond the end of an array."""
     if not are_valid:
         raise ValueError("The arrays given to a kernel do not have matching shapes.")
 
@@ -47,7 +47,7 @@ def wide_view(x, rows):
 
 @jit
 def repeated(vector, times):
-    """The vector, ``times`` times end to end."""
+    """``times`` copies of the vector, one after the other."""
     c = vector.size
     out = np.empty(times * c)
     for i in range(times):
@@ -58,10 +58,11 @@ def repeated(vector, times):
 
 @jit
 def stream_length(n, streams):
-    """Rows of each of so many equal streams in n rows; some rows at the end belong to none.
+    """Number of rows of each of ``streams`` equal streams in n rows.
 
-    One stream of rows is bound by the latency of memory: sums over 400 MB took 14 to 27 ms in
-    one stream or in neighbouring rows, 10.4 ms in streams far apart, the time of a bare read.
-    An odd number keeps streams out of each other's cache sets (4,000,000x8: 4.0 against 3.2 ms).
+    Some rows at the end may belong to no stream. A loop over one stream is limited by the memory
+    latency: sums over 400 MB took 14 to 27 ms in one stream or in neighbouring rows, and 10.4 ms in
+    streams far apart, the time of a pure read. An odd number avoids conflicts of the streams in
+    the cache sets (4,000,000x8: 3.2 ms instead of 4.0 ms).
     """
     return max((n // streams - 1) | 1, 0)

@@ -1,8 +1,8 @@
-"""The kernels by the file that has them, for the namespaces of both devices and for tests."""
+"""The names of the kernels in each file, for the namespaces of both devices and for tests."""
 
 from importlib import import_module
 
-# Under the same names, with the same arguments, on both devices.
+# Kernels of both devices, with the same names and arguments.
 OF_BOTH_DEVICES = {
     "activations": ("ACTIVATIONS",),
     "batch_norm": ("batch_norm_forward", "batch_norm_backward"),
@@ -18,7 +18,7 @@ OF_BOTH_DEVICES = {
     "statistics": ("column_moments", "weighted_column_moments", "normalize"),
 }
 
-# Of sparse matrices, and of tables of moments, which are in host memory.
+# Kernels for sparse matrices and tables of moments, which are in host memory.
 OF_HOST = {
     "statistics": (
         "MAX_SHIFTS",
@@ -34,12 +34,12 @@ OF_HOST = {
     ),
 }
 
-# The host multiplies sparse rows as they are.
+# Kernels of the GPU only: the host multiplies sparse rows without making them dense.
 OF_CUDA = {"layers": ("gather_sparse_rows",)}
 
 
 def load(package, *tables):
-    """The kernels of a package by their names."""
+    """A dict of the kernels of a package, by name."""
     return {
         name: getattr(import_module(f"{package}.{file}"), name)
         for table in tables

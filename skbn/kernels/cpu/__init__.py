@@ -1,4 +1,4 @@
-"""Loops over arrays in host memory: serial, without the GIL, outputs last."""
+"""Serial loops over arrays in host memory, which release the GIL and take outputs last."""
 
 from ..layout import COUNT, M2, MEAN, MEAN_ERROR, WEIGHT
 from ..registry import OF_BOTH_DEVICES, OF_HOST, load

@@ -1,16 +1,17 @@
-"""The loops of activations and of their gradients, compiled for each formula."""
+"""Loops of activations and of their gradients, compiled for each formula."""
 
 from .. import formulas
 from ..compile import for_formula
 from ..layout import check_shapes
 
-formula = None  # a copy of the loop has its own
+formula = None  # copy_for_formula sets it in a copy of the loop
 
 
 def activation_value(x):
-    """x (n, c) becomes f(x).
+    """Replace x (n, c) by f(x).
 
-    In place: 256x192 float32 by relu take 2.7 µs so, 10 through a second array that is the first.
+    There is no separate output argument: relu of 256x192 float32 takes 2.7 µs in this way, and
+    10 µs if the same array is also passed as an output.
     """
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
@@ -18,7 +19,7 @@ def activation_value(x):
 
 
 def activation_gradient(x, delta):
-    """delta (n, c) becomes ∂ℓ/∂x from ∂ℓ/∂out; ``x`` is what the formula takes."""
+    """Replace delta (n, c) = ∂ℓ/∂out by ∂ℓ/∂x; ``x`` is the first argument of the formula."""
     check_shapes(x.shape == delta.shape)
     for i in range(delta.shape[0]):
         for j in range(delta.shape[1]):

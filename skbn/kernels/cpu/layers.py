@@ -1,4 +1,4 @@
-"""What a layer does between two products of matrices, other than batch normalization."""
+"""The operations of a layer between two matrix products, except batch normalization."""
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from ..layout import NORM_MEAN, NORM_SCALE, check_shapes
 def gather_rows(x, index, mean_scale, out):
     """out (m, d) = the rows of x (n, d) at the index (m,), normalized in float64.
 
-    ``mean_scale`` is (2, d): (x − mean)·scale is cast to the dtype of out last, so that values
-    far from zero, such as timestamps, keep the digits in which they differ.
+    ``mean_scale`` (2, d) holds the mean and the scale. (x − mean)·scale is computed before the cast
+    to the dtype of out, so that values far from zero, such as timestamps, keep the digits in which
+    they differ.
     """
     check_shapes(out.shape == (index.size, x.shape[1]) and mean_scale.shape == (2, x.shape[1]))
     for i in range(index.size):
@@ -25,7 +26,7 @@ def gather_rows(x, index, mean_scale, out):
 
 @jit
 def smooth_clip(x, bound, out):
-    """out (n, d) = x, smoothly clipped to ±bound, which is of the dtype of x."""
+    """out (n, d) = x, smoothly clipped to ±bound, which has the dtype of x."""
     check_shapes(out.shape == x.shape)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
@@ -55,9 +56,10 @@ def bias_backward(delta, grad_bias):
 
 @jit
 def dropout(x, rate, key, out):
-    """out (n, c) = x / (1 − rate) or 0, drawn by a counter; the same call passes gradients back.
+    """out (n, c) = x / (1 − rate) or 0, by a mask from a counter-based generator.
 
-    ``rate`` is of the dtype of x, ``key`` tells the layer and the step.
+    The same call computes the gradient. ``rate`` has the dtype of x; ``key`` identifies the layer
+    and the step.
     """
     check_shapes(out.shape == x.shape)
     threshold = np.uint32(rate * 4294967296.0)

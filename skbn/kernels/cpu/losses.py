@@ -1,8 +1,8 @@
 """Losses of the predictions of a batch, and their gradients with respect to the logits.
 
-Every function sets ``loss`` (1,), which is float64, to Σ w·ℓ / Σw, summed over outputs, and writes
-its gradient into ``out`` (n, k), which may be the predictions themselves. ``loss_weight`` (n,) is
-w/Σw. In the loss, probabilities are clipped to [eps, 1 − eps], as scikit-learn does.
+Every function sets ``loss`` (1,), which is float64, to Σ w·ℓ / Σw, summed over outputs. It writes
+the gradient into ``out`` (n, k), which may be the array of predictions. ``loss_weight`` (n,) is
+w/Σw. In the loss, probabilities are clipped to [eps, 1 − eps], as in scikit-learn.
 """
 
 import math
@@ -16,7 +16,7 @@ from ..layout import check_shapes
 
 @jit
 def shift_to_max(logits, out):
-    """out (n, k) = logits less the largest of each row, so that exp does not overflow."""
+    """out (n, k) = logits minus the maximum of each row, so that exp does not overflow."""
     n, k = logits.shape
     check_shapes(out.shape == logits.shape)
     for i in range(n):
@@ -31,7 +31,7 @@ def shift_to_max(logits, out):
 def softmax_cross_entropy(shifted, label, loss_weight, smoothing, prior, eps, loss, out):
     """Cross entropy of softmax(shifted) and labels (n,); out is exp(shifted) before the call.
 
-    The target of class j is smoothing·prior[j], that of the label 1 − smoothing more.
+    The target of class j is smoothing·prior[j], plus 1 − smoothing if j is the label.
     """
     n, k = out.shape
     check_shapes(
@@ -95,7 +95,7 @@ def poisson_deviance(mean, target, loss_weight, loss, out):
     check_shapes(mean.shape == target.shape == out.shape and loss_weight.size == n)
     value = 0.0
     for i in range(n):
-        if loss_weight[i] == 0.0:  # whose mean may be infinite
+        if loss_weight[i] == 0.0:  # its mean may be infinite
             out[i].fill(0.0)
             continue
         for j in range(k):

@@ -1,6 +1,6 @@
-"""One step of an optimizer over flat buffers (n,) of one dtype: parameters last.
+"""One step of each optimizer over flat buffers (n,) of one dtype. Parameters are the last argument.
 
-``constants`` are of that dtype too, because a float64 among float32 would halve the vectors.
+``constants`` have this dtype too, because a float64 among float32 would halve the SIMD width.
 """
 
 from .. import formulas
@@ -38,8 +38,10 @@ def nesterov_step(constants, grads, velocity, params):
 
 @jit
 def adam_step(constants, grads, first, second, params):
-    """Adam (Kingma & Ba 2015, Algorithm 1, the bias correction in η); constants are
-    η, β₁, 1 − β₁, β₂, 1 − β₂, ε."""
+    """Adam (Kingma & Ba 2015, Algorithm 1).
+
+    Constants are η, which includes the bias correction, β₁, 1 − β₁, β₂, 1 − β₂ and ε.
+    """
     check_shapes(constants.size == 6 and grads.size == first.size == second.size == params.size)
     rate, epsilon = constants[0], constants[5]
     beta_1, rest_1, beta_2, rest_2 = constants[1], constants[2], constants[3], constants[4]

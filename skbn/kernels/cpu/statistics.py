@@ -1,8 +1,9 @@
-"""Loops over arrays in host memory: serial, without the GIL, outputs last.
+"""Moments of the columns of arrays in host memory, and normalization by them.
 
-Arrays are C-contiguous. A *moments* table is float64 of shape (5, c): count, weight, mean, what
-the rounded mean lacks, and M2 = Σw(x − mean)² of every column. Loops stand in for expressions over
-whole arrays, whose error messages alone add 2 s to the compilation of the first fit.
+Arrays are C-contiguous. A *moments* table has the shape (5, c) and dtype float64: count, weight,
+mean, rounding error of the mean, and M2 = Σw(x − mean)² of every column. The functions use loops
+instead of expressions over whole arrays, because the error messages that Numba compiles for such
+expressions add 2 s to the first fit.
 """
 
 import numpy as np
@@ -24,7 +25,7 @@ from ..layout import (
 
 ROWS_PER_SUM = 512
 
-# From one end of the floats to the other, 15 digits at a time.
+# Enough shifts to cross the range of float64, at 15 decimal digits a shift.
 MAX_SHIFTS = 40
 
 
@@ -32,8 +33,8 @@ MAX_SHIFTS = 40
 def add_column_sums(x, reference, deviations, squares):
     """deviations += Σ(x − reference), squares += Σ(x − reference)², by column of x (n, c).
 
-    Eight streams write their sums once for eight rows: 200,000x1000 took 28.0 ms with four of
-    them, 24.5 with eight, 21.5 for a bare read.
+    Rows are read in eight streams, and the sums are written once for eight rows: 200,000x1000 took
+    28.0 ms with four streams, 24.5 ms with eight, and 21.5 ms for a pure read.
     """
     n, c = x.shape
     m = stream_length(n, 8)
@@ -81,8 +82,8 @@ def column_sums(x, reference, sums):
 def add_weighted_column_sums(x, weights, reference, sums):
     """sums (3, c) += Σw, Σw(x − reference), Σw(x − reference)² over the x that are not NaN.
 
-    x and weights are of shape (n, c). In four streams: weights on 1,000,000x100 took 30 ms in
-    one, 19 in four; 11 without weights.
+    x and weights have the shape (n, c). Rows are read in four streams: 1,000,000x100 with weights
+    took 30 ms in one stream and 19 ms in four; without weights it took 11 ms.
     """
     n, c = x.shape
     m = stream_length(n, 4)
@@ -110,8 +111,8 @@ def add_weighted_column_sums(x, weights, reference, sums):
 def weighted_column_sums(x, weight, reference, sums):
     """sums (3, c) = Σw, Σw(x − reference), Σw(x − reference)² over the x that are not NaN.
 
-    Summed by groups of rows: 20,000 float32 values added one by one lost four digits of their
-    variance to rounding that goes one way, for they lie on a grid.
+    Rows are summed in groups. When 20,000 float32 values were added one by one, their variance
+    lost four digits: float32 values lie on a grid, and rounding errors had the same direction.
     """
     n, c = x.shape
     rows = rows_per_vector(n, c)
@@ -134,7 +135,7 @@ def weighted_column_sums(x, weight, reference, sums):
 
 @jit
 def add_exactly(sums, lost, k, j, value):
-    """sums[k, j] += value; what the rounded sum lacks goes into lost[k, j]."""
+    """sums[k, j] += value; add the rounding error of the sum to lost[k, j]."""
     total = sums[k, j] + value
     if formulas.is_finite(total):
         lost[k, j] += formulas.rounding_error(sums[k, j], value)
@@ -143,8 +144,11 @@ def add_exactly(sums, lost, k, j, value):
 
 @jit
 def add_stored_value(x, weight, j, reference, sums, lost):
-    """Add x, stored in column j: 1 and w, and if it is not NaN Σw, Σw(x − reference) and
-    Σw(x − reference)². Rows of weight 0 are none."""
+    """Add a value x that is stored in column j to the five sums.
+
+    The first two are the number and the weight of the stored values, where rows of weight 0 do not
+    count. The others are Σw, Σw(x − reference) and Σw(x − reference)² of the x that are not NaN.
+    """
     if weight > 0.0:
         sums[0, j] += 1.0
         add_exactly(sums, lost, 1, j, weight)
@@ -157,7 +161,7 @@ def add_stored_value(x, weight, j, reference, sums, lost):
 
 @jit
 def csr_sums(data, indices, indptr, weight, reference, sums):
-    """sums (5, c) = those of ``add_stored_value`` over the values stored by row."""
+    """sums (5, c) of ``add_stored_value`` over the values of a CSR matrix."""
     check_shapes(data.size == indices.size and indptr.size == weight.size + 1)
     check_shapes(sums.shape == (5, reference.size))
     sums.fill(0.0)
@@ -170,7 +174,7 @@ def csr_sums(data, indices, indptr, weight, reference, sums):
 
 @jit
 def csc_sums(data, indices, indptr, weight, reference, sums):
-    """sums (5, c) = those of ``add_stored_value`` over the values stored by column."""
+    """sums (5, c) of ``add_stored_value`` over the values of a CSC matrix."""
     check_shapes(data.size == indices.size and indptr.size == reference.size + 1)
     check_shapes(sums.shape == (5, reference.size))
     sums.fill(0.0)
@@ -183,9 +187,9 @@ def csc_sums(data, indices, indptr, weight, reference, sums):
 
 @jit
 def first_values(x, weight, reference):
-    """reference (c,) = the first value of each column that is not NaN and has weight, else 0.
+    """reference (c,) = the first value of weight > 0 in each column that is not NaN, or 0.
 
-    Sums about it do not overflow where values near the largest float differ by little.
+    Sums about it do not overflow if the values are near the largest float and differ by little.
     """
     for j in range(x.shape[1]):
         reference[j] = 0.0
@@ -197,7 +201,7 @@ def first_values(x, weight, reference):
 
 @jit
 def shift_to_mean(reference, sums):
-    """Move the reference of the sums to the mean they tell."""
+    """Move the reference of the sums to the mean that follows from them."""
     for j in range(reference.size):
         if sums[0, j] > 0.0:
             reference[j] += sums[1, j] / sums[0, j]
@@ -215,9 +219,10 @@ def moments_from_sums(sums, reference, moments):
 
 @jit
 def squares_lose_digits(sums):
-    """Whether squares about the reference are more than 64 times those about the mean.
+    """Whether in a column squares about the reference are over 64 times those about the mean.
 
-    They cannot be where n rows weigh alike and the first n / 64 of them told the reference.
+    This cannot happen if n rows have equal weights and the reference is the mean of the first
+    n / 64 of them.
     """
     for j in range(sums.shape[1]):
         if formulas.lose_digits(sums[0, j], sums[1, j], sums[2, j]):
@@ -227,17 +232,18 @@ def squares_lose_digits(sums):
 
 @jit
 def pilot_rows(n):
-    """The first rows, whose mean is near enough to all n to be their reference."""
+    """How many of n rows at the start are the pilot rows, whose mean is the reference of all."""
     return n // 64 + 1
 
 
 @jit
 def weighted_column_moments(x, weight, moments):
-    """Moments of the columns of x (n, c), a weight (n,) each row; NaN is skipped.
+    """Moments of the columns of x (n, c) with row weights (n,); NaN is skipped.
 
-    The pilot rows may weigh next to nothing or be missing, and tell a reference far from the mean:
-    then the squares lose digits, and are taken again about the mean found, until they do not. Each
-    time the reference is some 15 digits nearer.
+    If the pilot rows are NaN or have very small weights, the reference may be far from the mean,
+    and the squares lose digits. In this case the sums are computed again about the mean that they
+    give, until no digits are lost. Each pass brings the reference about 15 digits closer to the
+    mean.
     """
     check_shapes(weight.size == x.shape[0] and moments.shape == (5, x.shape[1]))
     pilot = pilot_rows(x.shape[0])
@@ -259,8 +265,8 @@ def weighted_column_moments(x, weight, moments):
 def column_moments(x, moments):
     """Moments of the columns of x (n, c); NaN is skipped.
 
-    The loop over all values never asks for NaN: where one was met, or a sum of values near the
-    largest float overflowed, the sums tell, and the rows are read again.
+    The loop over all values does not check for NaN. If a sum is not finite, because of NaN or of
+    an overflow of values near the largest float, the rows are read again with these checks.
     """
     check_shapes(moments.shape == (5, x.shape[1]))
     pilot = pilot_rows(x.shape[0])
@@ -312,10 +318,11 @@ def merge_squared_weights(weight, squared, other_weight, other_squared, out):
 
 @jit
 def decay(moments, batch, momentum):
-    """Give the batch (5, c) the weight ``momentum`` and decay that of moments (5, c) by the rest.
+    """Give the batch (5, c) the weight ``momentum`` and decay the weight of moments (5, c).
 
-    Only in columns where the batch has values; merged afterwards, the two are an exponential
-    average, whose start needs no correction because the weights are not assumed to sum to 1.
+    Columns in which the batch has no values do not change. If the two are merged afterwards, they
+    give an exponential average. It needs no bias correction, because its weights are not assumed
+    to sum to 1.
     """
     check_shapes(batch.shape == moments.shape)
     for j in range(moments.shape[1]):
@@ -329,9 +336,9 @@ def decay(moments, batch, momentum):
 
 @jit
 def normalize_rows(x, mean, scale, offset, out):
-    """out (n, c) = scale·(x − mean) + offset by column; returns how many x are infinite.
+    """out (n, c) = scale·(x − mean) + offset by column; return the number of infinite x.
 
-    In four streams: 400 MB took 30 to 32 ms, in one 36.
+    Rows are read in four streams: 400 MB took 30 to 32 ms, compared with 36 ms in one stream.
     """
     infinite = 0
     n, c = x.shape
@@ -359,9 +366,9 @@ def normalize_rows(x, mean, scale, offset, out):
 
 @jit
 def normalize(x, mean, scale, offset, infinite, out):
-    """out (n, c) = scale·(x − mean) + offset by column; infinite (1,) += how many x are infinite.
+    """out (n, c) = scale·(x − mean) + offset by column; infinite (1,) += number of infinite x.
 
-    The inverse is the same: x = (y − offset)·(1/scale) + mean.
+    The inverse has the same form: x = (y − offset)·(1/scale) + mean.
     """
     n, c = x.shape
     check_shapes(out.shape == x.shape and mean.size == scale.size == offset.size == c)
@@ -379,7 +386,7 @@ def normalize(x, mean, scale, offset, infinite, out):
 
 @jit
 def scale_stored(data, columns, scale, out):
-    """out (nnz,) = data (nnz,) by the scale (c,) of its column; returns how many are infinite."""
+    """out (nnz,) = data (nnz,) times the scale (c,) of its column; return how many are infinite."""
     check_shapes(data.size == columns.size == out.size)
     infinite = 0
     for k in range(data.size):

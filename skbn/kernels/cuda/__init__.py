@@ -1,6 +1,6 @@
-"""Launchers of loops over CuPy's arrays, with the names and arguments of ``cpu``'s; outputs last.
+"""Kernels over CuPy arrays, with the names and arguments of those in ``cpu``; outputs are last.
 
-Arrays are C-contiguous. ``constants`` stay on the host, as scalars do. Nothing waits for the GPU.
+Arrays are C-contiguous. ``constants`` and scalars stay on the host. No function waits for the GPU.
 """
 
 from ..layout import COUNT, M2, MEAN, MEAN_ERROR, WEIGHT

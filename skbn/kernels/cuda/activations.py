@@ -1,10 +1,10 @@
-"""The kernels of activations and of their gradients, compiled for each formula."""
+"""Kernels of activations and of their gradients, compiled for each formula."""
 
 from .. import formulas
 from ..layout import check_shapes
 from .launch import THREADS, cuda, flat_grid, kernel_for_formula, launch
 
-formula = None  # a copy of the loop has its own
+formula = None  # copy_for_formula sets it in a copy of the loop
 
 
 def _value(x):
@@ -28,7 +28,7 @@ KERNELS = {
 
 def _value_launcher(function):
     def value(x):
-        """x (n, c) becomes f(x)."""
+        """Replace x (n, c) by f(x)."""
         launch(function, flat_grid(x.size), THREADS, x.reshape(-1))
 
     return value
@@ -36,7 +36,7 @@ def _value_launcher(function):
 
 def _gradient_launcher(function):
     def gradient(x, delta):
-        """delta (n, c) becomes ∂ℓ/∂x from ∂ℓ/∂out; ``x`` is what the formula takes."""
+        """Replace delta (n, c) = ∂ℓ/∂out by ∂ℓ/∂x; ``x`` is the first argument of the formula."""
         check_shapes(x.shape == delta.shape)
         launch(function, flat_grid(x.size), THREADS, x.reshape(-1), delta.reshape(-1))
 

@@ -1,8 +1,8 @@
 """The batch normalizing transform and its gradient; arrays have the shapes of ``cpu.batch_norm``.
 
-Each is two kernels. The first sums, by ghost batch (blockIdx.z), part of its rows (blockIdx.y) and
-tile of columns (blockIdx.x); the last block of a tile goes through the ghost batches in their
-order. The second maps elements.
+Each of them has two kernels. A block of the first kernel sums one part of the rows (blockIdx.y) of
+one ghost batch (blockIdx.z) in one tile of columns (blockIdx.x). The last block of a tile combines
+the sums of the ghost batches in their order. The second kernel is elementwise.
 """
 
 import cupy
@@ -37,17 +37,17 @@ from .launch import (
 )
 from .reduction import is_last_block, summed, thread_in_block, write_column_sums
 
-# Rows of the tables of sums, of the forward pass and of the gradient.
+# Rows of the tables of sums in the forward and in the backward pass.
 TOTAL, DEVIATIONS, SQUARES = range(3)
 SUM_WEIGHT, SUM_GAMMA, SUM_BETA = range(3)
 
-# Rows of what the gradient of a ghost batch is made of.
+# Rows of the table from which the gradient of a ghost batch is computed.
 OWN_INVERSE_WEIGHT, OWN_GAMMA, OWN_BETA = range(3)
 
 
 @device_function
 def _next_weighed(weight, start, stop):
-    """The first row from start to stop that has weight, or stop."""
+    """The first row from start to stop that has a weight > 0, or stop."""
     i = start
     while i < stop and weight[i] == 0.0:
         i += 1
@@ -56,27 +56,27 @@ def _next_weighed(weight, start, stop):
 
 @device_function
 def _knows_variance(weight, start, stop):
-    """Whether two rows or more have weight."""
+    """Whether at least two rows have a weight > 0, as a variance requires."""
     first = _next_weighed(weight, start, stop)
     return first < stop and _next_weighed(weight, first + 1, stop) < stop
 
 
 @device_function
 def _reference(z, weight, j, start, stop):
-    """z in the first row from start to stop that has weight, else 0."""
+    """z in the first row from start to stop that has a weight > 0, or 0."""
     first = _next_weighed(weight, start, stop)
     return np.float64(z[first, j]) if first < stop else np.float64(0.0)
 
 
 @device_function
 def _first_row(start):
-    """The first row of a thread, whose next are gridDim.y * ROWS apart."""
+    """The first row of a thread; the distance between its rows is gridDim.y * ROWS."""
     return start + cuda.blockIdx.y * ROWS + cuda.threadIdx.y
 
 
 @device_function
 def _batch_sums(z, weight, j, reference, start, stop):
-    """Σw, Σw(z − reference) and Σw(z − reference)² of a thread's rows of column j."""
+    """Σw, Σw(z − reference) and Σw(z − reference)² of column j over the rows of a thread."""
     step = cuda.gridDim.y * ROWS
     total, deviations, squares = 0.0, 0.0, 0.0
     i = _first_row(start)
@@ -105,7 +105,7 @@ def _ghost_sum(partials, k, ghost, j, c):
 
 @device_function
 def _set_statistics(weight, mean, m2, epsilon, gamma, ghost, j, statistics):
-    """The statistics of column j of a ghost batch."""
+    """Set the statistics of column j of a ghost batch."""
     inverse_std = formulas.inverse_std(weight, m2, epsilon)
     statistics[ghost, MU, j] = mean
     statistics[ghost, INVERSE_STD, j] = inverse_std
@@ -114,7 +114,7 @@ def _set_statistics(weight, mean, m2, epsilon, gamma, ghost, j, statistics):
 
 @device_function
 def _follow(running, j, momentum, weight, mean, error, m2):
-    """Decay the running moments of column j and merge those of a batch."""
+    """Decay the running moments of column j and merge the moments of a batch into them."""
     count = running[COUNT, j]
     kept = formulas.kept_fraction(count, running[WEIGHT, j], momentum)
     old_weight, old_m2 = running[WEIGHT, j] * kept, running[M2, j] * kept
@@ -128,7 +128,7 @@ def _follow(running, j, momentum, weight, mean, error, m2):
 
 @device_function
 def _batch_moments(z, weight, partials, ghost, j, start, stop):
-    """Weight, mean, its error and M2 of column j of a ghost batch."""
+    """Weight, mean, rounding error of the mean, and M2 of column j of a ghost batch."""
     c = z.shape[1]
     total = _ghost_sum(partials, TOTAL, ghost, j, c)
     deviations = _ghost_sum(partials, DEVIATIONS, ghost, j, c)
@@ -142,7 +142,7 @@ def _batch_moments(z, weight, partials, ghost, j, start, stop):
 def _finish_statistics(
     z, weight, bounds, epsilon, momentum, gamma, partials, j, running, statistics
 ):
-    """Statistics of column j of the ghost batches, which the running moments follow in order."""
+    """Set the statistics of column j of all ghost batches; update the running moments in order."""
     for ghost in range(bounds.size - 1):
         start, stop = bounds[ghost], bounds[ghost + 1]
         if _knows_variance(weight, start, stop):
@@ -183,7 +183,8 @@ def _normalize_batches(z, bounds, gamma_beta, statistics, out):
         beta = gamma_beta[BETA, j]
         i, stop = _first_row(bounds[ghost]), bounds[ghost + 1]
         while i + 3 * step < stop:
-            # All loads first: none is moved up across a store, and each would be waited for.
+            # All loads come first, because the compiler does not move a load above a store, and the
+            # thread would wait for each of them.
             z0, z1, z2, z3 = z[i, j], z[i + step, j], z[i + 2 * step, j], z[i + 3 * step, j]
             out[i, j] = formulas.normalize(z0, mean, scale, beta)
             out[i + step, j] = formulas.normalize(z1, mean, scale, beta)
@@ -197,7 +198,7 @@ def _normalize_batches(z, bounds, gamma_beta, statistics, out):
 
 @device_function
 def _gradient_sums(z, weight, j, mean, delta, start, stop):
-    """Σw, Σ∂ℓ/∂y(z − μ) and Σ∂ℓ/∂y of a thread's rows of column j."""
+    """Σw, Σ∂ℓ/∂y(z − μ) and Σ∂ℓ/∂y of column j over the rows of a thread."""
     total, centred, gradient = 0.0, 0.0, 0.0
     for i in range(_first_row(start), stop, cuda.gridDim.y * ROWS):
         d = np.float64(delta[i, j])
@@ -209,7 +210,7 @@ def _gradient_sums(z, weight, j, mean, delta, start, stop):
 
 @device_function
 def _finish_gradients(weight, bounds, partials, j, c, own, grads):
-    """Gradients of γ and β of column j, by ghost batch and in all."""
+    """Gradients of γ and β of column j, for each ghost batch and in total."""
     grad_gamma, grad_beta = 0.0, 0.0
     for ghost in range(bounds.size - 1):
         inverse_weight = 0.0
@@ -252,7 +253,7 @@ def _input_gradient(z, weight, bounds, statistics, own, delta):
         of_gamma, of_beta = own[ghost, OWN_GAMMA, j], own[ghost, OWN_BETA, j]
         i, stop = _first_row(bounds[ghost]), bounds[ghost + 1]
         while i < stop:
-            # Two rows are loaded before one is stored, of the last one the same twice.
+            # Two rows are loaded before one is stored. At the end both may be the same row.
             k = i + step if i + step < stop else i
             z0, z1 = z[i, j], z[k, j]
             row_fraction0, row_fraction1 = weight[i] * per_weight, weight[k] * per_weight
@@ -264,16 +265,16 @@ def _input_gradient(z, weight, bounds, statistics, own, delta):
 
 
 def _check_batch(z, weight, bounds, gamma_beta, statistics):
-    """Raise where the parts of a batch differ in rows, columns or ghost batches."""
+    """Raise if the arrays of a batch differ in rows, columns or ghost batches."""
     n, c = z.shape
     check_shapes(weight.size == n and gamma_beta.shape == (2, c))
     check_shapes(statistics.shape == (bounds.size - 1, 3, c))
 
 
 def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statistics, out):
-    """out (n, c) = BN(z) by ghost batch; running moments (5, c) follow the batches.
+    """out (n, c) = BN(z) by ghost batch; the running moments (5, c) are updated.
 
-    A ghost batch of which fewer than two rows have weight is normalized by the running moments.
+    A ghost batch with fewer than two rows of weight > 0 is normalized by the running moments.
     """
     _check_batch(z, weight, bounds, gamma_beta, statistics)
     check_shapes(out.shape == z.shape and running.shape == (5, z.shape[1]))
@@ -288,7 +289,7 @@ def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statis
 
 
 def batch_norm_backward(z, weight, bounds, statistics, grads, delta):
-    """delta (n, c) becomes ∂ℓ/∂z from ∂ℓ/∂y; grads (2, c) become ∂ℓ/∂γ and ∂ℓ/∂β."""
+    """Replace delta (n, c) = ∂ℓ/∂y by ∂ℓ/∂z; write ∂ℓ/∂γ and ∂ℓ/∂β into grads (2, c)."""
     _check_batch(z, weight, bounds, grads, statistics)
     check_shapes(delta.shape == z.shape)
     (n, c), n_ghosts = z.shape, bounds.size - 1

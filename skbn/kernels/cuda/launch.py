@@ -1,4 +1,4 @@
-"""How our CUDA kernels are compiled and launched: the one importer of Numba's CUDA target."""
+"""Compilation and launch of CUDA kernels. Only this module imports Numba's CUDA target."""
 
 import warnings
 from functools import cache, lru_cache
@@ -13,39 +13,41 @@ from ..._cache import set_source_stamp
 from .. import formulas
 from ..compile import copy_for_formula
 
-# Gone from NumPy 2.5; numba-cuda 0.30.4 asks for it when it first compiles.
+# NumPy 2.5 has no row_stack, but numba-cuda 0.30.4 needs it for its first compilation.
 vars(np).setdefault("row_stack", np.vstack)
 
-# numba-cuda takes any of the flags of fastmath for all of them, and divides float32 by
-# approximation; what it does without them keeps NaN and infinity.
+# numba-cuda treats any fastmath flag as all of them, and then approximates division of float32.
+# Without fastmath flags it preserves NaN and infinity.
 for _formula in vars(formulas).values():
     if hasattr(_formula, "targetoptions"):
         _formula.targetoptions = _formula.targetoptions | {"fastmath": False}
 
-# Threads of a block: one a column, so that a warp reads 32 neighbours, and as many rows at a time.
-# The simulator runs every thread of a block as one of Python's.
+# Shape of a block of threads. COLUMNS threads read neighbouring columns, so that a warp reads 32
+# neighbouring values. The simulator has small blocks, because each thread is a thread of Python.
 COLUMNS, ROWS = (4, 2) if config.ENABLE_CUDASIM else (32, 8)
 BLOCK = COLUMNS, ROWS
 THREADS = COLUMNS * ROWS
 
-# Rows that a thread reads at the least, lest blocks cost more than their work.
+# Minimum number of rows for a thread. With fewer, blocks take longer to start than to compute.
 MIN_ROWS_PER_THREAD = 8
 
-# As many as have room for their registers where sums are taken: 72 of a thread, compiled for 9.0.
+# In kernels that compute sums, the registers of a multiprocessor suffice for this many blocks: a
+# thread uses 72 registers when compiled for compute capability 9.0.
 BLOCKS_PER_MULTIPROCESSOR = 3
 
-# Of the third dimension of a grid, by CUDA.
+# CUDA's limit for the third dimension of a grid.
 MAX_GROUPS = 65_535
 
-# Values that a thread of a sum has on their way at a time. An H200 moves 4.3 TB/s with some 0.6 µs
-# of latency: 2.6 MB are on their way (Little's law), of 132 multiprocessors with 768 threads 3.2.
+# Values that a thread of a sum loads at a time. An H200 moves 4.3 TB/s with about 0.6 µs of
+# latency, which requires 2.6 MB in flight (Little's law). Its 132 multiprocessors with 768 threads
+# each have 3.2 MB in flight.
 LOADS = 8
 
 
 def kernel(function):
     """Compile ``function`` as a CUDA kernel, lazily, for the types of its first launch.
 
-    Kept on disk where a folder is writeable, as ``compile.jit`` does.
+    Machine code is cached on disk if a folder is writable, as by ``compile.jit``.
     """
     try:
         return set_source_stamp(cuda.jit(cache=True)(function))
@@ -54,7 +56,7 @@ def kernel(function):
 
 
 def kernel_for_formula(loop, formula):
-    """Compile a copy of the loop as a kernel that calls this scalar function ``formula``."""
+    """Compile a copy of the loop as a kernel in which ``formula`` is this scalar function."""
     return kernel(copy_for_formula(loop, formula))
 
 
@@ -63,12 +65,12 @@ device_function = cuda.jit(device=True)
 
 @cache
 def max_blocks():
-    """Blocks that keep the device busy."""
+    """Number of blocks that keep the device busy."""
     return BLOCKS_PER_MULTIPROCESSOR * cuda.get_current_device().MULTIPROCESSOR_COUNT
 
 
 def column_grid(n, c, n_groups=1):
-    """Blocks that sum columns: tiles of c columns, parts of the n rows of a group, and groups."""
+    """Grid for column sums: tiles of c columns, parts of the n rows of a group, and groups."""
     if n_groups > MAX_GROUPS:
         raise ValueError(
             f"A batch has at most {MAX_GROUPS} ghost batches on a GPU, got {n_groups}: "
@@ -80,30 +82,34 @@ def column_grid(n, c, n_groups=1):
 
 
 def element_grid(n, c, n_groups=1):
-    """Blocks over the elements of n_groups matrices (n, c), in the order of ``column_grid``."""
+    """Grid over the elements of n_groups matrices (n, c), with the axes of ``column_grid``."""
     n_tiles = -(-c // COLUMNS)
     n_parts = max(1, min(8 * max_blocks() // (n_tiles * n_groups), -(-n // ROWS)))
     return n_tiles, n_parts, n_groups
 
 
 def flat_grid(n):
-    """Blocks of THREADS over n values."""
+    """Number of blocks of THREADS threads for n values."""
     return max(1, min(-(-n // THREADS), 8 * max_blocks()))
 
 
 @lru_cache(maxsize=1024)
 def configured(function, grid, block, stream):
-    """The kernel, ready for its arguments. Numba warns of every small grid; small data have one."""
+    """The kernel for a grid, a block and a stream, ready to be called.
+
+    Numba's warning about small grids is suppressed, because small data have small grids.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Grid size")
         return function[grid, block, cuda.external_stream(stream) if stream else 0]
 
 
 class Resident(ArgHint):
-    """An array of the device as an argument, which Numba need not look at in every launch.
+    """A kernel argument for an array on the device, which Numba does not inspect in every launch.
 
-    It would ask what each is, whether to copy it there and back, and wait for the stream that CuPy
-    names. Five arrays and a number: 31 µs of the host so, 8 with this.
+    Otherwise, Numba determines the type of each argument and whether to copy it to the device and
+    back, and waits for the stream that CuPy names. A launch with five arrays and a number takes
+    31 µs of the host in this way, and 8 µs with this class.
     """
 
     def __init__(self, array):
@@ -111,20 +117,20 @@ class Resident(ArgHint):
         self.memory = cuda.In(array).to_device([])
 
     def to_device(self, _copied_back, _stream=0):
-        """What In, Out and InOut call what they hand to the kernel."""
+        """The device array that is passed to the kernel; Numba calls this method."""
         return self.memory
 
 
 @lru_cache(maxsize=4096)
 def _resident(pointer, shape, strides, dtype):
-    """Of the address alone, which stays right when other memory comes to lie there."""
+    """The Resident of an address and a layout. It remains valid if the memory there is reused."""
     interface = {"data": (pointer, False), "shape": shape, "strides": strides}
     interface |= {"typestr": dtype.str, "version": 3}
     return Resident(cuda.from_cuda_array_interface(interface, sync=False))
 
 
 def _argument(x):
-    """An argument as a kernel takes it: an array of CuPy's as a Resident, a scalar as it is."""
+    """An argument as a kernel takes it: a Resident for a CuPy array, a scalar unchanged."""
     if isinstance(x, cupy.ndarray):
         return _resident(x.data.ptr, x.shape, x.strides, x.dtype)
     return x
@@ -137,7 +143,7 @@ def launch(function, grid, block, *arguments):
 
 
 def _here():
-    """The stream that launches go to: one number may be a stream of its own in every thread."""
+    """A key of the current stream. A stream pointer may mean another stream in each thread."""
     return cupy.cuda.runtime.getDevice(), cupy.cuda.get_current_stream().ptr, get_ident()
 
 
@@ -147,7 +153,7 @@ def _ones(dtype, _where):
 
 
 def ones(dtype):
-    """One 1, for kernels whose rows weigh alike."""
+    """An array with a single 1, for kernels whose rows have equal weights."""
     return _ones(dtype, _here())
 
 
@@ -157,5 +163,5 @@ def _tickets(n, _where):
 
 
 def tickets(n):
-    """Counters (n,) that are 0 before and after every launch on the current stream."""
+    """At least n counters, which are 0 before and after every launch on the current stream."""
     return _tickets(1 << max(n - 1, 1023).bit_length(), _here())

@@ -1,4 +1,4 @@
-"""What a layer does between two products of matrices, other than batch normalization."""
+"""The operations of a layer between two matrix products, except batch normalization."""
 
 import cupy
 import numpy as np
@@ -21,7 +21,7 @@ from .launch import (
 )
 from .reduction import is_last_block, summed, thread_in_block, write_column_sums
 
-# Columns of a sparse row that a block makes dense at a time, in float64 in shared memory.
+# Columns of a sparse row that a block makes dense at a time, as float64 in shared memory.
 SPARSE_TILE = 8 if config.ENABLE_CUDASIM else 2048
 
 
@@ -104,9 +104,9 @@ def gather_rows(x, index, mean_scale, out):
 
 
 def gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
-    """out (m, d) = the rows of a CSR matrix at the index (m,), dense, else as ``gather_rows``.
+    """out (m, d) = the rows of a CSR matrix at the index (m,), made dense, then normalized.
 
-    What is not stored is 0 before it is normalized, and values stored twice add up.
+    Values that are not stored are 0 before normalization, and duplicates are summed.
     """
     m, d = out.shape
     check_shapes(index.size == m and mean_scale.shape == (2, d) and data.size == indices.size)
@@ -139,9 +139,9 @@ def bias_backward(delta, grad_bias):
 
 
 def dropout(x, rate, key, out):
-    """out (n, c) = x / (1 − rate) or 0, drawn by a counter; the same call passes gradients back.
+    """out (n, c) = x / (1 − rate) or 0, by a mask from a counter-based generator.
 
-    ``key`` tells the layer and the step.
+    The same call computes the gradient. ``key`` identifies the layer and the step.
     """
     check_shapes(out.shape == x.shape)
     rate = x.dtype.type(rate)

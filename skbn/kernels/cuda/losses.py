@@ -1,6 +1,7 @@
 """Losses of the predictions of a batch, and their gradients with respect to the logits.
 
-As ``cpu.losses``; a thread has a row at a time, and the loss stays on the device.
+The functions are those of ``cpu.losses``. A thread processes one row at a time, and the loss stays
+on the device.
 """
 
 import math
@@ -20,7 +21,7 @@ def _shift_to_max(logits, out):
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
         largest = logits[i, 0]
         for j in range(1, k):
-            # max() of CUDA would pass over NaN in the first column.
+            # Not max(), which on CUDA would skip NaN in the first column.
             if logits[i, j] > largest:
                 largest = logits[i, j]
         for j in range(k):
@@ -29,7 +30,7 @@ def _shift_to_max(logits, out):
 
 @device_function
 def _softmax_row(shifted, label, loss_weight, smoothing, prior, lowest, highest, out, i):
-    """The loss of row i, whose gradient is written."""
+    """Write the gradient of row i and return its loss."""
     k = out.shape[1]
     total = 0.0
     for j in range(k):
@@ -90,7 +91,7 @@ def _poisson_deviance(mean, target, loss_weight, partials, tickets, loss, out):
     for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
         for j in range(out.shape[1]):
             mu, t = mean[i, j], target[i, j]
-            if loss_weight[i] == 0.0:  # whose mean may be infinite
+            if loss_weight[i] == 0.0:  # its mean may be infinite
                 out[i, j] = 0.0
             else:
                 ratio = formulas.t_log_ratio(np.float64(t), np.float64(mu))
@@ -100,14 +101,14 @@ def _poisson_deviance(mean, target, loss_weight, partials, tickets, loss, out):
 
 
 def _launch(function, *arguments):
-    """Launch the kernel of a loss: its own arguments, scratch, and at last loss and out."""
+    """Launch the kernel of a loss with its arguments, scratch memory, and finally loss and out."""
     grid = flat_grid(arguments[-1].shape[0])
     scratch = cupy.empty(grid, np.float64), tickets(1)
     launch(function, grid, THREADS, *arguments[:-2], *scratch, *arguments[-2:])
 
 
 def shift_to_max(logits, out):
-    """out (n, k) = logits less the largest of each row, so that exp does not overflow."""
+    """out (n, k) = logits minus the maximum of each row, so that exp does not overflow."""
     check_shapes(out.shape == logits.shape)
     launch(_shift_to_max, flat_grid(out.shape[0]), THREADS, logits, out)
 
@@ -115,7 +116,7 @@ def shift_to_max(logits, out):
 def softmax_cross_entropy(shifted, label, loss_weight, smoothing, prior, eps, loss, out):
     """Cross entropy of softmax(shifted) and labels (n,); out is exp(shifted) before the call.
 
-    The target of class j is smoothing·prior[j], that of the label 1 − smoothing more.
+    The target of class j is smoothing·prior[j], plus 1 − smoothing if j is the label.
     """
     n, k = out.shape
     check_shapes(

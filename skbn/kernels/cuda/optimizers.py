@@ -1,6 +1,6 @@
-"""One step of an optimizer over flat buffers (n,) of one dtype: parameters last.
+"""One step of each optimizer over flat buffers (n,) of one dtype. Parameters are the last argument.
 
-``constants`` are on the host, and of that dtype.
+``constants`` are on the host and have this dtype.
 """
 
 from .. import formulas
@@ -61,7 +61,9 @@ def nesterov_step(constants, grads, velocity, params):
 
 
 def adam_step(constants, grads, first, second, params):
-    """Adam (Kingma & Ba 2015, Algorithm 1, the bias correction in η); constants are
-    η, β₁, 1 − β₁, β₂, 1 − β₂, ε."""
+    """Adam (Kingma & Ba 2015, Algorithm 1).
+
+    Constants are η, which includes the bias correction, β₁, 1 − β₁, β₂, 1 − β₂ and ε.
+    """
     check_shapes(constants.size == 6 and grads.size == first.size == second.size == params.size)
     launch(_adam_step, flat_grid(params.size), THREADS, *constants, grads, first, second, params)

@@ -1,8 +1,9 @@
-"""Sums over threads, blocks and the grid, in an order that no schedule changes.
+"""Sums over threads, blocks and the grid, in an order that does not depend on scheduling.
 
-Blocks write what they found of their part into scratch. The last of them to take a ticket sees what
-all have written, and adds it up in the order of the blocks (threadFenceReduction of NVIDIA's
-samples). Every thread of a block must call these functions, those beyond the last column too.
+Each block writes its partial sums into scratch memory. The last block that takes a ticket sees the
+partial sums of all blocks and adds them in the order of the blocks (threadFenceReduction in
+NVIDIA's samples). All threads of a block must call these functions, including those beyond the
+last column.
 """
 
 import numpy as np
@@ -13,13 +14,13 @@ from .launch import COLUMNS, ROWS, THREADS, cuda, device_function
 
 @device_function
 def thread_in_block():
-    """The index of a thread of a block of COLUMNS x ROWS."""
+    """The index of a thread in a block of COLUMNS x ROWS threads."""
     return cuda.threadIdx.y * COLUMNS + cuda.threadIdx.x
 
 
 @device_function
 def is_last_block(tickets, ticket, n_blocks):
-    """Whether the n_blocks that share the ticket have all written what they found."""
+    """Whether all n_blocks blocks that use this ticket have written their partial results."""
     is_last = cuda.shared.array(1, np.int32)
     cuda.threadfence()
     cuda.syncthreads()
@@ -42,7 +43,7 @@ def summed(table, k, start, stop, step):
 
 @device_function
 def write_column_sums(shared, partials, j, c):
-    """Sum shared (k, THREADS) over the rows of threads, into partials (k, blocks * c)."""
+    """Sum shared (k, THREADS) over the rows of threads; write to partials (k, blocks * c)."""
     cuda.syncthreads()
     block = cuda.blockIdx.z * cuda.gridDim.y + cuda.blockIdx.y
     if j < c:
@@ -52,7 +53,7 @@ def write_column_sums(shared, partials, j, c):
 
 @device_function
 def block_sum(value):
-    """The sum of value over a block of THREADS in one row, told to every thread."""
+    """The sum of value over a block of THREADS threads in one row, returned in every thread."""
     shared = cuda.shared.array(THREADS, np.float64)
     thread = cuda.threadIdx.x
     shared[thread] = value
@@ -85,7 +86,7 @@ def write_grid_sum(value, partials, tickets, out):
 
 @device_function
 def merged(table, start, stop, step):
-    """Weight, mean, its error and M2 of table[:, start:stop:step] (4, ·), merged in that order."""
+    """Merge table[:, start:stop:step] (4, ·) in order: weight, mean, its rounding error and M2."""
     weight, mean, error, m2 = table[0, start], table[1, start], table[2, start], table[3, start]
     for i in range(start + step, stop, step):
         weight, mean, error, m2 = formulas.merged_moments(
@@ -96,5 +97,5 @@ def merged(table, start, stop, step):
 
 @device_function
 def set_column(table, i, moments):
-    """table[:, i] (4, ·) = weight, mean, its error and M2."""
+    """table[:, i] (4, ·) = weight, mean, its rounding error and M2."""
     table[0, i], table[1, i], table[2, i], table[3, i] = moments

@@ -1,8 +1,8 @@
-"""Moments of columns, and the map by them; tables are those of ``cpu.statistics``.
+"""Moments of columns, and normalization by them; tables are those of ``cpu.statistics``.
 
-A row of threads owns neighbouring columns of x (n, c), or of the same memory with ``rows`` rows
-joined, so that warps are full where c is small. What a thread reads of the flat x starts at some
-element e and goes on by a stride, its weights likewise from k.
+A row of threads processes neighbouring columns of x (n, c). If c is small, ``rows`` rows are joined
+to one, so that warps are full. A thread reads the flat x from element e on with a stride, and the
+weights of the rows from k on with ``weight_stride``.
 """
 
 import cupy
@@ -30,7 +30,7 @@ from .reduction import is_last_block, merged, set_column, thread_in_block
 
 @device_function
 def _first_value(x, weight, e, stride, k, weight_stride):
-    """The first value that is not NaN and has weight, else 0."""
+    """The first value of weight > 0 that is not NaN, or 0."""
     while e < x.size:
         if x[e] == x[e] and weight[k] > 0.0:
             return np.float64(x[e])
@@ -65,8 +65,10 @@ def _present_sums(x, weight, e, stride, k, weight_stride, reference):
 
 @device_function
 def _thread_moments(x, weight, e, stride, k, weight_stride):
-    """Weight, mean, its error and M2 of what a thread reads; again about the mean where squares
-    about the first value lose digits."""
+    """Weight, mean, its rounding error and M2 of the values that a thread reads.
+
+    If the squares about the first value lose digits, the sums are computed again about the mean.
+    """
     reference = _first_value(x, weight, e, stride, k, weight_stride)
     total, deviations, squares = _present_sums(x, weight, e, stride, k, weight_stride, reference)
     if formulas.lose_digits(total, deviations, squares):
@@ -80,7 +82,7 @@ def _thread_moments(x, weight, e, stride, k, weight_stride):
 
 @device_function
 def _finish(partials, width, moments):
-    """Merge partials (4, parts * width) of joined rows over the parts, then into the columns."""
+    """Merge partials (4, parts * width) over the parts, then the joined rows into the columns."""
     c, thread = moments.shape[1], thread_in_block()
     for v in range(thread, width, THREADS):
         set_column(partials, v, merged(partials, v, partials.shape[1], width))
@@ -120,7 +122,8 @@ def _normalize(x, mean, scale, offset, rows, infinite, out):
         mu, a, b = mean[j], scale[j], offset[j]
         e, stride = i * width + v, cuda.gridDim.y * ROWS * width
         while e + 3 * stride < x.size:
-            # All loads first: none is moved up across a store, and each would be waited for.
+            # All loads come first, because the compiler does not move a load above a store, and the
+            # thread would wait for each of them.
             x0, x1, x2, x3 = x[e], x[e + stride], x[e + 2 * stride], x[e + 3 * stride]
             n_infinite += formulas.is_infinite(x0) + formulas.is_infinite(x1)
             n_infinite += formulas.is_infinite(x2) + formulas.is_infinite(x3)
@@ -150,7 +153,7 @@ def _moments(x, weight, weight_step, moments):
 
 
 def weighted_column_moments(x, weight, moments):
-    """Moments (5, c) of the columns of x (n, c), a weight (n,) each row; NaN is skipped."""
+    """Moments (5, c) of the columns of x (n, c) with row weights (n,); NaN is skipped."""
     _moments(x, weight, 1, moments)
 
 
@@ -160,9 +163,9 @@ def column_moments(x, moments):
 
 
 def normalize(x, mean, scale, offset, infinite, out):
-    """out (n, c) = scale·(x − mean) + offset by column; infinite (1,) += how many x are infinite.
+    """out (n, c) = scale·(x − mean) + offset by column; infinite (1,) += number of infinite x.
 
-    The inverse is the same: x = (y − offset)·(1/scale) + mean.
+    The inverse has the same form: x = (y − offset)·(1/scale) + mean.
     """
     n, c = x.shape
     check_shapes(out.shape == x.shape and mean.size == scale.size == offset.size == c)
