@@ -1,8 +1,8 @@
-"""Activations of hidden layers: one entry each.
+"""Activations of hidden layers.
 
-Their formulas, and those of their gradients, are in ``kernels.formulas``. A GPU computes them all
-by these. The host does so where Numba vectorizes them, and else by NumPy: ``exp`` and ``tanh`` take
-5 to 30 times as long in a compiled loop.
+Their formulas, and those of their gradients, are in ``kernels.formulas``. A GPU computes all
+activations with these formulas. The host uses a formula if Numba vectorizes it, and NumPy
+otherwise, because ``exp`` and ``tanh`` take 5 to 30 times as long in a compiled loop.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from ..kernels.formulas import SELU_ALPHA, SELU_SCALE
 
 
 def _identity(x):
-    """x, as it is."""
+    """Leave x unchanged."""
 
 
 def _relu(x):
@@ -23,7 +23,7 @@ def _relu(x):
 
 
 def _logistic(x):
-    """(1 + tanh(x/2)) / 2: 0.6 ns a float32, SciPy's expit 3.3."""
+    """(1 + tanh(x/2)) / 2, which takes 0.6 ns for a float32; SciPy's expit takes 3.3 ns."""
     x *= 0.5
     np.tanh(x, out=x)
     x += 1.0
@@ -73,17 +73,17 @@ class Activation(NamedTuple):
     Attributes
     ----------
     value : callable
-        ``value(x)``, in place, in NumPy and SciPy alone: inference compiles nothing.
+        ``value(x)``, in place. It uses only NumPy and SciPy, so that inference compiles nothing.
     value_vectorizes : bool
-        Whether training uses the compiled formula instead: 256x192 float32 by relu take 2.7 µs,
-        11 by NumPy.
+        Whether training uses the compiled formula instead: relu of 256x192 float32 takes 2.7 µs
+        with it, and 11 µs with NumPy.
     gradient : callable or None
-        ``gradient(x, delta)`` in NumPy, in place of delta; None where the compiled formula is
+        ``gradient(x, delta)`` in NumPy, which overwrites delta. None if the compiled formula is
         used.
     needs_input : bool
-        Whether the gradient is computed from the input, and not from the output.
+        Whether the gradient is computed from the input of the activation, not from its output.
     initial_factor : float
-        The numerator in the bounds of the initial weights, as scikit-learn has it.
+        The numerator in the bounds of the initial weights, as in scikit-learn.
     """
 
     value: Callable
@@ -105,20 +105,20 @@ ACTIVATIONS = {
 
 
 def value_of(name, device):
-    """``value(x)`` of arrays of the device, in place, in training."""
+    """The function ``value(x)`` for training, in place, for arrays of the device."""
     if device.xp is np and not ACTIVATIONS[name].value_vectorizes:
         return ACTIVATIONS[name].value
     return device.kernels.ACTIVATIONS[name].value
 
 
 def gradient_of(name, device):
-    """``gradient(x, delta)`` of arrays of the device; x is the output unless ``needs_input``."""
+    """``gradient(x, delta)`` for arrays of the device; x is the output unless ``needs_input``."""
     of_host = ACTIVATIONS[name].gradient if device.xp is np else None
     return of_host or device.kernels.ACTIVATIONS[name].gradient
 
 
 def inference_value_of(name, device):
-    """``value(x)`` of arrays of the device, in place, in inference."""
+    """The function ``value(x)`` for inference, in place, for arrays of the device."""
     if device.xp is np or name == "identity":
         return ACTIVATIONS[name].value
     return device.kernels.ACTIVATIONS[name].value

@@ -4,32 +4,32 @@ import numpy as np
 
 from .layers import Buffers
 
-# Fewer rows have no variance to normalize by.
+# A batch of fewer rows has no variance.
 MIN_BATCH_ROWS = 2
 
 
 def near_equal_bounds(n, size):
-    """Bounds of near-equal parts of n rows, none smaller than ``size`` unless n is."""
+    """Bounds of nearly equal parts of n rows, each of at least ``size`` rows if n >= ``size``."""
     return np.linspace(0, n, max(1, n // size) + 1).round().astype(np.int64)
 
 
 class Batch:
-    """A batch of n rows, and what the layers compute of it.
+    """A batch of n rows, and the buffers in which the layers compute.
 
     Attributes
     ----------
     rows : DenseRows or SparseRows
         The source of the inputs.
     inputs : ndarray or sparse array of shape (n, n_features)
-        The rows that ``take`` has taken.
+        The rows that the last call of ``take`` selected.
     weight : ndarray of shape (n,)
         Weights of the rows in the statistics.
     loss_weight : ndarray of shape (n,)
         Weights of the rows in the loss, of sum 1.
     bounds : ndarray, int64
-        Where ghost batches begin and end.
+        Bounds of the ghost batches.
     seed, step : int
-        Of the dropout, which depends on these alone.
+        Seed and step of the dropout, which depends on these two only.
     steps : list of (layer, Buffers)
     """
 
@@ -42,7 +42,7 @@ class Batch:
         self.loss_weight = xp.full(n, 1.0 / n, dtype)
 
     def take(self, index):
-        """Take the rows at the index (n,) as inputs."""
+        """Set the inputs to the rows at the index (n,)."""
         self.inputs = self.rows.take(index, self.buffer)
 
     @property
@@ -52,21 +52,21 @@ class Batch:
 
     @property
     def delta(self):
-        """Where the gradient of the loss with respect to the logits goes."""
+        """The buffer for the gradient of the loss with respect to the logits."""
         return self.steps[-1][1].delta
 
 
 class Workspace:
-    """The buffers of the largest batch and the gradients, allocated once a fit.
+    """The buffers of the largest batch and the gradients, allocated once in a fit.
 
     Parameters
     ----------
     network : Network
     rows : DenseRows or SparseRows
     n : int
-        Rows of the largest batch.
+        Number of rows of the largest batch.
     virtual_batch_size : int or None
-        Rows of a ghost batch.
+        Number of rows of a ghost batch.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class Workspace:
         return near_equal_bounds(n, n if size is None else max(size, MIN_BATCH_ROWS))
 
     def batch(self, n):
-        """The Batch of n rows, made once for each n."""
+        """The Batch of n rows, created once for each n."""
         if n not in self.batches:
             bounds = self._bounds(n)
             buffers = [buffers.of(n, len(bounds) - 1) for buffers in self.buffers]

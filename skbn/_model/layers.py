@@ -1,7 +1,7 @@
-"""The layers of a network: what each computes of a batch, and the gradient of it.
+"""The layers of a network: their outputs for a batch, and their gradients.
 
 ``forward(buffers, batch)`` writes ``buffers.out`` from ``buffers.x``. ``backward(buffers, batch)``
-turns ``buffers.delta``, the gradient of the loss with respect to ``out``, into the gradient with
+replaces ``buffers.delta``, the gradient of the loss with respect to ``out``, by the gradient with
 respect to ``x``, and writes the gradients of the parameters of the layer into ``buffers.grads``.
 """
 
@@ -14,29 +14,29 @@ from .activations import ACTIVATIONS, gradient_of, value_of
 
 
 def fold(weight, bias, scale, shift):
-    """One dense layer for a dense layer and the scale and shift (c,) of its outputs, in float64."""
+    """Fold the scale and shift (c,) of outputs into a dense layer (weight, bias), in float64."""
     return weight.astype(np.float64) * scale, np.multiply(bias, scale, dtype=np.float64) + shift
 
 
 @dataclass
 class Buffers:
-    """What a layer reads and writes of a batch of n rows.
+    """The arrays that a layer reads and writes for a batch of n rows.
 
     Attributes
     ----------
     x, out : ndarray of shape (n, c)
-        Input and output. The first layer has no ``x``: its inputs are those of the batch.
+        Input and output. The first layer has no ``x``, because its inputs are those of the batch.
     x_T : ndarray of shape (c, n)
-        ``x``, transposed.
+        The transpose of ``x``.
     delta : ndarray of shape (n, c)
-        The gradient with respect to ``out``, and after ``backward`` with respect to ``x``, unless
-        that has another width.
+        The gradient with respect to ``out``. After ``backward`` it is the gradient with respect to
+        ``x``, unless ``x`` has another width.
     delta_x : ndarray of shape (n, d) or None
-        Where a dense layer writes the gradient with respect to ``x``.
+        The array for the gradient of a dense layer with respect to ``x``.
     statistics : ndarray of shape (n_ghosts, 3, c) or None
-        What the gradient of batch normalization needs.
+        Statistics of the batch, which the gradient of batch normalization reads.
     grads : dict
-        The gradients of the parameters, by their names.
+        The gradients of the parameters, by name.
     """
 
     x: object = None
@@ -50,7 +50,7 @@ class Buffers:
         self.x_T = None if self.x is None else self.x.T
 
     def of(self, n, n_ghosts):
-        """The same buffers for the first n rows."""
+        """Views of the buffers for the first n rows."""
         x, out, delta, delta_x = (
             None if array is None else array[:n]
             for array in (self.x, self.out, self.delta, self.delta_x)
@@ -60,12 +60,12 @@ class Buffers:
 
 
 class Layer:
-    """A layer without parameters, as wide as the one before it.
+    """A layer without parameters, as wide as the previous layer.
 
     Parameters
     ----------
     n_units : int
-        Columns of its output.
+        Number of columns of the output.
     device : Device
     """
 
@@ -77,20 +77,20 @@ class Layer:
         self.kernels = device.kernels
 
     def bind(self, params):
-        """Take the parameters, views by their names."""
+        """Set the parameters of the layer to these views, by name."""
 
     def initialize(self, random_state, factor):
-        """Set the parameters to those that training starts from."""
+        """Set the parameters to their initial values."""
 
     def buffers(self, previous, empty, _n_ghosts):
-        """The Buffers of a layer after one with the buffers ``previous``; ``empty`` makes them."""
+        """Create the Buffers, given those of the previous layer; ``empty`` allocates an array."""
         out = previous.out if self.is_in_place else empty(self.n_units)
         return Buffers(x=previous.out, out=out, delta=previous.delta)
 
     def fold_into(self, layers):
-        """Change the list of dense layers (weight, bias) before this one to those that include it.
+        """Include this layer in the list of dense layers (weight, bias) that come before it.
 
-        In host memory, for inference.
+        The list is for inference, and its arrays are in host memory.
         """
 
 
@@ -101,7 +101,7 @@ class Dense(Layer):
     ----------
     n_inputs, n_units : int
     has_bias : bool
-        Not before batch normalization, which subtracts any bias with the mean.
+        False before batch normalization, which subtracts any bias with the mean.
     device : Device
     """
 
@@ -119,7 +119,7 @@ class Dense(Layer):
     def initialize(self, random_state, factor):
         """Draw weights and biases uniformly (Glorot & Bengio 2010), in scikit-learn's order.
 
-        Biases are drawn also where there are none, so that networks with and without batch
+        Biases are drawn even if the layer has none, so that networks with and without batch
         normalization start from the same weights.
         """
         bound = np.sqrt(factor / sum(self.weight.shape))
@@ -157,7 +157,7 @@ class Dense(Layer):
 
 
 class FirstDense(Dense):
-    """A dense layer on the rows of X, dense or sparse, whose gradient nobody asks for."""
+    """A dense layer on the rows of X, dense or sparse, without a gradient with respect to X."""
 
     def multiply(self, buffers, batch):
         batch.rows.dot(batch.inputs, self.weight, buffers.out)
@@ -174,7 +174,7 @@ class BatchNorm(Layer):
     affine : ndarray of shape (2, n_units)
         γ and β.
     running : ndarray of shape (5, n_units), float64
-        Moments table of the batches, the newest weighing ``momentum``.
+        Moments table of the batches, in which the newest batch has the weight ``momentum``.
     """
 
     def __init__(self, n_units, epsilon, momentum, dtype, device):
@@ -217,7 +217,7 @@ class BatchNorm(Layer):
         )
 
     def fold_into(self, layers):
-        """By the running statistics (ibid., Algorithm 2)."""
+        """Fold the normalization by the running statistics (ibid., Algorithm 2)."""
         weight, bias = layers[-1]
         moments = RunningMoments(self.device.to_host(self.running))
         gamma, beta = self.device.to_host(self.affine).astype(np.float64)
@@ -227,7 +227,7 @@ class BatchNorm(Layer):
 
 
 class Activation(Layer):
-    """out = f(x), in place of x unless the gradient is computed from x."""
+    """out = f(x). It overwrites x, unless the gradient is computed from x."""
 
     def __init__(self, name, n_units, device):
         super().__init__(n_units, device)
@@ -249,9 +249,9 @@ class Dropout(Layer):
     Parameters
     ----------
     rate : float
-        Probability that a value is set to 0, of the dtype of the network.
+        Probability that a value is set to 0, in the dtype of the network.
     number, n_dropouts : int
-        Which of how many dropout layers it is: each has masks of its own.
+        Index of the dropout layer, and number of dropout layers. Each has different masks.
     """
 
     def __init__(self, rate, number, n_dropouts, n_units, device):
@@ -266,5 +266,5 @@ class Dropout(Layer):
         self._drop(buffers.x, batch, buffers.out)
 
     def backward(self, buffers, batch):
-        """The gradient passes the same mask."""
+        """Apply the same mask to the gradient."""
         self._drop(buffers.delta, batch, buffers.delta)

@@ -15,7 +15,7 @@ class Network:
     Parameters
     ----------
     layer_units : list of int
-        Features, units of each hidden layer, outputs.
+        Number of features, of units of each hidden layer, and of outputs.
     activation : str
         A key of ACTIVATIONS.
     dtype : dtype
@@ -24,19 +24,19 @@ class Network:
     batch_norm : bool
         Whether hidden layers are batch-normalized.
     epsilon, momentum : float
-        Of batch normalization.
+        Parameters of batch normalization.
     dropout : float
-        Probability that a step leaves out a hidden unit.
+        Probability that a hidden unit is set to 0 in a step.
 
     Attributes
     ----------
     layers : list of Layer
     dense, batch_norms : list of Dense, list of BatchNorm
-        Those among the layers.
+        The layers of these types.
     params : ndarray of shape (n_params,)
         The parameters of all layers.
     decayed : ndarray
-        The weights among them.
+        The weights among the parameters.
     """
 
     def __init__(
@@ -80,42 +80,42 @@ class Network:
         return layers
 
     def forward(self, batch):
-        """Logits (n, n_outputs) of a batch; the running statistics follow it."""
+        """Return the logits (n, n_outputs) of a batch, and update the running statistics."""
         for layer, buffers in batch.steps:
             layer.forward(buffers, batch)
         return batch.logits
 
     def backward(self, batch):
-        """Gradients of all parameters, from the ``delta`` of the batch."""
+        """Compute the gradients of all parameters from the ``delta`` of the batch."""
         for layer, buffers in reversed(batch.steps):
             layer.backward(buffers, batch)
 
     def add_penalty(self, factor, penalty, grads):
-        """Add the gradient of the penalty factor/2·Σ weights², which goes into penalty (1,)."""
+        """Add the gradient of factor/2·Σ weights² to grads, and write its value to penalty (1,)."""
         weights = self.decayed
         factor_of_dtype = self.dtype.type(factor)
         self.device.kernels.add_scaled(weights, factor_of_dtype, grads[: weights.size])
         penalty[...] = 0.5 * factor * self.device.xp.dot(weights, weights)
 
     def initialize(self, random_state):
-        """Set all parameters to those that training starts from."""
+        """Set all parameters to their initial values."""
         factor = ACTIVATIONS[self.activation].initial_factor
         for layer in self.layers:
             layer.initialize(random_state, factor)
 
     def fold(self, n_layers=None):
-        """The first of the layers as dense layers (weight, bias), in host memory."""
+        """The first ``n_layers`` layers as dense layers (weight, bias), in host memory."""
         folded = []
         for layer in self.layers[:n_layers]:
             layer.fold_into(folded)
         return folded
 
     def state(self):
-        """A copy of all that training changes."""
+        """A copy of everything that training changes."""
         return self.params.copy(), [layer.running.copy() for layer in self.batch_norms]
 
     def restore(self, state):
-        """Take back what ``state`` gave."""
+        """Restore a state that ``state`` has returned."""
         params, runnings = state
         self.params[...] = params
         for layer, running in zip(self.batch_norms, runnings, strict=True):

@@ -1,8 +1,8 @@
-"""Where the parameters of each layer lie in one flat buffer."""
+"""The positions of the parameters of all layers in one flat buffer."""
 
 from math import prod
 
-# The parameters that decay and are penalized. γ, β and biases are not.
+# Weight decay and the L2 penalty apply to these parameters, not to γ, β and biases.
 DECAYED = "weight"
 
 
@@ -12,14 +12,14 @@ class Layout:
     Parameters
     ----------
     shapes : list of dict
-        The shape of each parameter of each layer, by its name.
+        The shape of each parameter of each layer, by name.
 
     Attributes
     ----------
     size : int
         Number of parameters.
     n_decayed : int
-        How many of them, the first ones, are weights.
+        Number of weights, which come first.
     """
 
     def __init__(self, shapes):
@@ -33,7 +33,7 @@ class Layout:
         )
 
     def views(self, flat):
-        """The parameters of each layer in a flat buffer, by their names."""
+        """The parameters of each layer as views of a flat buffer, by name."""
         layers, start = [{} for _ in self.shapes], 0
         for i, name in self.names:
             shape = self.shapes[i][name]
