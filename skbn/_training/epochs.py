@@ -21,7 +21,7 @@ class TrainingDivergedError(ValueError):
 
 
 def check_finite(network, loss, epoch):
-    """Raise where training has diverged."""
+    """Raise if training has diverged."""
     if not (np.isfinite(loss) and network.device.xp.isfinite(network.params).all()):
         raise TrainingDivergedError(
             "Solver produced non-finite parameter weights. The input data may contain large "
@@ -32,21 +32,21 @@ def check_finite(network, loss, epoch):
 
 @dataclass
 class EpochLoop:
-    """Training, epoch by epoch.
+    """The loop over epochs, with validation and early stopping.
 
     Attributes
     ----------
     network : Network
     steps : Steps
-        Whose ``train_epoch`` trains one epoch.
+        An object whose ``train_epoch`` trains one epoch.
     options : TrainOptions
     history : History
     validate : callable or None
-        Gives score and loss of a network on the validation rows.
+        Returns score and loss of a network on the validation rows.
     tasks : EpochTasks
     optimizer : Optimizer
     max_iter : int
-        Largest number of epochs.
+        Maximum number of epochs.
     """
 
     network: Network
@@ -59,9 +59,9 @@ class EpochLoop:
     max_iter: int
 
     def run(self):
-        """Train until the loss or the score stays, or for max_iter epochs.
+        """Train until the loss or the score stops improving, or for max_iter epochs.
 
-        Interrupted by the user, training ends with the last whole epoch.
+        If the user interrupts training, the state after the last complete epoch is restored.
         """
         self.best_state = self.network.state() if self.options.early_stopping else None
         self.checkpoint = None
@@ -86,10 +86,10 @@ class EpochLoop:
         self._warn_of_max_iter()
 
     def run_epoch(self):
-        """Train one epoch, whose task is left to end; tells whether training has converged."""
+        """Train one epoch without ending its task; return whether training has converged."""
         self.tasks.begin()
         with _blas.limit_blas_threads(self.steps.largest_product):
-            with np.errstate(all="ignore"):  # check_finite raises for what is not finite
+            with np.errstate(all="ignore"):  # check_finite raises if a value is not finite
                 loss = self.steps.train_epoch()
             check_finite(self.network, loss, self.history.n_iter + 1)
             self.history.end_epoch(loss, self.steps.n_rows)
@@ -99,7 +99,7 @@ class EpochLoop:
         return self._has_converged()
 
     def _follow(self):
-        """Validate, and compare with the best epoch so far."""
+        """Validate the network, and compare the epoch with the best one so far."""
         history, tol = self.history, self.options.tol
         if self.validate is not None:
             history.end_validation(*self.validate(self.network))
@@ -112,7 +112,7 @@ class EpochLoop:
             self.best_state = self.network.state()
 
     def _has_converged(self):
-        """Whether training has stopped to improve, and the schedule knows no slower rate."""
+        """Whether training has stopped improving, and the schedule has no lower rate left."""
         options, schedule = self.options, self.optimizer.schedule
         if self.history.no_improvement_count <= options.n_iter_no_change:
             return False

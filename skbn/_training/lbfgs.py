@@ -1,4 +1,4 @@
-"""L-BFGS through SciPy: full batches, normalized by their own statistics."""
+"""Training by SciPy's L-BFGS on one batch of all rows, normalized by its own statistics."""
 
 import warnings
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ class LBFGSLoop:
     network : Network
     loss : Loss
     data : TrainingRows
-        One batch.
+        Rows of a single batch.
     options : TrainOptions
     history : History
     validate : callable or None
-        Gives score and loss of a network on the validation rows.
+        Returns score and loss of a network on the validation rows.
     tasks : EpochTasks
     max_iter : int
-        Largest number of iterations.
+        Maximum number of iterations.
     """
 
     network: Network
@@ -58,9 +58,9 @@ class LBFGSLoop:
         self.largest_product = n * max(layer.weight.size for layer in self.network.dense)
 
     def run(self):
-        """Minimize the loss of all rows, from the parameters that the network has.
+        """Minimize the loss of all rows, starting from the parameters of the network.
 
-        Interrupted by the user, training ends with the last iteration.
+        If the user interrupts training, the state after the last complete iteration is restored.
         """
         with _blas.limit_blas_threads(self.largest_product):
             self._run()
@@ -98,7 +98,7 @@ class LBFGSLoop:
         network, batch = self.network, self.batch
         network.params[...] = self.to_device(x)
         loss, penalty = self.record.slots[0]
-        with np.errstate(all="ignore"):  # what is not finite is refused in words
+        with np.errstate(all="ignore"):  # check_finite raises if a value is not finite
             self.loss(network.forward(batch), self.targets, batch.loss_weight, loss, batch.delta)
             network.backward(batch)
         network.add_penalty(self.options.alpha / self.total, penalty, self.grads)
@@ -107,7 +107,7 @@ class LBFGSLoop:
         return loss + penalty, self.to_host(self.grads).astype(np.float64)
 
     def _end_iteration(self, intermediate_result):
-        """Record an iteration; SciPy knows the parameter by this name."""
+        """Record an iteration. SciPy requires this name of the parameter."""
         x, history = intermediate_result.x, self.history
         if not np.array_equal(self.to_host(self.network.params), x.astype(self.network.dtype)):
             self._objective(x)

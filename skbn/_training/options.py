@@ -1,11 +1,11 @@
-"""What training reads of an estimator."""
+"""The parameters of an estimator that training reads."""
 
 from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """The parameters of an estimator that training reads; its docstring says what they mean."""
+    """The parameters that training reads; the docstring of the estimator describes them."""
 
     solver: str
     alpha: float
@@ -28,5 +28,5 @@ class TrainOptions:
 
     @classmethod
     def of(cls, parameters):
-        """From a dict of parameters, which may have others too."""
+        """Select the options from a dict of parameters."""
         return cls(**{field.name: parameters[field.name] for field in fields(cls)})

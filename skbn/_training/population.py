@@ -8,7 +8,8 @@ from .._moments import RunningMoments
 def set_population_moments(network, rows, index, sample_weight):
     """Set the running moments of each layer to those of the rows at the index (n,).
 
-    Layer by layer, the layers below in inference mode, dropout off.
+    The layers are processed in order, with the previous layers in inference mode and without
+    dropout.
     """
     for layer in network.batch_norms:
         moments = layer_moments(network, layer, rows, index, sample_weight)
@@ -16,7 +17,7 @@ def set_population_moments(network, rows, index, sample_weight):
 
 
 def layer_moments(network, layer, rows, index, sample_weight):
-    """The moments of the rows at the index (n,) in what a BatchNorm of the network normalizes."""
+    """The moments of the inputs of a BatchNorm layer for the rows at the index (n,)."""
     device = network.device
     previous = network.fold(network.layers.index(layer))
     previous = [tuple(map(device.to_device, weight_bias)) for weight_bias in previous]
@@ -30,7 +31,7 @@ def layer_moments(network, layer, rows, index, sample_weight):
 
 
 def _product(network, rows, index, layers):
-    """The product (m, c) of the last of the dense layers for the rows at the index (m,)."""
+    """The matrix product (m, c) of the last dense layer for the rows at the index (m,)."""
     n, dtype, xp = len(index), network.dtype, network.device.xp
     *hidden, (weight, _) = layers
     inputs = rows.take(index, xp.empty((n, rows.width), dtype))

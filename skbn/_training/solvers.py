@@ -1,12 +1,13 @@
-"""From the options of training to its optimizer and schedule."""
+"""The optimizer and the schedule that the options of training describe."""
 
 from .._optimizers import OPTIMIZERS, SCHEDULES
 
 
 def schedule_of(options, n_steps):
-    """The schedule of the learning rate; ``n_steps`` are those of the whole fit, or None.
+    """The schedule of the learning rate.
 
-    "adam" keeps to a constant rate where scikit-learn's does.
+    ``n_steps`` is the number of steps of the whole fit, or None. As in scikit-learn, "adam" has a
+    constant rate, except with "cosine".
     """
     name = options.learning_rate
     if options.solver == "adam" and name != "cosine":
@@ -15,5 +16,5 @@ def schedule_of(options, n_steps):
 
 
 def optimizer_of(options, network, n_steps):
-    """The optimizer that the options name."""
+    """The optimizer of the solver that the options name."""
     return OPTIMIZERS[options.solver].of(network, schedule_of(options, n_steps), options)

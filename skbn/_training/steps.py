@@ -1,4 +1,4 @@
-"""Steps of an optimizer on batches of rows that are at hand."""
+"""Optimizer steps on batches of rows in the memory of this process."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,21 @@ from .._model import Workspace
 
 @dataclass
 class TrainingRows:
-    """What is trained on.
+    """The rows of a fit, with their targets and weights.
 
     Attributes
     ----------
     rows : DenseRows or SparseRows
     targets : ndarray of shape (n,) or (n, n_outputs)
-        As the loss takes them, on the device of the rows.
+        Targets in the form that the loss takes, on the device of the rows.
     weight : ndarray of shape (n,) or None
-        In the statistics of batch normalization, whatever their scale.
+        Weights in the statistics of batch normalization. Their scale does not matter.
     loss_weight : ndarray of shape (n,), float64, or None
+        Weights in the loss.
     index : ndarray, int64
-        The rows of all these that training takes.
+        The rows that are used for training.
     bounds : list of (start, stop)
-        Of the batches, among the rows of the index.
+        Bounds of the batches within the index.
     """
 
     rows: object
@@ -43,9 +44,9 @@ class Epoch:
     ----------
     index, targets : ndarray of shape (n,) or (n, n_outputs)
     weight, loss_weight : ndarray of shape (n,) or None
-        In the statistics, and in the loss of their batch, where rows have weights.
+        Weights in the statistics, and in the loss of the batch; None if rows have no weights.
     totals : list of float
-        The sum of the weights in the loss, by batch.
+        Sum of the weights in the loss for each batch.
     """
 
     def __init__(self, data, index, dtype):
@@ -70,7 +71,7 @@ class Epoch:
         )
 
     def fill(self, batch, start, stop):
-        """Give the batch the rows from start to stop and their weights; gives their targets."""
+        """Set rows and weights of the batch to those from start to stop; return their targets."""
         batch.take(self.index[start:stop])
         if self.weight is not None:
             batch.weight = self.weight[start:stop]
@@ -80,12 +81,12 @@ class Epoch:
 
 
 class LossRecord:
-    """The loss and the penalty of every batch of an epoch, read back once.
+    """The loss and the penalty of every batch of an epoch, copied to the host once.
 
     Attributes
     ----------
     slots : list of (ndarray of shape (1,), ndarray of shape (1,))
-        Where the loss and the penalty of each batch go, on the device.
+        Views for the loss and the penalty of each batch, on the device.
     """
 
     def __init__(self, device, n_batches):
@@ -95,16 +96,16 @@ class LossRecord:
         self.slots = [(losses[i : i + 1], penalties[i : i + 1]) for i in range(n_batches)]
 
     def clear(self):
-        """For batches that will write nothing."""
+        """Set all values to 0, because some batches may not write theirs."""
         self.record.fill(0.0)
 
     def read(self):
-        """The losses and the penalties (n_batches,)."""
+        """The losses and the penalties, an array of shape (2, n_batches) on the host."""
         return self.device.to_host(self.record)
 
 
 class Steps:
-    """Steps on the batches of the training rows, epoch by epoch.
+    """Optimizer steps on the batches of the training rows.
 
     Parameters
     ----------
@@ -114,18 +115,18 @@ class Steps:
     options : TrainOptions
     optimizer : Optimizer
     random_state : RandomState or None
-        Of the order of the rows; None where ``run`` is given an order.
+        Generator for the order of the rows. None if only ``run`` is called, with an order.
     seed : int
-        Of the dropout.
+        Seed of the dropout.
     step : int
-        Steps before: the dropout of a step depends on this number and the seed.
+        Number of previous steps. The dropout of a step depends on its number and the seed.
 
     Attributes
     ----------
     n_rows : int
-        Rows of an epoch.
+        Number of rows of an epoch.
     largest_product : int
-        Multiplications of the largest product of matrices.
+        Number of multiplications of the largest matrix product.
     """
 
     def __init__(
@@ -141,12 +142,12 @@ class Steps:
         self.largest_product = largest * max(layer.weight.size for layer in network.dense)
 
     def train_epoch(self):
-        """Train one epoch; the loss, averaged over its rows."""
+        """Train one epoch, and return the loss averaged over its rows."""
         losses = self.run(self._shuffled(), 0, len(self.data.bounds))
         return float(losses @ self.data.n_rows) / self.n_rows
 
     def _shuffled(self):
-        """A new order of the rows, as scikit-learn draws it."""
+        """A new order of the rows, drawn as in scikit-learn."""
         if self.options.shuffle:
             drawn = np.arange(self.n_rows)
             self.random_state.shuffle(drawn)
@@ -154,21 +155,24 @@ class Steps:
         return self.order
 
     def run(self, order, first, last):
-        """Train on the batches from first to last of the rows in that order; loss of each batch.
+        """Train on the batches from first to last of the rows in the given order.
 
-        With penalty; 0 for the batches that are left out.
+        Returns
+        -------
+        losses : ndarray of shape (n_batches,)
+            The loss of each batch with penalty, or 0 for a batch that is left out.
         """
         epoch = Epoch(self.data, order, self.network.dtype)
         self.record.clear()
         batches = zip(self.data.bounds, epoch.totals, self.record.slots, strict=True)
         for bounds, total, slot in list(batches)[first:last]:
-            if total > 0.0:  # rows without weight teach nothing
+            if total > 0.0:  # rows without weight have no gradient
                 self._step(epoch, bounds, total, slot)
         losses, penalties = self.record.read()
         return losses * self.loss.reported_factor + penalties
 
     def _step(self, epoch, bounds, total, slot):
-        """Train on a batch whose weights in the loss sum to the total."""
+        """Train on a batch whose weights in the loss sum to ``total``."""
         network, grads, (loss, penalty) = self.network, self.workspace.grads, slot
         batch = self.workspace.batch(bounds[1] - bounds[0])
         targets = epoch.fill(batch, *bounds)

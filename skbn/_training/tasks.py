@@ -2,19 +2,19 @@
 
 
 class EpochTasks:
-    """The subtasks of a fit, one an epoch.
+    """The subtasks of a fit, one for each epoch.
 
     Parameters
     ----------
     context : sklearn.callback.CallbackContext
-        Of the task that is the fit.
+        Context of the task of the fit.
     arguments : dict
-        What every hook may ask for: estimator, X, y and metadata.
+        Arguments of all hooks: estimator, X, y and metadata.
     attributes : callable
-        Gives the fitted attributes of the estimator as training stands.
+        Returns the fitted attributes of the estimator at this point of training.
     """
 
-    n_subtasks = 0  # of an epoch
+    n_subtasks = 0  # number of subtasks of an epoch
 
     def __init__(self, context, arguments, attributes):
         self.context, self.arguments, self.attributes = context, arguments, attributes
@@ -25,7 +25,7 @@ class EpochTasks:
         self.epoch.call_on_fit_task_begin(**self.arguments)
 
     def end(self):
-        """Call the hooks at the end of an epoch; tells whether one wants to stop."""
+        """Call the hooks at the end of an epoch; return whether one of them requests a stop."""
         return self.epoch.call_on_fit_task_end(
             **self.arguments, reconstruction_attributes=self.attributes
         )

@@ -1,4 +1,4 @@
-"""Rows that are scored after every epoch and never trained on."""
+"""Scores of validation rows, which are not used for training."""
 
 import numpy as np
 
@@ -9,13 +9,13 @@ class Validation:
     Parameters
     ----------
     rows : DenseRows or SparseRows
-        On the device that computes the logits; all else is done by the host.
+        Rows on the device that computes the logits. The host computes the rest.
     targets : ndarray
-        As the loss takes them.
+        Targets in the form that the loss takes.
     sample_weight : ndarray of shape (n,) or None
     loss : Loss
     score : callable
-        The score of (targets, logits, sample_weight).
+        Computes the score from (targets, logits, sample_weight).
     """
 
     def __init__(self, rows, targets, sample_weight, loss, score):
@@ -23,7 +23,7 @@ class Validation:
         self.loss, self.score = loss, score
 
     def __call__(self, folded):
-        """Score and loss of a FoldedNetwork; the score is NaN where outputs are not finite."""
+        """Score and loss of a FoldedNetwork; the score is NaN if outputs are not finite."""
         logits = self.rows.device.to_host(folded.logits_of(self.rows))
         is_finite = np.isfinite(logits).all()
         score = self.score(self.targets, logits, self.sample_weight) if is_finite else np.nan
