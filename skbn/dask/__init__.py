@@ -1,7 +1,7 @@
-"""The estimators of skbn for collections of Dask: rows that do not fit one machine.
+"""The estimators of skbn for Dask collections, whose rows may exceed the memory of one machine.
 
-They have the parameters and the fitted attributes of the local ones, which do the computing on
-each partition. ``pip install "skbn[dask]"`` brings Dask.
+They have the parameters and the fitted attributes of the local estimators, which compute on each
+partition. ``pip install "skbn[dask]"`` installs Dask.
 """
 
 from importlib import import_module
@@ -11,7 +11,7 @@ try:
         import_module(_name)
 except ImportError as error:
     raise ImportError(
-        f'skbn.dask needs Dask, of which {error.name!r} is missing: pip install "skbn[dask]", or '
+        f'skbn.dask needs Dask, but {error.name!r} is not installed: pip install "skbn[dask]", or '
         'pip install "dask[array,dataframe,distributed]".'
     ) from error
 

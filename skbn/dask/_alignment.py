@@ -1,4 +1,4 @@
-"""Blocks of a table and of what belongs to its rows, cut at the same rows."""
+"""Blocks of a table and of its columns, such as y and sample_weight, split at the same rows."""
 
 import dask
 import dask.array as da
@@ -11,31 +11,31 @@ from ._tasks import all_persisted, mapped
 
 
 def as_collection(name, value, table):
-    """What belongs to the rows of a table as a collection; None and a number stay what they are.
+    """Convert a column that belongs to a table to a collection; keep None and numbers.
 
     Parameters
     ----------
     name : str
-        Of the value, in messages.
+        Name of the value in messages.
     value : Dask collection, array-like, number or None
     table : tuple of str and Dask collection
-        The name of the table, and the table.
+        Name of the table, and the table.
     """
     if value is None:
         return None
     if sparse.issparse(value):
         raise TypeError(
-            f"{name} is a sparse matrix in memory, beside {table[0]} as a collection of Dask: pass "
+            f"{name} is a sparse matrix in memory, but {table[0]} is a collection of Dask: pass "
             f"{name}.toarray(), or a collection."
         )
     value = whole_rows(value) if is_lazy(value, name) else np.asarray(value)
-    if value.ndim == 0:  # one weight for all
+    if value.ndim == 0:  # one weight for all rows
         return np.asarray(dask.compute(value)[0]).item()
     return _rechunked(name, value, table) if is_lazy(value) else _chunked(name, value, table)
 
 
 def _rechunked(name, value, table):
-    """The collection in the chunks of the table, where both know how many rows they have."""
+    """The collection in the chunks of the table, if the numbers of rows of both are known."""
     known = table[1]
     if not (knows_sizes(known) and knows_sizes(value)):
         return value
@@ -44,24 +44,24 @@ def _rechunked(name, value, table):
 
 
 def _chunked(name, value, table):
-    """An array as a collection in the chunks of the table."""
+    """Convert an array to a collection in the chunks of the table."""
     table_name, known = table
     if not knows_sizes(known):
         raise ValueError(
-            f"{name} must be a collection of Dask, because the partitions of {table_name} do not "
-            f"know how many rows they have; got an array of shape {value.shape}."
+            f"{name} must be a collection of Dask, because the numbers of rows in the partitions "
+            f"of {table_name} are unknown; got an array of shape {value.shape}."
         )
     check_rows(table_name, known.shape[0], name, len(value))
     return da.from_array(value, chunks=(known.chunks[0], *value.shape[1:]))
 
 
 def knows_sizes(collection):
-    """Whether a collection knows how many rows each block has."""
+    """Whether the number of rows in each block of a collection is known."""
     return isinstance(collection, da.Array) and not np.isnan(collection.chunks[0]).any()
 
 
 def check_rows(table_name, n_rows, name, n_values):
-    """Raise unless there is a value for each row."""
+    """Raise unless there is one value for each row."""
     if n_rows != n_values:
         raise ValueError(
             "Found input variables with inconsistent numbers of samples: "
@@ -70,12 +70,12 @@ def check_rows(table_name, n_rows, name, n_values):
 
 
 def aligned_blocks(collections):
-    """The Delayed blocks of a table and of its columns, in the partitions of the table.
+    """The Delayed blocks of a table and of its columns, split as the partitions of the table.
 
     Parameters
     ----------
     collections : dict of str to Dask collection
-        The table comes first. They have as many rows.
+        The table comes first. All have the same number of rows.
 
     Returns
     -------
@@ -94,16 +94,16 @@ def aligned_blocks(collections):
 
 
 def _is_cut_alike(collections, blocks, table, name):
-    """Whether the blocks of a column have the rows of those of the table, as far as is known.
+    """Whether the blocks of a column have the same rows as those of the table, as far as known.
 
-    An array that knows its sizes beside a frame may be cut elsewhere into as many blocks.
+    An array with known sizes may have as many blocks as a frame, but be split at other rows.
     """
     is_of_other_source = knows_sizes(collections[name]) and not knows_sizes(collections[table])
     return len(blocks[name]) == len(blocks[table]) and not is_of_other_source
 
 
 def _blocks(collections):
-    """The blocks of each collection in its own partitions, of frames taken apart together."""
+    """The blocks of each collection in its own partitions. Frames are split together."""
     arrays = {name: value for name, value in collections.items() if isinstance(value, da.Array)}
     blocks = {name: _blocks_of_array(value) for name, value in arrays.items()}
     frames = {name: value for name, value in collections.items() if name not in arrays}
@@ -118,11 +118,11 @@ def _blocks_of_array(array):
 
 
 def _blocks_of_frames(frame, *others):
-    """The blocks of frames in as many partitions, which share the tasks that read their rows.
+    """The blocks of frames with equal numbers of partitions, which share tasks that read rows.
 
-    Dask's optimization reads several files as one partition where few columns are taken: a
-    number of partitions that is not that of other columns. What is simplified alone reads the
-    columns that are needed, and keeps the partitions.
+    If few columns are needed, Dask's optimization reads several files as one partition, so that the
+    number of partitions differs from that of other columns. ``simplify`` reads only the columns
+    that are needed, and keeps the partitions.
     """
     together = frame.map_partitions(
         _together,
@@ -141,7 +141,7 @@ def _together(*blocks):
 
 
 def _sizes(name, collection, blocks):
-    """The numbers of rows of the blocks, counted where the collection does not know them."""
+    """The numbers of rows of the blocks. They are counted if they are unknown."""
     if knows_sizes(collection):
         return collection.chunks[0]
     places = [place_of(name, i) for i in range(len(blocks))]
@@ -154,7 +154,7 @@ def _n_rows(block):
 
 
 def _with_sizes(name, collection, blocks):
-    """The collection as an array that knows how many rows each block has."""
+    """The collection as an array with a known number of rows in each block."""
     if knows_sizes(collection):
         return collection
     dtype, shape = np.asarray(collection._meta).dtype, collection.shape[1:]

@@ -1,4 +1,4 @@
-"""Weighted averages of what partitions make of the state of a round."""
+"""Weighted averages of the states that training on the partitions gives in a round."""
 
 from typing import NamedTuple
 
@@ -14,17 +14,17 @@ class Trained(NamedTuple):
     Attributes
     ----------
     weight : float
-        Of the rows in the loss: that of the state in an average.
+        Weight of the rows in the loss, which is the weight of the state in an average.
     loss : float
-        The mean of the batches.
+        Mean loss of the batches.
     n_rows : int
     n_steps : int
-        That the optimizer has taken, the most of any partition.
+        Number of steps of the optimizer; in an average, the maximum over the partitions.
     params : ndarray
     averages : list of ndarray
         The buffers of the optimizer.
     runnings : list of ndarray of shape (5, n_units)
-        Tables of moments, whose counts are of rows that the round has added.
+        Moments tables, whose counts include only the rows of the round.
     """
 
     weight: float
@@ -37,7 +37,7 @@ class Trained(NamedTuple):
 
     @classmethod
     def of(cls, weight, loss, n_rows, network, optimizer, start):
-        """Of a network and an optimizer that began with the state ``start``."""
+        """The result of a network and an optimizer that began with the state ``start``."""
         to_host = network.device.to_host
         params, runnings = network.state()
         runnings = [to_host(table) for table in runnings]
@@ -49,7 +49,7 @@ class Trained(NamedTuple):
 
 
 def average(group):
-    """The weighted average of those that are not None, or None."""
+    """The weighted average of the states that are not None, or None if there are none."""
     group = [trained for trained in group if trained is not None]
     if len(group) < 2:
         return group[0] if group else None
@@ -79,7 +79,7 @@ def _weighted_sum(fractions, arrays):
 
 
 def _mixture(fractions, tables):
-    """The table of moments of a mixture of distributions; counts are added."""
+    """The moments table of a mixture of distributions. Counts are added."""
     parts = [_weighing(fraction, table) for fraction, table in zip(fractions, tables, strict=True)]
     mixed, *others = parts
     for table in others:
@@ -91,7 +91,7 @@ def _mixture(fractions, tables):
 
 
 def _weighing(fraction, table):
-    """A copy of the table whose weight in a merge is the fraction, if it has any weight."""
+    """A copy of the table with the fraction as its weight, in columns that have a weight."""
     scaled, weight = table.copy(), table[cpu.WEIGHT]
     scaled[cpu.WEIGHT] = np.where(weight > 0, fraction, 0.0)
     scaled[cpu.M2] *= scaled[cpu.WEIGHT] / np.where(weight > 0, weight, 1.0)
@@ -99,5 +99,5 @@ def _weighing(fraction, table):
 
 
 def merged_moments(group):
-    """The moments of the rows of all."""
+    """The moments of the rows of all partitions."""
     return RunningMoments.merge(*group)

@@ -1,4 +1,4 @@
-"""Errors of partitions: each says where it is, and keeps its type."""
+"""Errors in partitions. An error names its partition and keeps its type."""
 
 import traceback
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ from distributed import futures_of
 
 
 def place_of(name, i):
-    """How a message names partition i of the table ``name``."""
+    """The name of partition i of the table ``name`` in messages."""
     return f"partition {i}" if name == "X" else f"partition {i} of {name}"
 
 
 def in_partition(place, function, *arguments):
-    """Return what the function gives; an error says of which partition it is."""
+    """Return the result of the function. An error names the partition."""
     try:
         return function(*arguments)
     except Exception as error:
@@ -23,31 +23,31 @@ def in_partition(place, function, *arguments):
 
 
 def located(error, place):
-    """The error with the place at the beginning of its message, or as a note."""
+    """Add the place to the beginning of the message of an error, or as a note."""
     if error.args == (str(error),):
         error.args = (f"In {place}: {error}",)
-    else:  # the message of an OSError is made of its number and names
+    else:  # an OSError builds its message from its number and file names
         error.add_note(f"In {place}.")
     return error
 
 
 def is_located(error):
-    """Whether the error says in which partition it is."""
+    """Whether the error names its partition."""
     notes = getattr(error, "__notes__", [])
     return any(text.startswith("In partition") for text in (str(error), *notes))
 
 
 @contextmanager
 def naming_partitions(results, places):
-    """Let an error name its partition, also if it comes from a task that reads the rows.
+    """Make errors name their partition, including errors of tasks that read the rows.
 
     Parameters
     ----------
     results : list of Delayed
-        One for each partition; on a cluster they must be persisted.
+        One for each partition. On a cluster they must be persisted.
     places : list of str
     """
-    # Dask shortens the traceback by the frames that have the key of the task.
+    # By default, Dask removes the frames that have the key of the task from the traceback.
     with shorten_traceback(), dask.config.set({"admin.traceback.shorten": []}):
         try:
             yield
@@ -58,7 +58,7 @@ def naming_partitions(results, places):
 
 
 def _locate(error, results, places):
-    """Name the first partition that the error kept from being computed, if there is one."""
+    """Name the first partition that could not be computed because of the error, if any."""
     keys = _keys_of(error)
     for result, place in zip(results, places, strict=True):
         if _failed_on_cluster(result) or _depends_on(result, keys):
@@ -71,7 +71,7 @@ def _failed_on_cluster(result):
 
 
 def _keys_of(error):
-    """The keys of the tasks in a traceback, the only place where a local scheduler has them."""
+    """The keys of the tasks in a traceback. A local scheduler gives them nowhere else."""
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
     return {frame.f_locals.get("key") for frame in frames if frame.f_code.co_name == "execute_task"}
 

@@ -1,4 +1,4 @@
-"""Rounds of training over partitions: local SGD (Stich 2019, arXiv:1805.09767)."""
+"""Training on partitions in rounds: local SGD (Stich 2019, arXiv:1805.09767)."""
 
 import dask
 import numpy as np
@@ -13,7 +13,7 @@ from ._workers import Plan, State, farthest, moments_of_layer, plain, trained, v
 
 
 class RoundTasks(EpochTasks):
-    """The subtasks of a fit, one an epoch, and those of an epoch, one a round."""
+    """The subtasks of a fit, one for each epoch, and those of an epoch, one for each round."""
 
     def __init__(self, context, arguments, attributes, n_rounds):
         super().__init__(context, arguments, attributes)
@@ -30,9 +30,9 @@ class RoundTasks(EpochTasks):
 
 
 class Rounds:
-    """Training of all partitions at once, ``sync_every`` steps a round.
+    """Training on all partitions in parallel, with ``sync_every`` steps in each round.
 
-    In a round each partition goes on from the same state, and what they make of it is averaged.
+    All partitions start a round from the same state, and the states at the end are averaged.
 
     Parameters
     ----------
@@ -46,27 +46,28 @@ class Rounds:
         See Steps.
     """
 
-    # One thread of BLAS where partitions are trained on threads of this process: two partitions of
-    # a small network took 5.8 s with two, 0.22 s so. Other processes have their own.
+    # BLAS has one thread if partitions are trained on threads of this process: training a small
+    # network on two partitions took 0.22 s with one thread of BLAS, and 5.8 s with two. Other
+    # processes have their own limit.
     largest_product = 0
 
     def __init__(self, fitting, optimizer, tasks):
         self.fitting, self.optimizer, self.tasks = fitting, optimizer, tasks
         self.network, self.n_rows = fitting.network, fitting.n_rows
-        self.epoch = fitting.history.t % 2**31  # of a later call, another order
+        self.epoch = fitting.history.t % 2**31  # a later call has another order
 
     def train_epoch(self):
-        """Train one epoch; the loss, averaged over its rows."""
+        """Train one epoch, and return the loss averaged over its rows."""
         results = [self._round(first) for first in self.fitting.starts]
         self.epoch += 1
         results = [result for result in results if result is not None]
         if not results:
-            check_rows_to_normalize_by(1)  # in each partition, or none of them would be None
+            check_rows_to_normalize_by(1)  # raises: no partition has two rows
         n_rows = [result.n_rows for result in results]
         return float(np.average([result.loss for result in results], weights=n_rows))
 
     def _round(self, first):
-        """Train the batches from ``first`` to the next start; None where there was nothing."""
+        """Train the batches from ``first`` to the next start; None if no partition could train."""
         self.tasks.begin_round()
         state = self._state()
         of_round = self.epoch, first, first + self.fitting.sync_every
@@ -82,7 +83,7 @@ class Rounds:
         return State(on_host(network), optimizer.states, optimizer.schedule, *counters)
 
     def _take_over(self, result):
-        """Become the average."""
+        """Set the network and the optimizer to the average."""
         before = self.network.state()[1]
         xp = self.network.device.xp
         for table, known in zip(result.runnings, before, strict=True):
@@ -101,16 +102,16 @@ def on_host(network):
 
 
 class DistributedFitting(Fitting):
-    """Trains a model on the partitions of collections.
+    """Training of an estimator on the partitions of collections.
 
     Parameters
     ----------
     model, targets, first_pass, incremental, dtype
         See Fitting.
     prepared : Prepared
-        The rows to train on, and those that early stopping holds out.
+        The training rows, and those that early stopping holds out.
     validation_data : Prepared, tuple of (X, targets, weight) or None
-        The rows that the user wants to validate on, of a collection or at hand.
+        The validation rows of the user, from a collection or in memory.
     """
 
     def __init__(self, model, targets, first_pass, incremental, dtype, prepared, validation_data):
@@ -137,17 +138,17 @@ class DistributedFitting(Fitting):
         return len(batch_bounds(self.network, n, min(self.batch_size, n))) if n else 0
 
     def _plan(self):
-        """What stays the same, on the workers."""
+        """The Plan of all rounds, on the workers."""
         n_steps = None if self.incremental else self.max_iter * self.n_batches
         seed = int(self.model._random_state.randint(2**31 - 1))
         of_all = self.network.dtype, self.batch_size, self.n_rows, n_steps
         return persisted(Plan(plain(self.model), self.targets, *of_all, seed, self.seed))
 
     def compute(self, function, merge, prepared, state, *arguments):
-        """Merge function(plan, state, rows, *arguments) of all partitions."""
+        """Merge the results of function(plan, state, rows, *arguments) of all partitions."""
         state, n_bytes = dask.delayed(state, traverse=False), self.network.params.nbytes
         parts = [(self.plan, state, rows, *arguments) for rows in prepared.partitions]
-        # Dask warns of graphs above 10 MB; this one has the state, which is to be sent.
+        # Dask warns of graphs above 10 MB. This graph contains the state, which has to be sent.
         threshold = 10_000_000 + 4 * n_bytes
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": threshold}):
             return merged(mapped(function, parts, prepared.places), merge).compute()
@@ -157,12 +158,12 @@ class DistributedFitting(Fitting):
         return RoundTasks(context, arguments, self.attributes, len(self.starts))
 
     def run(self, tasks):
-        """Train; the rows leave the workers when nothing refers to them any more."""
+        """Train. The workers release the rows when nothing refers to them any more."""
         self.tasks = tasks
         try:
             super().run(tasks)
         finally:
-            self.validate = None  # it refers to this object, and would keep it until gc.collect()
+            self.validate = None  # a reference cycle, which would last until gc.collect()
 
     def _farthest_value(self):
         """A sentence on the value of X that may be the reason why training diverges, or none."""
@@ -178,7 +179,7 @@ class DistributedFitting(Fitting):
             layer.running = self.device.xp.array(moments.table)
 
     def _validation_by(self, validation_data):
-        """What gives score and loss of a network on the rows held out."""
+        """A function that returns score and loss of a network on the validation rows."""
         if isinstance(validation_data, tuple):
             return self._validation(*validation_data)
         merge = self.targets.merged_scores

@@ -1,4 +1,4 @@
-"""BatchNormMLPClassifier and BatchNormMLPRegressor over collections of Dask."""
+"""BatchNormMLPClassifier and BatchNormMLPRegressor for Dask collections."""
 
 from copy import copy
 from inspect import Parameter, signature
@@ -23,13 +23,14 @@ from ._targets import PartitionedLabels, PartitionedValues
 from ._tasks import all_persisted
 from ._workers import plain, predicted
 
-# Steps between two averages. covertype (464,810 rows, 15 passes, 8 partitions): accuracy 0.907 with
-# 8, 0.896 with 16, 0.883 with 32, 0.850 with a pass of 227; a local fit has 0.893.
+# Number of steps between two averages. Accuracy on covertype (464,810 rows, 15 passes, 8
+# partitions): 0.907 with 8 steps, 0.896 with 16, 0.883 with 32, and 0.850 with 227, which is one
+# pass. A local fit has 0.893.
 SYNC_EVERY = 16
 
 
 def _with_sync_every(local):
-    """An ``__init__`` with the parameters of the local one, and ``sync_every``."""
+    """An ``__init__`` with the parameters of the local estimator and ``sync_every``."""
 
     def __init__(self, *args, sync_every=SYNC_EVERY, **parameters):
         local.__init__(self, *args, **parameters)
@@ -45,10 +46,10 @@ CONSTRAINT = {"sync_every": [None, Interval(Integral, 1, None, closed="left")]}
 
 
 class Distributed:
-    """The part of an MLP that learns from collections of Dask."""
+    """Mixin class for MLPs that train on Dask collections."""
 
     def to_local(self):
-        """Give the local estimator of skbn with the same parameters and fitted attributes.
+        """Return the local estimator of skbn with the same parameters and fitted attributes.
 
         Returns
         -------
@@ -87,7 +88,7 @@ class Distributed:
     def _predicted(self, X, columns):
         """The predictions of X and the columns that are collections, as arrays.
 
-        They are computed together: a shuffle gives rows in another order each time.
+        They are computed together, because a shuffle gives another order of rows each time.
         """
         lazy = {name: value for name, value in columns.items() if is_lazy(value, name)}
         rows = Partitions(X=X, **lazy)
@@ -100,7 +101,7 @@ class Distributed:
         return dict(zip(["predicted", *lazy], arrays, strict=True))
 
     def recalibrate(self, X, sample_weight=None):
-        """Set the statistics of the hidden layers to those of other rows, which are at hand.
+        """Set the statistics of the hidden layers to those of other rows, which are in memory.
 
         Parameters
         ----------
@@ -128,7 +129,7 @@ class Distributed:
         return super().recalibrate(X, at_hand("sample_weight", sample_weight))
 
     def _prepared(self, X, y, sample_weight, validation_data, incremental, first_call):
-        """The fitting of a copy to collections; what is at hand is the local one's."""
+        """The fitting of a copy to collections. The local estimator prepares rows in memory."""
         if not is_lazy(X):
             y, weight = at_hand("y", y), at_hand("sample_weight", sample_weight)
             validation_data = at_hand_to_validate(*validation_data)
@@ -155,12 +156,12 @@ class Distributed:
     def _check_full_batches(self):
         if self.solver == "lbfgs":
             raise ValueError(
-                "solver='lbfgs' takes all rows as one batch: collections of Dask need 'sgd', "
+                "solver='lbfgs' uses all rows as one batch: for collections of Dask use 'sgd', "
                 "'adam' or 'adamw'."
             )
 
     def _summary_of(self, targets, rows):
-        """What is to be known of all rows, in one pass."""
+        """The Summary of all rows, computed in one pass."""
         total = rows.reduce(summary, repeat((plain(self), targets)), merged_summaries)
         if not sum(total.n_rows):
             check_rows_with_weight(n_rows=0 if total.targets is None else 1)
@@ -184,7 +185,7 @@ class Distributed:
         )
 
     def _validation_data(self, validation_data, targets, dtype):
-        """The rows to validate on: on the workers, at hand, or None."""
+        """The validation rows: on the workers, in memory, or None."""
         X_val, y_val, weight_val = validation_data
         if not is_lazy(X_val, "X_val") or y_val is None:
             return self._check_validation_data(
@@ -199,18 +200,18 @@ class Distributed:
 
 
 def at_hand(name, value):
-    """The argument ``name``, computed where it is a collection."""
+    """The argument ``name``, computed if it is a collection."""
     return value.compute() if is_lazy(value, name) else value
 
 
 def at_hand_to_validate(X_val, y_val, sample_weight_val):
-    """The rows to validate on, computed where they are collections."""
+    """The validation rows, computed if they are collections."""
     values = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
     return tuple(at_hand(name, value) for name, value in values.items())
 
 
 def _check_split(prepared):
-    """Raise unless the rows to train on and those held out suffice, as the local one does."""
+    """Raise unless there are enough training and validation rows, as in a local fit."""
     if prepared.n_validation_rows < 2:
         raise ValueError(
             "The validation set is too small: early_stopping=True holds out "
@@ -227,36 +228,39 @@ def _check_split(prepared):
 class BatchNormMLPClassifier(Distributed, _mlp.BatchNormMLPClassifier):
     """A multi-layer perceptron classifier that learns from partitions of a Dask collection.
 
-    :class:`skbn.BatchNormMLPClassifier` with the same fitted attributes, trained in rounds: each
-    partition goes on from the same parameters for ``sync_every`` steps, then parameters, the
-    averages of the optimizer and the moments of batch normalization are averaged by the rows
-    (local SGD). Classes, class weights and statistics are those of all partitions, and the
-    statistics of the layers are computed anew, exactly, at the end. Results do not depend on the
-    number of workers, to the last bit; a task whose worker is lost runs again and gives the same.
-    What is not a collection of Dask is taken as by the local one.
+    The estimator has the fitted attributes of :class:`skbn.BatchNormMLPClassifier` and trains in
+    rounds (local SGD). In each round, all partitions start from the same parameters and take
+    ``sync_every`` steps. Then the parameters, the averages of the optimizer and the moments of
+    batch normalization are averaged, weighted by the rows. Classes, class weights and statistics
+    are those of all partitions. At the end, the statistics of the layers are computed again,
+    exactly. The results do not depend on the number of workers, bit for bit. If a worker is lost,
+    its tasks run again and give the same results. Data other than Dask collections are processed as
+    by the local estimator.
 
     Parameters
     ----------
     sync_every : int or None, default=16
-        Steps between two averages. Fewer are nearer to one model and wait more often. None is a
-        pass over the partition. With 1 and ``solver="sgd"`` it is gradient descent on the batches
-        of all partitions together, which are the ghost batches of batch normalization.
+        Number of steps between two averages. With fewer steps, training is closer to that of one
+        model, but workers wait more often. None means a pass over the partition. With 1 and
+        ``solver="sgd"``, training is gradient descent on the batches of all partitions together,
+        which are the ghost batches of batch normalization.
 
     **parameters
-        Those of :class:`skbn.BatchNormMLPClassifier`, with the same defaults. ``batch_size`` is
-        that of each partition. "lbfgs" is refused: it takes all rows as one batch.
+        Parameters of :class:`skbn.BatchNormMLPClassifier`, with the same defaults. ``batch_size``
+        is the number of rows of a batch in each partition. ``solver="lbfgs"`` raises an error,
+        because it uses all rows as one batch.
 
     See Also
     --------
-    skbn.BatchNormMLPClassifier : The local one, which predicts collections too.
-    BatchNormMLPRegressor : The same for regression.
+    skbn.BatchNormMLPClassifier : The local estimator, which also predicts for collections.
+    BatchNormMLPRegressor : The corresponding estimator for regression.
 
     Notes
     -----
-    Rows stay on the workers, as arrays of the partition, until ``fit`` ends. ``X_val`` and
-    ``y_val`` may be collections or arrays; ``early_stopping`` without them holds out a share of
-    each partition. Callbacks see rounds as subtasks of an epoch. An error of a partition says
-    which one it is, and leaves the fitted attributes as they were.
+    Rows stay on the workers, as arrays of each partition, until ``fit`` ends. ``X_val`` and
+    ``y_val`` may be collections or arrays. Without them, ``early_stopping`` holds out a fraction of
+    each partition. In callbacks, rounds are subtasks of an epoch. An error in a partition names the
+    partition and leaves the fitted attributes unchanged.
 
     References
     ----------
@@ -286,22 +290,24 @@ class BatchNormMLPClassifier(Distributed, _mlp.BatchNormMLPClassifier):
 class BatchNormMLPRegressor(Distributed, _mlp.BatchNormMLPRegressor):
     """A multi-layer perceptron regressor that learns from partitions of a Dask collection.
 
-    :class:`skbn.BatchNormMLPRegressor` with the same fitted attributes, trained in rounds as
-    :class:`BatchNormMLPClassifier` is; targets are standardized by those of all partitions.
+    The estimator has the fitted attributes of :class:`skbn.BatchNormMLPRegressor` and trains in
+    rounds, as :class:`BatchNormMLPClassifier` does. Targets are standardized by the statistics of
+    all partitions.
 
     Parameters
     ----------
     sync_every : int or None, default=16
-        Steps between two averages; see :class:`BatchNormMLPClassifier`.
+        Number of steps between two averages; see :class:`BatchNormMLPClassifier`.
 
     **parameters
-        Those of :class:`skbn.BatchNormMLPRegressor`, with the same defaults. ``batch_size`` is
-        that of each partition. "lbfgs" is refused: it takes all rows as one batch.
+        Parameters of :class:`skbn.BatchNormMLPRegressor`, with the same defaults. ``batch_size``
+        is the number of rows of a batch in each partition. ``solver="lbfgs"`` raises an error,
+        because it uses all rows as one batch.
 
     See Also
     --------
-    skbn.BatchNormMLPRegressor : The local one, which predicts collections too.
-    BatchNormMLPClassifier : The same for classification, and what holds for both.
+    skbn.BatchNormMLPRegressor : The local estimator, which also predicts for collections.
+    BatchNormMLPClassifier : The classifier, with notes that apply to both.
 
     Examples
     --------

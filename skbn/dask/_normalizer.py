@@ -1,4 +1,4 @@
-"""BatchNormalizer over collections of Dask."""
+"""BatchNormalizer for Dask collections."""
 
 from functools import partial
 from itertools import repeat
@@ -18,28 +18,30 @@ from ._tasks import merged
 class BatchNormalizer(_normalizer.BatchNormalizer):
     """Normalize the features of a Dask collection by running statistics.
 
-    :class:`skbn.BatchNormalizer` with the same parameters, fitted attributes and results: moments
-    of each partition by the local kernels in one pass, merged in a tree (Chan, Golub & LeVeque
-    1983). They do not depend on the number of workers, to the last bit, and agree with a local
-    fit of the same rows to rounding. ``transform``, ``inverse_transform`` and ``normalize_batch``
-    are lazy: an array gives an array of the same chunks, a DataFrame a DataFrame. Collections need
-    not know how many rows they have. What is not a collection of Dask is taken as by the local one.
+    The estimator has the parameters, fitted attributes and results of
+    :class:`skbn.BatchNormalizer`. The local kernels compute the moments of each partition in one
+    pass, and the moments are merged in a tree (Chan, Golub & LeVeque 1983). The results do not
+    depend on the number of workers, bit for bit, and agree with a local fit of the same rows up to
+    rounding. ``transform``, ``inverse_transform`` and ``normalize_batch`` are lazy: they return an
+    array with the same chunks for an array, and a DataFrame for a DataFrame. The number of rows of
+    a collection may be unknown. Data other than Dask collections are processed as by the local
+    estimator.
 
     Parameters
     ----------
     momentum, epsilon, with_mean, with_std, gamma, beta, ddof, copy, device
-        See :class:`skbn.BatchNormalizer`. A call of ``partial_fit`` is one batch, however many
-        partitions it has. ``device`` is that of the workers, and of the client too.
+        See :class:`skbn.BatchNormalizer`. A call of ``partial_fit`` is one batch, for any number of
+        partitions. ``device`` is the device of the workers and of the client.
 
     See Also
     --------
-    skbn.BatchNormalizer : The local one, which transforms collections too.
+    skbn.BatchNormalizer : The local estimator, which also transforms collections.
 
     Notes
     -----
-    A partition whose rows are refused raises the local error with the number of the partition; the
-    statistics are then as before. Blocks are the partitions: rows of an array are put together
-    where its chunks cut them.
+    If a partition has invalid rows, the error is that of the local estimator with the number of the
+    partition, and the statistics are unchanged. If the chunks of an array split its columns, the
+    chunks are merged so that each partition has whole rows.
 
     Examples
     --------
@@ -57,7 +59,7 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
     """
 
     def to_local(self):
-        """Give the :class:`skbn.BatchNormalizer` with the same parameters and statistics.
+        """Return the :class:`skbn.BatchNormalizer` with the same parameters and statistics.
 
         Returns
         -------
@@ -80,7 +82,7 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
         Returns
         -------
         X_normalized : Dask collection of the type and the chunks of X
-            Both passes are made when it is computed.
+            Both passes over the rows run when it is computed.
         """
         if not is_lazy(X):
             return super().normalize_batch(X, sample_weight)
@@ -95,13 +97,13 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
         return map_blocks("normalize_batch", of_block, X, moments=moments)
 
     def _known(self, identity):
-        """An unfitted local one that knows its features."""
+        """An unfitted local estimator with the features of ``identity``."""
         local = _normalizer.BatchNormalizer(**self.get_params())
         vars(local).update(identity)
         return local
 
     def _validate_batch(self, X, known):
-        """The partitions of X where it is a collection, with features known by a sample."""
+        """The partitions of a collection X, whose features are validated on a sample."""
         if not is_lazy(X):
             return super()._validate_batch(X, known)
         partitions = Partitions(X=X)
@@ -120,13 +122,13 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
         return _moments_of_all(total)
 
     def _with_weights(self, partitions, sample_weight):
-        """The partitions of X and its weights, and the arguments of their Summary."""
+        """The partitions of X and its weights, and the arguments of ``_summary``."""
         local = self._known(partitions.identity)
         return partitions.with_columns(sample_weight=sample_weight), repeat((local,))
 
 
 class Summary(NamedTuple):
-    """How many rows there are, whether any has weight, and their moments."""
+    """The number of rows, whether any of them has a weight > 0, and their moments."""
 
     n_rows: int
     has_weight: bool
@@ -134,7 +136,7 @@ class Summary(NamedTuple):
 
 
 def _summary(local, X, sample_weight):
-    """The Summary of a partition, whose rows may have no weight."""
+    """The Summary of a partition, whose rows may all have weight 0."""
     n_rows, empty = X.shape[0], np.zeros((5, local.n_features_in_))
     if n_rows == 0:
         return Summary(0, False, RunningMoments(empty))
@@ -150,14 +152,14 @@ def _merged_summaries(summaries):
 
 
 def _moments_of_all(total):
-    """The moments of all rows, or the error of a local fit to no rows and to no weight."""
+    """The moments of all rows. Without rows or weight, raise the error of a local fit."""
     if not total.has_weight:
         check_rows_with_weight(total.n_rows)
     return total.moments
 
 
 def _normalized(X, local, moments=None):
-    """The rows of a partition, normalized by the moments of all; without, by their own."""
+    """The rows of a partition, normalized by the moments, or by their own moments with None."""
     batch, _ = local._validate_batch(X, identity(local))
     moments = local._moments_of(batch, None, identity(local)) if moments is None else moments
     return in_frame(local._normalized_by(moments, batch), X)

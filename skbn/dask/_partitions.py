@@ -1,4 +1,4 @@
-"""The partitions of a table and of what belongs to its rows."""
+"""The partitions of a table and of its columns, such as y or sample_weight."""
 
 import numpy as np
 
@@ -10,25 +10,26 @@ from ._tasks import computed, mapped
 
 
 class Partitions:
-    """The partitions of a table and of what belongs to its rows, such as y or sample_weight.
+    """The partitions of a table and of its columns, such as y or sample_weight.
 
     Parameters
     ----------
     **rows : Dask collection, array-like, number or None
-        The table comes first, a dask.array.Array or a dask.dataframe.DataFrame of shape (n, d); n
-        may be unknown. The others have as many rows; a number is the same for all of them.
+        The table comes first. It is a dask.array.Array or a dask.dataframe.DataFrame of shape
+        (n, d), where n may be unknown. The others have as many rows, or are a number that applies
+        to all rows.
 
     Attributes
     ----------
     names : tuple of str
     parts : list of tuple
-        The blocks of each partition, Delayed; numbers and None as they were given.
+        The Delayed blocks of each partition. Numbers and None are unchanged.
     places : list of str
-        How messages name the partitions.
+        Names of the partitions in messages.
     sample : list
-        Two rows of each, of the same types.
+        Two rows of each collection, of the same types.
     n_rows : int or None
-        Known after a pass.
+        Number of rows, which is known after a pass.
     """
 
     def __init__(self, **rows):
@@ -44,7 +45,7 @@ class Partitions:
         self.n_columns, self.n_rows = X.shape[1], None
 
     def with_columns(self, **columns):
-        """The same table with other columns."""
+        """The partitions of the same table with other columns."""
         return Partitions(**{self.names[0]: self.X}, **columns)
 
     @property
@@ -52,17 +53,17 @@ class Partitions:
         return self.n_rows, self.n_columns
 
     def map(self, function, arguments):
-        """Delayed results of ``function(*arguments[i], *blocks)`` of each partition i."""
+        """Delayed results of ``function(*arguments[i], *blocks)`` for each partition i."""
         parts = [(function, self.names, *rows) for rows in zip(arguments, self.parts, strict=False)]
         return mapped(_of_rows, parts, self.places, function.__name__)
 
     def reduce(self, function, arguments, merge):
-        """The merged result of a function of each partition; see map."""
+        """The merged results of a function of each partition; see ``map``."""
         return computed(self.map(function, arguments), merge, self.places)
 
 
 def _of_rows(function, names, arguments, blocks):
-    """What the function gives for blocks of as many rows."""
+    """The result of the function for blocks, which must have equal numbers of rows."""
     table, *columns = blocks
     for name, block in zip(names[1:], columns, strict=True):
         for n in np.shape(block)[:1]:  # None and numbers have no shape
@@ -71,7 +72,7 @@ def _of_rows(function, names, arguments, blocks):
 
 
 def _with_columns(name, X):
-    """X, if it has two dimensions, of which the second is known."""
+    """Return X. Raise unless it has two dimensions and a known number of columns."""
     if len(X.shape) != 2:
         raise ValueError(f"Expected 2D array, got {len(X.shape)}D collection instead: {name}={X}.")
     if np.isnan(X.shape[1]):
@@ -80,12 +81,12 @@ def _with_columns(name, X):
 
 
 def check_rows_with_weight(n_rows):
-    """Raise as a local fit does, to no rows or to rows without weight."""
+    """Raise the error of a local fit to no rows, or to ``n_rows`` rows of weight 0."""
     zeros = np.zeros((n_rows, 1))
     _validation.check_array(zeros)
     _validation.validate_weights(zeros[:, 0], zeros)
 
 
 def has_no_weight(sample_weight):
-    """Whether weights are zeros alone, which a partition may have and all rows may not."""
+    """Whether all weights are 0, which is valid in a partition but not for all rows."""
     return sample_weight is not None and not np.any(np.asarray(sample_weight))

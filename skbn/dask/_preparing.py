@@ -1,4 +1,4 @@
-"""From partitions of X and y to rows to train on: what is learned of all, then what each keeps."""
+"""Preparation of the training rows: a summary of all partitions, then the Rows of each."""
 
 from copy import deepcopy
 from functools import reduce
@@ -17,14 +17,14 @@ from ._workers import Rows, plain
 
 
 class Summary(NamedTuple):
-    """What is to be known of all rows before training.
+    """The statistics of all rows that training needs.
 
     Attributes
     ----------
     n_rows : tuple of int
-        Of each partition; 0 where none has weight.
+        Number of rows of each partition; 0 if no row has a weight > 0.
     inputs : RunningMoments or None
-        Of X, where it is to be standardized.
+        Moments of X, if it is standardized.
     targets : Labels, Values or None
     """
 
@@ -38,7 +38,7 @@ def summary(model, targets, X, y, sample_weight):
     if X.shape[0] == 0:
         return Summary((0,), None, None)
     X, y = model._validate_X_y(X, _one_column(y), reset=False)
-    if has_no_weight(sample_weight):  # its labels count all the same
+    if has_no_weight(sample_weight):  # its labels are included
         return Summary((0,), None, targets.summary(y, np.zeros(X.shape[0])))
     weight = model._validate_weights(sample_weight, X)
     inputs = RunningMoments.of(X, weight) if model.normalize_inputs else None
@@ -46,7 +46,7 @@ def summary(model, targets, X, y, sample_weight):
 
 
 def _one_column(y):
-    """y in one dimension where it has one column, of which the sample of y has warned."""
+    """y in one dimension if it has one column. The check of the sample has already warned."""
     return np.ravel(y) if np.shape(y)[1:] == (1,) else y
 
 
@@ -59,7 +59,7 @@ def merged_summaries(group):
 
 
 def rows_of_partition(model, targets, dtype, validation_fraction, seed, number, X, y, weight):
-    """The Rows of a partition, of which a share is held out."""
+    """The Rows of a partition, of which a fraction is held out."""
     nothing = np.arange(0)
     if X.shape[0] == 0 or has_no_weight(weight):
         return Rows(number, None, None, None, None, nothing, nothing)
@@ -75,41 +75,41 @@ def rows_of_partition(model, targets, dtype, validation_fraction, seed, number, 
 
 
 def n_validation_rows(n, fraction):
-    """How many of n rows a partition holds out: all, or all but one at most."""
+    """How many of n rows a partition holds out: all if fraction is 1, otherwise at most n - 1."""
     return n if fraction == 1.0 else min(round(n * fraction), n - 1)
 
 
 class Prepared:
-    """The rows of all partitions, on the workers.
+    """The rows of all partitions, which are kept on the workers.
 
     Parameters
     ----------
     model : BatchNormMLP
-        With what was learned of X.
+        The estimator, with the statistics learned from X.
     targets : PartitionedLabels or PartitionedValues
-        What was learned of y.
+        The targets, with the statistics learned from y.
     dtype : dtype
-        Of the network.
+        Dtype of the network.
     rows : Partitions
-        Of X, y and weights.
+        Partitions of X, y and weights.
     n_rows : list of int or None
-        Of each partition, None where that is not known.
+        Number of rows of each partition, or None if it is unknown.
     validation_fraction : float
-        Of the rows of each partition.
+        Fraction of the rows of each partition that is held out.
 
     Attributes
     ----------
     partitions : list of Delayed
-        Of Rows.
+        The Rows of each partition.
     n_rows : list of int
-        To train on, in each partition.
+        Number of training rows in each partition.
     n_validation_rows : int
-        In all of them.
+        Number of rows that are held out in all partitions.
     is_weighted : bool
     """
 
     def __init__(self, model, targets, dtype, rows, n_rows, validation_fraction=0.0):
-        # Not of the generator itself: the weights drawn next are those of a local fit.
+        # Drawn from a copy of the generator, so that initial weights are those of a local fit.
         seed = int(deepcopy(model._random_state).randint(2**31 - 1))
         of_all = persisted(plain(model)), persisted(targets), dtype, validation_fraction, seed
         results = rows.map(rows_of_partition, [(*of_all, i) for i in range(len(n_rows))])
@@ -125,7 +125,7 @@ class Prepared:
         return self._sum(_totals, totals_of, n_outputs)
 
     def row_weights(self):
-        """The weight of the rows to train on, and of those held out."""
+        """The total weights of the training rows and of those held out."""
         return self._sum(_row_weights)
 
     def _sum(self, function, *arguments):
@@ -144,5 +144,5 @@ def _row_weights(rows):
 
 
 def sum_of(group):
-    """The sum of what the partitions give."""
+    """The sum of the results of the partitions."""
     return reduce(add, group)

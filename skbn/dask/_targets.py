@@ -1,4 +1,4 @@
-"""What is known of y over partitions: learned from mergeable summaries, scored from parts."""
+"""Targets over partitions: learned from mergeable summaries, and scored from parts."""
 
 from copy import copy
 from typing import NamedTuple
@@ -18,9 +18,9 @@ class Labels(NamedTuple):
     Attributes
     ----------
     values, counts : ndarray of shape (n_values,)
-        Those that occur, and how often; of several labels a row 0 and 1.
+        The labels that occur, and their counts. The labels are 0 and 1 for multilabel y.
     positives : ndarray of shape (n_labels,) or None
-        How often each of several labels is 1.
+        The number of rows in which each label is 1, for multilabel y.
     """
 
     values: np.ndarray
@@ -42,14 +42,15 @@ class Labels(NamedTuple):
     def sample(self):
         """A y with these labels, each of them in three rows.
 
-        scikit-learn warns of labels that are more than half as many as rows.
+        With fewer rows, scikit-learn would warn that there are many labels: it warns if there are
+        more than half as many as rows.
         """
         if self.positives is None:
             return np.repeat(self.values, 3)
         return np.repeat(self.values[:, None], len(self.positives), axis=1)
 
     def balanced(self):
-        """The dict, or for several labels the list of dicts, that "balanced" stands for."""
+        """The dict of weights for "balanced"; for multilabel y a list of dicts."""
         if self.positives is None:
             return _balanced(self.values, self.counts)
         n_rows = self.counts.sum() / len(self.positives)
@@ -63,27 +64,27 @@ def _balanced(values, counts):
 
 
 class Values(NamedTuple):
-    """The number of outputs of y, and their moments where they are to be standardized."""
+    """The number of outputs of y, and their moments, if they are standardized."""
 
     n_outputs: int
     moments: RunningMoments | None
 
     def merge(self, *others):
-        """Of the rows of all."""
+        """The Values of the rows of all."""
         return Values(self.n_outputs, merged_moments([self, *others], "moments"))
 
     def sample(self):
-        """A stream of values announces nothing."""
+        """Return None, because a stream of values needs no sample."""
 
 
 def merged_moments(group, name):
-    """The merged moments that some of a group have as an attribute, or None."""
+    """Merge the moments in the attribute ``name`` of a group, except None; or return None."""
     known = [getattr(part, name) for part in group if getattr(part, name) is not None]
     return known[0].merge(*known[1:]) if known else None
 
 
 class Validated(NamedTuple):
-    """What the score and the loss of rows are computed from: their weight, and parts of both."""
+    """The weight of rows, and the parts from which their score and loss are computed."""
 
     weight: float
     score: object
@@ -91,7 +92,7 @@ class Validated(NamedTuple):
 
 
 class PartitionedLabels(LabelTargets):
-    """Labels of which each partition may have a part. Their score is accuracy."""
+    """Labels, of which a partition may contain only some. The score is accuracy."""
 
     def summary(self, y, _weight):
         """The labels of a partition."""
@@ -102,8 +103,8 @@ class PartitionedLabels(LabelTargets):
         self.fit(labels.sample(), None, first_pass, incremental)
 
     def of_parts(self, labels, incremental):
-        """A copy whose class weights each partition can take for its own rows."""
-        self.loss_weight(labels.sample(), None, incremental)  # which raises for bad ones
+        """A copy whose class weights can be applied to the rows of each partition."""
+        self.loss_weight(labels.sample(), None, incremental)  # raises for invalid class weights
         other = copy(self)
         if self.class_weight == "balanced":
             other.class_weight = labels.balanced()
@@ -112,30 +113,30 @@ class PartitionedLabels(LabelTargets):
         return other
 
     def without_class_weight(self):
-        """A copy by which the loss of rows is weighed by their own weights alone."""
+        """A copy without class weights, so that only sample weights enter the loss."""
         other = copy(self)
         other.class_weight = None
         return other
 
     def loss_weight_of_part(self, y, weight):
-        """The weights in the loss of rows that may have a part of the classes, or None."""
+        """The weights in the loss of rows that may have only some of the classes, or None."""
         if self.class_weight is None:
             return weight
         class_weight = self.class_weights(y)
         return class_weight if weight is None else weight * class_weight
 
     def fit_totals(self, prepared, incremental):
-        """Learn the share of the training rows that each label has."""
+        """Learn the fraction of the training rows that each label has."""
         totals = prepared.label_totals(LabelTotals.of, self.n_outputs)
         self.add_totals(totals, incremental)
 
     def score_part(self, targets, logits, weight):
-        """What the rows of a partition give to the score."""
+        """The part of the score that the rows of a partition give."""
         return self.score(targets, logits, weight)
 
     @staticmethod
     def merged_scores(group):
-        """One Validated of several."""
+        """Merge several Validated into one."""
         return _merged(group, _average)
 
     def score_of_parts(self, score):
@@ -145,7 +146,7 @@ class PartitionedLabels(LabelTargets):
 class PartitionedValues(ValueTargets):
     """Target values of partitions.
 
-    Their score is R² = 1 − Σw(y − ŷ)² / Σw(y − mean)², averaged over the outputs; NaN where ŷ is
+    The score is R² = 1 − Σw(y − ŷ)² / Σw(y − mean)², averaged over the outputs. It is NaN if ŷ is
     not finite, and for a single row.
     """
 
@@ -161,11 +162,11 @@ class PartitionedValues(ValueTargets):
         self.fit_units(values.moments, first_pass, incremental)
 
     def of_parts(self, _values, _incremental):
-        """As they are: values have no class weights."""
+        """Return self, because values have no class weights."""
         return self
 
     def without_class_weight(self):
-        """As they are."""
+        """Return self, because values have no class weights."""
         return self
 
     def loss_weight_of_part(self, _y, weight):
@@ -173,10 +174,10 @@ class PartitionedValues(ValueTargets):
         return weight
 
     def fit_totals(self, _prepared, _incremental):
-        """Target values are not smoothed."""
+        """Do nothing, because target values are not smoothed."""
 
     def score_part(self, targets, logits, weight):
-        """What the rows of a partition give to the score."""
+        """The part of the score that the rows of a partition give."""
         predicted = self.predicted(logits)
         if not np.isfinite(predicted).all():
             return np.nan
@@ -185,7 +186,7 @@ class PartitionedValues(ValueTargets):
 
     @staticmethod
     def merged_scores(group):
-        """One Validated of several."""
+        """Merge several Validated into one."""
         return _merged(group, _merged_squares)
 
     def score_of_parts(self, score):
@@ -193,15 +194,15 @@ class PartitionedValues(ValueTargets):
             return score
         squares, moments = score
         if not (moments.effective_count > 1).all():
-            return np.nan  # of a single row, as scikit-learn's r2_score
+            return np.nan  # for a single row, as scikit-learn's r2_score
         spread = moments.table[cpu.M2]
-        # Of targets that do not vary scikit-learn's r2_score is 1 or 0.
+        # For targets that do not vary, scikit-learn's r2_score is 1 or 0.
         ratio = np.divide(squares, spread, where=spread > 0, out=(squares > 0).astype(float))
         return float(np.mean(1.0 - ratio))
 
 
 def _merged(group, merge_scores):
-    """One Validated of those that are not None."""
+    """Merge the Validated that are not None, or return None if there are none."""
     group = [part for part in group if part is not None]
     if not group:
         return None

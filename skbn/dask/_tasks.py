@@ -1,4 +1,4 @@
-"""What is computed of each partition, and how results are merged."""
+"""Tasks that compute a result for each partition, and merge the results."""
 
 from functools import partial
 
@@ -8,14 +8,14 @@ from dask.base import tokenize
 
 from ._errors import in_partition, naming_partitions
 
-# Results that one task merges: of 8 the depth for 100 partitions is 3.
+# Number of results that one task merges. With 8, the tree for 100 partitions has depth 3.
 SPLIT_EVERY = 8
 
 
 def mapped(function, parts, places, name=None):
     """Delayed results of the function for tuples of arguments; errors name the places.
 
-    Diagnostics of Dask have the name, by default that of the function.
+    Dask's diagnostics show the name, which is by default that of the function.
     """
     named = dask.delayed(in_partition, pure=False)
     prefix = f"skbn-{name or function.__name__}"
@@ -26,13 +26,13 @@ def mapped(function, parts, places, name=None):
 
 
 def merged(results, merge):
-    """The Delayed result of merging those of all partitions, in a tree and in their order.
+    """Merge the results of all partitions in a tree, in their order; the result is Delayed.
 
     Parameters
     ----------
     results : list of Delayed
     merge : callable
-        Makes one result of a list.
+        Merges a list of results into one.
     """
     bag = from_delayed([dask.delayed(_alone)(result) for result in results])
     tree = bag.reduction(_only, partial(_of_list, merge=merge), split_every=SPLIT_EVERY)
@@ -52,7 +52,7 @@ def _of_list(results, merge):
 
 
 def persisted(value):
-    """The Delayed value, which the scheduler keeps."""
+    """The value as a Delayed that the scheduler keeps."""
     return dask.persist(dask.delayed(value, traverse=False))[0]
 
 
@@ -63,7 +63,7 @@ def all_persisted(results, places):
 
 
 def computed(results, merge, places):
-    """The merged result of all partitions."""
+    """Compute the results of all partitions, and merge them."""
     results = all_persisted(results, places)
     with naming_partitions(results, places):
         return merged(results, merge).compute()

@@ -1,4 +1,4 @@
-"""What a worker computes of one partition: pure functions, which may run again elsewhere."""
+"""Functions that workers run on one partition. They are pure, so that they can run again."""
 
 from copy import copy
 from dataclasses import dataclass, replace
@@ -18,32 +18,32 @@ from .._validation import feature_names, identity
 from ._averages import Trained
 from ._targets import Validated
 
-# Between the seeds of the dropout of two partitions: 2^32 by the golden ratio.
+# Difference between the dropout seeds of two partitions: 2^32 divided by the golden ratio.
 SEED_STRIDE = 0x9E3779B1
 
 
 def plain(model):
-    """What workers need to know of a model: its parameters, and what was learned of X and y."""
+    """A copy of an estimator with its parameters and with what was learned from X and y."""
     other = type(model)(**model.get_params(deep=False))
     vars(other).update(fitted_attributes(model, (*OF_DATA, *OF_TARGETS, *OF_NETWORK)))
     return other
 
 
 class Plan(NamedTuple):
-    """What stays the same in all rounds.
+    """The values that are constant over all rounds.
 
     Attributes
     ----------
     model : BatchNormMLP
-        A local one: its parameters, and what was learned of X and y.
+        The estimator, with its parameters and with what was learned from X and y.
     targets : PartitionedLabels or PartitionedValues
     dtype : dtype
-        In which the network computes.
+        Dtype of the network.
     batch_size : int
     n_rows : int
-        Of all partitions.
+        Number of rows of all partitions.
     n_steps : int or None
-        Of the whole fit; None for a stream.
+        Number of steps of the whole fit; None for a stream.
     seed, dropout_seed : int
     """
 
@@ -61,17 +61,17 @@ class Plan(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a round starts from.
+    """The state from which a round starts.
 
     Attributes
     ----------
     network : tuple
-        Parameters and running moments: what ``Network.state`` gives.
+        Parameters and running moments, as returned by ``Network.state``.
     averages : list of ndarray
         The buffers of the optimizer.
     schedule : Constant
     t, step : int
-        Steps of the optimizer, and of the dropout.
+        Number of steps of the optimizer, and of the dropout.
     """
 
     network: tuple
@@ -83,16 +83,16 @@ class State(NamedTuple):
 
 @dataclass
 class Rows:
-    """A partition as training takes it.
+    """The rows of a partition, in the form that training takes.
 
     Attributes
     ----------
     number : int
-        Of the partition.
+        Number of the partition.
     X, targets, weight, loss_weight : array or None
         See TrainingRows.
     index, index_val : ndarray, int64
-        The rows to train on, and those that early stopping holds out.
+        The training rows, and those that early stopping holds out.
     """
 
     number: int
@@ -104,12 +104,12 @@ class Rows:
     index_val: np.ndarray
 
     def __sizeof__(self):
-        """Of the arrays: Dask moves what it takes for small from worker to worker."""
+        """Include the arrays, because Dask moves objects between workers if they are small."""
         values = [getattr(value, "data", value) for value in vars(self).values()]  # of sparse X
         return object.__sizeof__(self) + sum(getattr(value, "nbytes", 0) for value in values)
 
     def order(self, plan, epoch):
-        """The rows in the order of an epoch, the same for every round of it."""
+        """The rows in the order of an epoch, which is the same in all rounds of the epoch."""
         if not plan.model.shuffle:
             return self.index
         random_state = np.random.RandomState([plan.seed, self.number, epoch])
@@ -121,7 +121,7 @@ class Rows:
         return training_rows(plan.model, network, *arrays, size)
 
     def can_train(self, network):
-        """Whether there are rows, and two that count or statistics to normalize a single one by."""
+        """Whether two rows have a weight > 0, or one has and there are running statistics."""
         weight = np.ones(len(self.index)) if self.weight is None else self.weight[self.index]
         n_rows = np.count_nonzero(weight)
         knows_statistics = all(layer.running.any() for layer in network.batch_norms)
@@ -129,7 +129,7 @@ class Rows:
 
 
 def trained(plan, state, rows, epoch, first, last):
-    """What the batches from first to last of an epoch make of a state, or None without them."""
+    """Train on the batches from first to last of an epoch; None if there are none."""
     network = plan.network()
     network.restore(state.network)
     if not rows.can_train(network):
@@ -151,19 +151,20 @@ def trained(plan, state, rows, epoch, first, last):
 
 
 def _steps(plan, state, network, data, seed):
-    """Steps by an optimizer that goes on from the state."""
+    """Steps with an optimizer that continues from the state."""
     options = TrainOptions.of(vars(plan.model))
     optimizer = optimizer_of(options, network, plan.n_steps)
     optimizer.schedule, optimizer.t = copy(state.schedule), state.t
     optimizer.states = [network.device.xp.array(average) for average in state.averages]
-    alpha = options.alpha * len(data.index) / plan.n_rows  # the penalty of all batches together
+    # The penalty is that of one batch that consists of the batches of all partitions.
+    alpha = options.alpha * len(data.index) / plan.n_rows
     loss = plan.targets.loss(network.device, network.dtype)
     options = replace(options, alpha=alpha)
     return Steps(network, loss, data, options, optimizer, seed=seed, step=state.step)
 
 
 def moments_of_layer(plan, state, rows, i):
-    """The moments of the training rows in layer i, the layers below in inference mode."""
+    """Moments of the training rows in layer i, with the previous layers in inference mode."""
     network = plan.network()
     network.restore(state)
     taken = rows_of(rows.X, input_norm_of(plan.model), plan.dtype, network.device)
@@ -171,7 +172,7 @@ def moments_of_layer(plan, state, rows, i):
 
 
 def validated(plan, state, rows):
-    """Score and loss of the rows held out that have weight, or None without them."""
+    """Score and loss of the held-out rows of weight > 0, or None if there are none."""
     index = rows.index_val
     if rows.weight is not None:
         index = index[rows.weight[index] > 0]
@@ -189,14 +190,14 @@ def validated(plan, state, rows):
 
 
 def predicted(model, X, *columns):
-    """The predictions of a partition and its columns as arrays, or None without rows."""
+    """The predictions for a partition and its columns as arrays, or None without rows."""
     if X.shape[0] == 0:
         return None
     return [model.predict(X), *map(np.asarray, columns)]
 
 
 def farthest(plan, _state, rows):
-    """The distance of the farthest value of a partition from the others, and a sentence on it."""
+    """The distance of the value farthest from the others, and a sentence that describes it."""
     model = plan.model
     far = farthest_value(rows.X, input_norm_of(model))
     if far is None:
