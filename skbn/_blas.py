@@ -1,4 +1,4 @@
-"""Keeps BLAS to one thread where its products of matrices are too small for two."""
+"""Limits BLAS to one thread if matrix products are too small for two."""
 
 from contextlib import nullcontext
 from functools import cache
@@ -6,9 +6,10 @@ from threading import current_thread, main_thread
 
 from threadpoolctl import ThreadpoolController
 
-# Multiplications of the largest product. Steps of two threads against one: 64 units, batch 128
-# (2**19) 83 against 78 µs, and 500 where another process wants the second core; 784 features,
-# 100 units, batch 60 (2**22) 398 against 470 µs.
+# Number of multiplications of the largest matrix product. Times of a step with two threads and
+# with one: 64 units, batches of 128 rows (2**19 multiplications) 83 and 78 µs, or 500 µs with two
+# threads if another process uses the second core; 784 features, 100 units, batches of 60 rows
+# (2**22) 398 and 470 µs.
 MIN_THREADED_PRODUCT = 1 << 21
 
 
@@ -18,10 +19,10 @@ def _libraries():
 
 
 def limit_blas_threads(n_multiplications):
-    """A context in which BLAS has the threads that pay for products of so many.
+    """A context that limits BLAS to one thread if matrix products have few multiplications.
 
-    The limit is that of the process. Only the main thread sets it, so that no two contexts overlap
-    and restore what the other has set.
+    The limit applies to the process. Only the main thread sets it, so that no two contexts overlap
+    and restore the limit of each other.
     """
     if n_multiplications < MIN_THREADED_PRODUCT and current_thread() is main_thread():
         return _one_thread
@@ -29,15 +30,16 @@ def limit_blas_threads(n_multiplications):
 
 
 def restore():
-    """Give BLAS the threads that a limit took, where Ctrl-C kept the limit from doing it."""
+    """Restore the number of BLAS threads if Ctrl-C prevented a context from restoring it."""
     if current_thread() is main_thread():
         _one_thread.restore()
 
 
 class _OneThread:
-    """Not threadpoolctl's own limit, which Ctrl-C at its beginning or end would leave in force.
+    """A context that limits BLAS to one thread, and remains correct after Ctrl-C.
 
-    Ctrl-C may also keep ``__exit__`` from being called: what it would have restored is kept.
+    threadpoolctl's context would leave its limit in force after Ctrl-C at its beginning or end.
+    Ctrl-C may also prevent the call of ``__exit__``, so the previous numbers of threads are kept.
     """
 
     def __init__(self):

@@ -1,4 +1,4 @@
-"""Numba's cache of machine code on disk, and what must not come out of it."""
+"""Numba's cache of machine code on disk, protected from stale and from damaged files."""
 
 import hashlib
 import os
@@ -10,15 +10,15 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from ._interrupts import defer_signals
 
-# Numba compares the file of a function alone, not those of the functions that it calls (numba
-# #1833): an upgrade would go on with the old machine code.
+# Numba checks whether the file of a function has changed, but not the files of the functions that
+# it calls (numba #1833). After an upgrade it would still use the old machine code.
 SOURCES = hashlib.sha256(
     b"".join(
         path.read_bytes() for path in sorted((Path(__file__).parent / "kernels").glob("**/*.py"))
     )
 ).hexdigest()
 
-# A child of fork would wait for ever for a compiler that another thread has held.
+# A forked child would wait forever for the compiler lock if another thread held it.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=global_compiler_lock.acquire,
@@ -27,13 +27,13 @@ if hasattr(os, "register_at_fork"):
     )
 
 
-# Numba writes the index before the machine code, and two processes the same name: an index would
-# lead to what another process, or the version before, has left there.
+# Numba writes the index before the machine code, and all processes use the same file names. An
+# index could refer to a file of another process, or of the previous version.
 WRITER = uuid4().hex[:16]
 
 
 def set_source_stamp(compiled):
-    """The function, whose machine code is taken from the disk for these sources alone."""
+    """Make the function load machine code from disk only if it was compiled from these sources."""
     index = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
     if index is not None:
         index._source_stamp = SOURCES
@@ -42,7 +42,7 @@ def set_source_stamp(compiled):
 
 
 def tolerate_cache_errors(compiled):
-    """The function, which no file of the cache and no Ctrl-C while it is loaded can break."""
+    """Protect the function from errors of the cache, and from Ctrl-C while code is loaded."""
     if hasattr(compiled, "_cache"):  # not under NUMBA_DISABLE_JIT
         _ignore_errors(compiled._cache)
         compiled.compile = _with_deferred_signals(compiled.compile)
@@ -50,13 +50,13 @@ def tolerate_cache_errors(compiled):
 
 
 def _ignore_errors(cache):
-    """Let a file that is damaged or unreadable, or a full disk, cost the cache and not the call."""
+    """Continue without the cache if a file is damaged or unreadable, or if the disk is full."""
     load, save = cache.load_overload, cache.save_overload
 
     def load_overload(*of_signature):
         try:
             return load(*of_signature)
-        except Exception:  # what unpickling raises is anything
+        except Exception:  # unpickling may raise any exception
             with suppress(OSError):
                 cache.flush()
             return None
@@ -69,7 +69,7 @@ def _ignore_errors(cache):
 
 
 def _with_deferred_signals(compile_signature):
-    """Ctrl-C within Numba leaves registries half loaded, and later calls of the process fail."""
+    """Defer Ctrl-C, after which Numba's registries would be half loaded and later calls fail."""
 
     def compile_to_the_end(signature):
         with defer_signals():

@@ -1,7 +1,7 @@
-"""Passes over rows in host memory: hands blocks of a fixed size to kernels, on threads.
+"""Passes over rows in host memory, which call kernels on blocks of a fixed size, on threads.
 
-Blocks depend on the shape and the memory order of the matrix alone, so that results are the
-same, bit for bit, whatever the number of threads.
+Blocks depend only on the shape and the memory order of the matrix, so that results are the same,
+bit for bit, for any number of threads.
 """
 
 import os
@@ -18,37 +18,38 @@ import numpy as np
 from ._interrupts import defer_signals
 from .kernels import cpu
 
-# 4 MB of float32. Column moments of 400 MB took 12.4 ms with half of it, 11.2 ms with this, 10.9
-# with twice as much; transform was fastest with this.
+# 4 MB of float32. Column moments of 400 MB took 12.4 ms with half this size, 11.2 ms with it, and
+# 10.9 ms with twice the size. transform was fastest with it.
 BLOCK_ELEMENTS = 1 << 20
 
-# A column of a Fortran-ordered matrix is a block of its own from this many rows on; below, calls
-# cost more than a copy in C order. 50 columns of 2048 rows: 0.37 ms so, 0.30 copied; of 4096: 0.46
-# so, 0.60 copied.
+# With at least this many rows, the blocks of a Fortran-ordered matrix are single columns. With
+# fewer rows, the calls take longer than a copy in C order. 50 columns of 2048 rows: 0.37 ms by
+# columns, 0.30 ms with a copy; of 4096 rows: 0.46 ms by columns, 0.60 ms with a copy.
 MIN_COLUMN_ROWS = 1 << 12
 
-# Columns of a block are read once, its table of statistics is written once: a block of few rows
-# would write more than it reads.
+# Minimum number of rows of a block. The values of a block are read once, and its table of
+# statistics is written once, so that a block of few rows would write more than it reads.
 MIN_BLOCK_ROWS = 64
 
-# Flat arrays are split from this many values on; below, the threads of the pool cost more than
-# they save.
+# Flat arrays of at least this many values are split into blocks. With fewer values, the threads of
+# the pool take more time than they save.
 MIN_THREADED_VALUES = 1 << 19
 VALUES_PER_BLOCK = 1 << 17
 
-# Rows that inference takes at a time, in values. 784 features and three layers of 100: 27.4 ms
-# with twice as many, 28.5 so, 31.9 with a quarter of it.
+# Number of values in the rows that inference takes at a time. 784 features and three layers of 100
+# units: 27.4 ms with twice as many values, 28.5 ms with this many, 31.9 ms with a quarter.
 INFERENCE_VALUES = 1 << 19
 
-# Tables of this many columns are kept at a time, 8 MB.
+# Number of columns of all tables that are kept at a time, which is 8 MB.
 MAX_TABLE_COLUMNS = 200_000
 
 
 def n_threads():
-    """Threads that kernels may use: NUMBA_NUM_THREADS, which loky sets in its workers.
+    """Number of threads that kernels may use: NUMBA_NUM_THREADS, which loky sets in its workers.
 
-    One in the daemonic workers of a multiprocessing pool, which nobody tells how many they are.
-    Read from the configuration: ``numba.get_num_threads()`` would launch a threading layer.
+    It is 1 in the daemonic workers of a multiprocessing pool, because their number is unknown. The
+    value is read from the configuration, because ``numba.get_num_threads()`` would launch a
+    threading layer.
     """
     if current_process().daemon:
         return 1
@@ -66,7 +67,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def blocks_are_columns(X):
-    """Whether the blocks of X (n, c) are cut from single columns."""
+    """Whether each block of X (n, c) is a part of a single column."""
     return X.flags.f_contiguous and not X.flags.c_contiguous and X.shape[0] >= MIN_COLUMN_ROWS
 
 
@@ -83,22 +84,23 @@ def blocks(X):
 
 
 def block_groups(X):
-    """The blocks of X (n, c) in groups whose tables of statistics are kept at a time."""
+    """The blocks of X (n, c) in groups. The tables of one group are kept in memory at a time."""
     all_blocks = blocks(X)
     size = max(4, MAX_TABLE_COLUMNS // X[all_blocks[0]].shape[1])
     return [all_blocks[start : start + size] for start in range(0, len(all_blocks), size)]
 
 
 def compute_dtype(dtype):
-    """The dtype in which values of ``dtype`` are handed to kernels."""
+    """The dtype in which values of ``dtype`` are passed to kernels."""
     return np.dtype(np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64)
 
 
 def kernel_input(block):
-    """The block as kernels take it: C-contiguous, float32 or float64, read-only.
+    """The block in the form that kernels take: C-contiguous, float32 or float64, read-only.
 
-    A view where it is so already, else a copy of this block alone. Read-only, because Numba
-    compiles a kernel once more for arrays that differ in this alone.
+    The result is a view if the block is C-contiguous and of such a dtype, otherwise a copy of the
+    block. It is read-only because Numba compiles a kernel separately for read-only and for writable
+    arrays.
     """
     dtype = compute_dtype(block.dtype)
     if block.dtype == dtype and block.flags.c_contiguous and block.flags.aligned:
@@ -110,11 +112,12 @@ def kernel_input(block):
 
 
 def for_each(function, items):
-    """Call ``function(*item)`` for each item; on threads where there are several.
+    """Call ``function(*item)`` for each item, on threads if there are several items.
 
-    The calling thread takes its share, so that a pool busy with others delays nobody. When
-    one call fails no further item is begun, and the exception is raised when all threads rest.
-    Ctrl-C comes between two items: within concurrent.futures it may leave a lock for ever.
+    The calling thread also processes items, so that it need not wait for a pool that is busy. If
+    one call fails, no further item is begun, and the exception is raised when all threads have
+    finished. Ctrl-C takes effect between two items, because within concurrent.futures it may leave
+    a lock acquired forever.
     """
     shared = _Pass(function, items)
     n_helpers = min(n_threads(), len(shared.queue)) - 1
@@ -132,14 +135,14 @@ def for_each(function, items):
 
 
 class _Pass:
-    """The items that threads take by turns, and what became of them."""
+    """The items that the threads process, and the errors that occur."""
 
     def __init__(self, function, items):
         self.function, self.queue = function, deque(items)
         self.at_work, self.errors = [], []
 
     def work(self, before_each=lambda: None):
-        """Take items until there are none, or none is wanted any more since one has failed."""
+        """Process items until there are none, or until one has failed."""
         self.at_work.append(None)
         try:
             while True:
@@ -157,7 +160,7 @@ class _Pass:
             self.at_work.pop()
 
     def rest(self, helpers):
-        """Wait for all at work, also for those whose start seemed to fail: they have no future."""
+        """Wait for all threads, even those whose start seemed to fail and that have no future."""
         self.queue.clear()
         wait([helper for helper in helpers if not helper.cancel()])
         while self.at_work:
@@ -165,7 +168,7 @@ class _Pass:
 
 
 def _submit(work, times):
-    """Futures of the work, fewer where no thread can be started, as when Python shuts down."""
+    """Futures of the work; fewer if a thread cannot be started, as when Python shuts down."""
     helpers = []
     with suppress(RuntimeError):
         while len(helpers) < times:
@@ -174,7 +177,7 @@ def _submit(work, times):
 
 
 def column_moments(X, weight):
-    """The moments table (5, c) of the rows of X (n, c), of weight (n,) or None; NaN is skipped."""
+    """The moments table (5, c) of X (n, c) with row weights (n,) or None; NaN is skipped."""
     table = np.zeros((5, X.shape[1]))
     for group in block_groups(X):
         tables = np.empty((len(group), 5, X[group[0]].shape[1]))
@@ -182,7 +185,7 @@ def column_moments(X, weight):
         group_blocks = (X[block] for block in group)
         for_each(_fill_table, zip(group_blocks, weights, tables, strict=True))
         for (_, columns), block_table in zip(group, tables, strict=True):
-            # Contiguous also where the block is one column: another layout is compiled anew.
+            # Contiguous, because Numba compiles another layout, that of one column, separately.
             merged = np.ascontiguousarray(table[:, columns])
             cpu.merge_moments(merged, block_table)
             table[:, columns] = merged
@@ -203,7 +206,7 @@ def normalize(X, mean, scale, offset, out):
     Returns
     -------
     int
-        How many values of X are infinite.
+        The number of infinite values of X.
     """
     infinite = []
 
@@ -216,7 +219,7 @@ def normalize(X, mean, scale, offset, out):
         else:
             scratch = np.empty_like(block)
             cpu.normalize(block, *vectors, count, scratch)
-            with np.errstate(over="ignore"):  # beyond float16 is infinity, as in other dtypes
+            with np.errstate(over="ignore"):  # values beyond float16 become infinity
                 target[...] = scratch
 
     for_each(normalize_block, blocks(X))
@@ -224,9 +227,10 @@ def normalize(X, mean, scale, offset, out):
 
 
 def _takes_output(target, block):
-    """Whether a kernel can write what it makes of the block into the target.
+    """Whether a kernel can write its result for the block directly into the target.
 
-    Not into the block itself: loops over arrays that overlap are not vectorized, 20 against 10 ms.
+    It cannot if the target is the block itself: loops over overlapping arrays are not vectorized
+    and take 20 ms instead of 10 ms.
     """
     return (
         target.flags.c_contiguous
@@ -237,12 +241,12 @@ def _takes_output(target, block):
 
 
 def scale_stored(X, scale, out):
-    """out = X with each column scaled, both CSR of the same structure; counts the infinite."""
+    """out = X with scaled columns, both CSR of the same structure; return how many are infinite."""
     return cpu.scale_stored(kernel_input(X.data), X.indices, scale, out.data)
 
 
 def in_blocks(kernel, constants, *arrays):
-    """Call the kernel on the flat arrays (n,), in blocks on threads where they are large."""
+    """Call the kernel on the flat arrays (n,), in blocks on threads if they are large."""
     n = arrays[0].size
     if n < MIN_THREADED_VALUES:
         kernel(constants, *arrays)

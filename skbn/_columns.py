@@ -1,4 +1,4 @@
-"""What the columns of a table are: their names, their dtypes, and values that are no numbers."""
+"""The columns of a table: their names, their dtypes, and values that are not numbers."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,15 +14,15 @@ TIMES = (np.datetime64, np.timedelta64, date, time, timedelta)
 
 
 def is_table(X):
-    """Whether X has columns; an array of xarray may have a dimension of that name."""
+    """Whether X has columns. A dimension ``columns`` of an xarray object does not count."""
     return hasattr(type(X), "columns") or "columns" in getattr(X, "__dict__", ())
 
 
 def dtypes(X):
-    """The dtype of an array, or those of the columns of a table, as far as they can be told."""
+    """The dtype of an array, or those of the columns of a table; empty if they are unknown."""
     if not is_table(X):
         return {X.dtype} if hasattr(X, "dtype") else set()
-    of_columns = getattr(X, "dtypes", None)  # which pandas makes anew each time
+    of_columns = getattr(X, "dtypes", None)  # pandas creates it on every access
     if of_columns is not None:
         return set(of_columns)
     schema = getattr(X, "schema", None)
@@ -32,9 +32,9 @@ def dtypes(X):
 
 
 def float_dtype(X, accepted):
-    """Of the accepted dtypes that of an X whose columns are floats of the same, or None.
+    """The common float dtype of the columns of X if it is one of the accepted dtypes, or None.
 
-    scikit-learn makes float64 of polars, Arrow and nullable pandas whatever their floats are.
+    scikit-learn converts all floats of polars, Arrow and nullable pandas to float64.
     """
     found = {_numpy_dtype(dtype) for dtype in dtypes(X)}
     if not found or None in found:
@@ -44,13 +44,13 @@ def float_dtype(X, accepted):
 
 
 def _numpy_dtype(dtype):
-    """The dtype of NumPy that holds the values of a column, or None where none does."""
+    """The NumPy dtype for the values of a column, or None if there is none."""
     try:
         if hasattr(dtype, "to_pandas_dtype"):  # of Arrow
             dtype = dtype.to_pandas_dtype()
         name = getattr(dtype, "numpy_dtype", dtype)  # of nullable pandas
         return np.dtype(name if isinstance(name, (np.dtype, type)) else str(name).lower())
-    # A dictionary of Arrow has none, the name of a decimal is no format.
+    # An Arrow dictionary has no NumPy dtype, and the name of a decimal is not a valid one.
     except (TypeError, ValueError, NotImplementedError):
         return None
 
@@ -59,7 +59,7 @@ def times_in(X):
     """The names of the types of dates and times in X."""
     of_columns = dtypes(X)
     if not of_columns and (hasattr(X, "__array__") or isinstance(X, (list, tuple))):
-        with suppress(ValueError):  # scikit-learn says what is wrong with rows of unequal length
+        with suppress(ValueError):  # scikit-learn raises for rows of unequal length
             X = np.asarray(X)
             of_columns = {X.dtype}
     found = {_described(X, dtype) for dtype in of_columns if _is_time(dtype)}
@@ -80,7 +80,7 @@ def _described(X, dtype):
 
 
 def _is_time(dtype):
-    # Of the values of categories, in pandas and in Arrow.
+    # The dtype of the values of categories, in pandas and in Arrow.
     dtype = getattr(getattr(dtype, "categories", None), "dtype", dtype)
     dtype = getattr(dtype, "value_type", dtype)
     kinds, names = tuple("mM"), ("date", "time", "duration", "period")
@@ -92,7 +92,7 @@ def _is_time_value(value):
 
 
 def _object_columns(X):
-    """The columns of X that hold objects, of an array all as one."""
+    """The columns of X that hold objects. An array is returned as one column."""
     if hasattr(X, "iloc"):
         columns = [X] if X.ndim == 1 else (X.iloc[:, j] for j in range(X.shape[1]))
         return [column for column in columns if column.dtype == OBJECT]
@@ -100,9 +100,9 @@ def _object_columns(X):
 
 
 def first_refused(X, allow_missing):
-    """The first value of X that is no finite number, its row and the name of its column, or None.
+    """The first value of X that is not a finite number, with its row and column name, or None.
 
-    Columns without a name are x0, x1, ...
+    Columns without a name are called x0, x1, ...
     """
     for name, column in _named_columns(X):
         row = _first_refused_row(column, allow_missing)
@@ -135,7 +135,7 @@ def _is_number(value, allow_missing):
 
 
 def is_missing(value):
-    """Whether a value stands for none: None, NaN, NaT or pandas.NA."""
+    """Whether a value is missing: None, NaN, NaT or pandas.NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
@@ -153,7 +153,7 @@ def first_infinite(X):
 
 
 def _as_numbers(column):
-    """A column whose dtype is NumPy's as an array, which is looked through 100 times as fast."""
+    """A column of a NumPy dtype as an array, which is checked 100 times as fast."""
     return np.asarray(column) if isinstance(getattr(column, "dtype", None), np.dtype) else column
 
 

@@ -1,4 +1,4 @@
-"""What this machine and this process have of CUDA, and what installs the rest."""
+"""Checks what CUDA needs on this machine, and says how to install what is missing."""
 
 import ctypes
 import os
@@ -6,15 +6,16 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 from typing import NamedTuple
 
-# What the extras bring, and by what module it is known.
+# The minimum version of CUDA, and the packages of the extras with their modules.
 MIN_CUDA = 12
 PACKAGES = {"numba-cuda": "numba_cuda", "CuPy": "cupy"}
 
 
 class Driver(NamedTuple):
-    """The NVIDIA driver: its version of CUDA, 1000 times the first number and 10 the second.
+    """The NVIDIA driver.
 
-    ``version`` is None where there is none, ``error`` is what it says where it does not start.
+    ``version`` is the version of CUDA that it supports, 1000·major + 10·minor, or None if there is
+    no driver. ``error`` is the code of cuInit, or 0.
     """
 
     version: int | None = None
@@ -36,13 +37,13 @@ def driver():
 
 
 def missing():
-    """What CUDA needs and this process has not, with what installs it."""
+    """What CUDA needs and this process lacks, with how to install it."""
     found = driver()
     major = 13 if found.version is None else min(found.version // 1000, 13)
     if major < MIN_CUDA:
         return [
-            f"a newer NVIDIA driver: this one is of CUDA {major}, {MIN_CUDA} is the least "
-            "(https://www.nvidia.com/drivers)"
+            f"a newer NVIDIA driver: this one supports CUDA {major}, but CUDA {MIN_CUDA} is "
+            "required (https://www.nvidia.com/drivers)"
         ]
     install = f"python -m pip install 'skbn[cuda{major}]'"
     return _missing_hardware(found) + _missing_packages(major, install)
@@ -53,26 +54,26 @@ def _missing_hardware(driver):
         return [
             "a GPU and the NVIDIA driver, whose libcuda is not found (a container has it with "
             "--gpus all, a cluster on nodes with GPUs; on Ubuntu: sudo ubuntu-drivers install; "
-            "else https://www.nvidia.com/drivers)"
+            "otherwise https://www.nvidia.com/drivers)"
         ]
     if not driver.n_gpus:
         said = f"cuInit fails with error {driver.error}" if driver.error else "it finds none"
         return [
             f"a GPU that the NVIDIA driver can use: {said} (see nvidia-smi; a process that was "
-            "forked from one that has used CUDA cannot: start it with 'spawn')"
+            "forked from one that has used CUDA cannot use it: start it with 'spawn')"
         ]
     return []
 
 
 def _missing_packages(major, install):
-    """The packages that are not installed, do not load, or are those of another CUDA."""
+    """The packages that are not installed, do not load, or are built for another CUDA."""
     absent = [name for name, module in PACKAGES.items() if not find_spec(module)]
     if absent:
         return [f"the packages {' and '.join(absent)}, not installed ({install})"]
     if len(cupys := _cupys()) > 1:
         return [f"one CuPy, not {' and '.join(cupys)}: uninstall all of them, then {install}"]
     try:
-        from cupy import cublas, cuda  # noqa: F401  which loads the libraries of CUDA
+        from cupy import cublas, cuda  # noqa: F401  loads the libraries of CUDA
     except Exception as error:
         return [f"the libraries of CUDA ({install}), which CuPy cannot load: {_first_line(error)}"]
     if (built_for := cuda.runtime.runtimeGetVersion() // 1000) > major:
@@ -85,7 +86,7 @@ def _missing_packages(major, install):
 
 
 def _cupys():
-    """The CuPys that are installed, by the names of their distributions."""
+    """The names of the installed distributions of CuPy."""
     names = ["cupy", *(f"cupy-cuda{major}x" for major in range(11, 14))]
     return [name for name in names if any(distributions(name=name))]
 

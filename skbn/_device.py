@@ -1,4 +1,4 @@
-"""Where the computing is done: the only place that asks for CUDA."""
+"""The device for computation. Only this module checks for CUDA."""
 
 import os
 import warnings
@@ -18,7 +18,7 @@ CUDA_OF_DLPACK = 2
 
 
 class Device(NamedTuple):
-    """What estimators and networks compute with.
+    """The modules and functions with which estimators and networks compute.
 
     Attributes
     ----------
@@ -27,13 +27,13 @@ class Device(NamedTuple):
     kernels : module
         Loops over arrays of the device.
     chunks : module
-        Passes over rows, of which the device need not hold all: ``_chunks`` or its counterpart.
+        Passes over rows, which may exceed the memory of the device: ``_chunks`` or ``_streams``.
     dot : callable
         ``dot(a, b, out=out)``, the product of two matrices.
     to_host, to_device : callable
-        An array where it is needed, to be read alone.
+        Return an array, for reading only, in host memory or on the device.
     oom_guard : callable
-        A context that says in words that the memory of the device does not suffice.
+        A context that raises a clear error if the memory of the device does not suffice.
     densifies : bool
         Whether sparse rows are made dense, batch by batch.
     """
@@ -49,7 +49,7 @@ class Device(NamedTuple):
 
 
 def _read_only(array):
-    # Numba compiles a kernel once more for arrays that differ in this alone.
+    # Numba compiles a kernel separately for read-only and for writable arrays.
     array = array.view()
     array.flags.writeable = False
     return array
@@ -60,7 +60,7 @@ CPU = Device(np, cpu, _chunks, np.dot, np.asarray, _read_only)
 
 @cache
 def _cuda():
-    """The Device of the GPU; what is missing is looked for anew, for it may be installed."""
+    """The Device of the GPU. Errors are not cached, so that an installation takes effect."""
     if missing := cuda_setup.missing():
         raise RuntimeError(f"device='cuda' needs {'; and '.join(missing)}.")
     import cupy
@@ -75,7 +75,7 @@ def _cuda():
 
 
 def _uploaded(array):
-    """The array on the GPU; CuPy's asarray would page-lock as much of the host, and keep that."""
+    """The array on the GPU. CuPy's asarray would keep page-locked host memory of its size."""
     import cupy
 
     if isinstance(array, cupy.ndarray):
@@ -85,7 +85,7 @@ def _uploaded(array):
     return uploaded
 
 
-# What a process knows of CUDA is not true of one that is forked from it.
+# A forked child cannot use the state of CUDA of its parent.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_cuda.cache_clear)
 
@@ -96,7 +96,7 @@ def device_of(name):
     Raises
     ------
     RuntimeError
-        If CUDA is asked for and something is missing: what it is and what installs it.
+        If CUDA is requested and something is missing. The message says how to install it.
     """
     if name == "cpu":
         return CPU
@@ -114,7 +114,7 @@ def device_of(name):
 
 
 def device_of_fitted(name):
-    """The Device for what was fitted on the one named, perhaps on another machine."""
+    """The Device for an estimator that was fitted on ``name``, perhaps on another machine."""
     return device_of("auto" if name == "cuda" else name)
 
 
@@ -125,18 +125,18 @@ def _oom_guard():
     try:
         yield
     except cupy.cuda.memory.OutOfMemoryError as error:
-        clear_frames(error.__traceback__)  # which hold what has been allocated
+        clear_frames(error.__traceback__)  # frames refer to allocated arrays
         cupy.get_default_memory_pool().free_all_blocks()
         free, total = (n_bytes / 1e9 for n_bytes in cupy.cuda.runtime.memGetInfo())
         raise MemoryError(
             f"The memory of the GPU does not suffice ({free:.1f} of {total:.1f} GB are free): "
-            f"{error} Nothing was changed. Less is needed for float32 or fewer rows at a time, "
-            "and none for arrays of the host with device='cpu'."
+            f"{error} Nothing was changed. Use float32, fewer rows at a time, or device='cpu' with "
+            "arrays in host memory."
         ) from error
 
 
 def is_on_gpu(X):
-    """Whether X is an array in the memory of a GPU, of whichever library."""
+    """Whether X is an array in the memory of a GPU, of any library."""
     if isinstance(X, np.ndarray):
         return False
     if hasattr(X, "__cuda_array_interface__"):
@@ -146,13 +146,13 @@ def is_on_gpu(X):
 
 
 def adopted(X):
-    """The array X, which is on the GPU, as one of CuPy's in the same memory."""
+    """The array X, which is on the GPU, as a CuPy array in the same memory."""
     try:
         xp = _cuda().xp
     except RuntimeError as error:
         raise ValueError(
             "An array is in the memory of a GPU: copy it to the host (X.cpu() of PyTorch, "
-            f"cupy.asnumpy(X)), for {error}"
+            f"cupy.asnumpy(X)), because {error}"
         ) from error
     X = xp.asarray(X) if hasattr(X, "__cuda_array_interface__") else xp.from_dlpack(X)
     current = xp.cuda.runtime.getDevice()
@@ -165,17 +165,17 @@ def adopted(X):
 
 
 def xp_of(X):
-    """The module that X is an array of: CuPy where it is on the GPU, else NumPy."""
+    """The array module of X: CuPy if X is on the GPU, otherwise NumPy."""
     return device_of("cuda").xp if is_on_gpu(X) else np
 
 
 def on_host(X):
-    """X, copied to the host where it is on the GPU."""
+    """X, copied to the host if it is on the GPU."""
     return adopted(X).get() if is_on_gpu(X) else X
 
 
 def describe_cuda():
-    """Name the GPU and what drives it, or say what is missing."""
+    """The name of the GPU and the versions of driver and CuPy, or what is missing."""
     if missing := cuda_setup.missing():
         return f"none (missing: {'; '.join(missing)})"
     xp = _cuda().xp

@@ -1,4 +1,4 @@
-"""Inference on the folded network: in NumPy alone it compiles nothing and needs no device."""
+"""Inference with the folded network, which needs neither compilation nor a GPU."""
 
 from math import isfinite
 
@@ -9,21 +9,21 @@ from ._losses import OUTPUT_ACTIVATIONS
 from ._model import inference_value_of
 from ._rows import rows_of
 
-# Standard deviations, of which float32 holds the products of some layers.
+# Limit in standard deviations; float32 can hold the products of such values in a few layers.
 LARGEST = 1e15
 
-# Rows are never taken fewer than this at a time.
+# Minimum number of rows that are computed at a time.
 MIN_ROWS = 64
 
 
 def parts(n_rows, n_columns, device):
-    """Bounds (start, stop) of the rows that are computed at a time."""
+    """Bounds (start, stop) of the parts of the rows that are computed at a time."""
     step = max(MIN_ROWS, device.chunks.INFERENCE_VALUES // n_columns)
     return [(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 
 def dense(rows, inputs, layers, activate):
-    """Activations (m, c) of the last of the layers, of the inputs that the source of rows gave."""
+    """Activations (m, c) of the last layer for inputs that ``rows`` has returned."""
     out, dot, xp = inputs, rows.dot, rows.device.xp
     for weight, bias in layers:
         below, out = out, xp.empty((inputs.shape[0], weight.shape[1]), weight.dtype)
@@ -41,12 +41,12 @@ class FoldedNetwork:
     ----------
     layers : list of (weight, bias)
     activation : str
-        Of the hidden layers, a key of ACTIVATIONS.
+        Activation of the hidden layers, a key of ACTIVATIONS.
     out_activation : {"identity", "logistic", "softmax", "exp"}
     input_norm : InputNorm or None
-        How rows are taken; as they are with None.
+        Normalization of the rows; None leaves them unchanged.
     device : Device
-        That of the rows.
+        Device of the rows.
     """
 
     def __init__(self, layers, activation, out_activation, input_norm, device=CPU):
@@ -58,9 +58,9 @@ class FoldedNetwork:
         self.width = max(weight.shape[1] for weight, _ in layers)
 
     def logits_of(self, rows):
-        """Outputs (n, n_outputs) before their activation, of a source of rows; on its device.
+        """Outputs (n, n_outputs) before the output activation, on the device of the rows.
 
-        Finite for finite rows: a row that overflows on the way has its inputs clipped to ±LARGEST.
+        They are finite for finite rows: if a row overflows, its inputs are clipped to ±LARGEST.
         """
         xp = rows.device.xp
         out = xp.empty((rows.n_rows, self.output[0].shape[1]), self.dtype)
@@ -76,18 +76,18 @@ class FoldedNetwork:
         return out
 
     def _write_logits(self, rows, inputs, out):
-        """Write the logits (m, n_outputs) of the inputs that the source of rows gave."""
+        """Write the logits (m, n_outputs) for inputs that ``rows`` has returned."""
         weight, bias = self.output
         dot = rows.device.dot if self.hidden else rows.dot
         dot(dense(rows, inputs, self.hidden, self.activate_hidden), weight, out=out)
         out += bias
 
     def logits(self, X):
-        """Outputs (n, n_outputs) before their activation, of rows X (n, d), dense or CSR."""
+        """Outputs (n, n_outputs) before the output activation, for X (n, d), dense or CSR."""
         return self.logits_of(rows_of(X, self.input_norm, self.dtype))
 
     def __call__(self, X):
-        """Outputs (n, n_outputs) of rows X (n, d), dense or CSR."""
+        """Outputs (n, n_outputs) for X (n, d), dense or CSR."""
         out = self.logits(X)
         self.activate(out)
         return out

@@ -1,21 +1,21 @@
-"""Ctrl-C, and other signals whose handlers raise, at the moments where they do no harm."""
+"""Defers Ctrl-C, and other signals whose handlers raise, to moments at which they are safe."""
 
 import signal
 from contextlib import contextmanager
 from threading import current_thread, main_thread
 
-# Services have handlers of these that call sys.exit.
+# Services install handlers for these signals that call sys.exit.
 NAMES = ("SIGINT", "SIGTERM", "SIGALRM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
 
 @contextmanager
 def defer_signals():
-    """Keep signals until the end of the block, or until the function that is given is called.
+    """Defer signals until the end of the block, or until the yielded function is called.
 
-    Python handles them between any two instructions, also where a lock was taken and is not yet
-    known to be: a thread that waits for it then waits for ever. Other threads than the main one
-    are never interrupted.
+    Python handles signals between any two instructions, even if a lock has been acquired but not
+    yet recorded as acquired. A thread that waits for this lock then waits forever. Signals
+    interrupt only the main thread, so that the context does nothing in other threads.
     """
     if current_thread() is not main_thread():
         yield lambda: None
@@ -39,7 +39,7 @@ def defer_signals():
 
 
 def _restore(handlers):
-    """Set all of the handlers, also where one that is set already raises."""
+    """Restore all handlers, even if one that is already restored raises."""
     try:
         while handlers:
             signal.signal(*handlers[-1])

@@ -1,6 +1,6 @@
-"""Methods that take rows one by one, on collections of Dask: block by block, when asked for.
+"""Lazy calls of methods on Dask collections, block by block, for methods that work row by row.
 
-Nothing of Dask is imported: its collections bring what is needed.
+This module does not import Dask. It uses the methods of collections.
 """
 
 import sys
@@ -13,7 +13,7 @@ from scipy import sparse
 
 
 def is_lazy(value, name="X"):
-    """Whether the argument ``name`` is an array or a frame of Dask; others of its types raise."""
+    """Whether the argument ``name`` is a Dask array or DataFrame; raise for other collections."""
     if not _is_collection(value):
         return False
     check_collection(value, name)
@@ -21,18 +21,18 @@ def is_lazy(value, name="X"):
 
 
 def check_collection(value, name):
-    """Raise if the argument ``name`` is a Delayed, a Bag, or an object of xarray with chunks."""
+    """Raise if the argument ``name`` is a Delayed, a Bag, or an xarray object with chunks."""
     if _is_collection(value) and not hasattr(value, "_meta"):
         raise TypeError(
             f"{name} must be array-like, a dask.array.Array or a dask.dataframe.DataFrame, got "
-            f"{_type_name(value)}, which is another collection of Dask: pass "
+            f"{_type_name(value)}, another type of Dask collection: pass "
             f"{_replacement(value, name)}."
         )
 
 
 def _is_collection(value):
-    """Whether the value has a graph of Dask; objects of xarray in memory have only the protocol."""
-    base = sys.modules.get("dask.base")  # a collection has imported it
+    """Whether the value has a Dask graph. xarray objects in memory have only the methods."""
+    base = sys.modules.get("dask.base")  # imported by any collection
     return hasattr(value, "__dask_graph__") and bool(base) and base.is_dask_collection(value)
 
 
@@ -41,20 +41,20 @@ def _type_name(value):
 
 
 def _replacement(value, name):
-    """What to pass instead of a collection that is no table."""
+    """What to pass instead of a collection that is not a table."""
     has_array = hasattr(getattr(value, "data", None), "_meta")
     return f"{name}.data, its array of Dask" if has_array else f"{name}.compute()"
 
 
 def dask_blockwise(gives_frames=False, **options):
-    """Decorate a method of a fitted estimator and X: for a collection it gives a lazy one.
+    """Decorate a method of a fitted estimator and X. For a collection it returns a lazy one.
 
     Parameters
     ----------
     gives_frames : bool
-        Whether frames become frames with the same columns, and not arrays.
+        Whether DataFrames give DataFrames with the same columns, instead of arrays.
     **options
-        With which the method is called for each block.
+        Arguments with which the method is called for each block.
     """
 
     def decorate(method):
@@ -72,12 +72,12 @@ def dask_blockwise(gives_frames=False, **options):
 
 
 def _plain(estimator):
-    """The estimator without callbacks, which gives arrays."""
+    """A copy of the estimator without callbacks, whose output is an array."""
     config = getattr(estimator, "_sklearn_output_config", {}).get("transform", "default")
     if config != "default":
         raise ValueError(
-            f"set_output(transform={config!r}) is not for collections of Dask: a DataFrame gives a "
-            "DataFrame, an array an array. Call set_output(transform='default')."
+            f"set_output(transform={config!r}) does not apply to collections of Dask: DataFrames "
+            "give DataFrames, and arrays give arrays. Call set_output(transform='default')."
         )
     plain = copy(estimator)
     vars(plain).pop("_skl_callbacks", None)
@@ -90,25 +90,25 @@ def _of_block(X, name, options, as_frame, estimator):
 
 
 def in_frame(out, X):
-    """The values as X, which may be a frame."""
+    """The values in a DataFrame like X if X is one, otherwise unchanged."""
     return type(X)(out, index=X.index, columns=X.columns) if is_frame(X) else out
 
 
 def is_frame(X):
-    """Whether X has named columns; an array of xarray may have a dimension of that name."""
+    """Whether X has named columns. A dimension ``columns`` of an xarray object does not count."""
     return hasattr(type(X), "columns")
 
 
 def sample_of(X):
-    """Two rows of the type, dtype and width of a collection, which nothing is computed for."""
+    """Two rows of the type, dtype and width of a collection, without any computation."""
     if hasattr(X, "_meta_nonempty"):
-        return X._meta_nonempty.ffill().bfill()  # of strings the second one is missing
+        return X._meta_nonempty.ffill().bfill()  # the second of two strings is missing
     return np.zeros((2, *X.shape[1:]), X.dtype)
 
 
 @contextmanager
 def checking_sample(*samples):
-    """Leave the text out of an error of samples, of which frames have text that is made up."""
+    """Remove the text from errors of samples, because DataFrame samples have made-up text."""
     try:
         yield
     except ValueError as error:
@@ -119,29 +119,29 @@ def checking_sample(*samples):
 
 
 def _is_made_up(sample):
-    """Whether a sample is of a frame or of one of its columns."""
+    """Whether a sample is a DataFrame or one of its columns."""
     return is_frame(sample) or hasattr(type(sample), "to_frame")
 
 
 def _without_value(message):
-    """A message of text that is no number without the text, or None for another message."""
+    """A message about text that is not a number, without the text; None for other messages."""
     known = "could not convert string to float"
     if not message.startswith(f"{known}: "):
         return None
-    _, _, column = message.partition(" in column ")  # of X; scikit-learn does not name y
+    _, _, column = message.partition(" in column ")  # only for X; scikit-learn does not name y
     return f"{known} in column {column}" if column else f"{known}: y has text."
 
 
 def whole_rows(X):
-    """X, whose blocks have whole rows."""
+    """X, rechunked if needed so that its blocks have whole rows."""
     has_parts = not is_frame(X) and X.ndim == 2 and X.numblocks[1] > 1
     return X.rechunk({1: -1}) if has_parts else X
 
 
 def map_blocks(name, function, X, **arguments):
-    """The function of the blocks of X, of which each row is one of the result.
+    """Apply the function to the blocks of X. Each row of X gives one row of the result.
 
-    ``arguments`` may be Delayed values of Dask; the name is for its diagnostics.
+    ``arguments`` may be Delayed values. Dask's diagnostics show the name.
     """
     X = whole_rows(X)
     known = {name: value for name, value in arguments.items() if not _is_collection(value)}

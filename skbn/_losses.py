@@ -7,7 +7,11 @@ from scipy.special import expit
 
 
 def row_max(logits):
-    """The largest of each row; column by column where they are few, 20,000x10: 0.86 to 0.10 ms."""
+    """The maximum of each row.
+
+    It is computed column by column if there are few columns: 20,000x10 takes 0.10 ms in this way,
+    and 0.86 ms row by row.
+    """
     return reduce(np.maximum, logits.T) if logits.shape[1] <= 32 else logits.max(axis=1)
 
 
@@ -15,17 +19,18 @@ def softmax(logits):
     """Turn logits (n, k) into probabilities, in place."""
     logits -= row_max(logits)[:, None]
     np.exp(logits, out=logits)
-    logits /= np.einsum("ij->i", logits)[:, None]  # 0.08 ms, sum(axis=1) 0.39
+    logits /= np.einsum("ij->i", logits)[:, None]  # 0.08 ms; sum(axis=1) takes 0.39 ms
 
 
 def log_softmax(logits):
-    """The logarithm of ``softmax``, finite where that rounds to 0; in place."""
+    """The logarithm of ``softmax``, in place. It is finite where softmax rounds to 0."""
     logits -= row_max(logits)[:, None]
     logits -= np.log(np.einsum("ij->i", np.exp(logits)))[:, None]
     return logits
 
 
-# In place, for inference: NumPy and SciPy alone, so that a first prediction compiles nothing.
+# Functions for inference, in place. They use only NumPy and SciPy, so that a first prediction
+# compiles nothing.
 OUTPUT_ACTIVATIONS = {
     "identity": lambda _logits: None,
     "logistic": lambda logits: expit(logits, out=logits),
@@ -35,11 +40,11 @@ OUTPUT_ACTIVATIONS = {
 
 
 class Loss:
-    """A loss of one batch, and what belongs to it.
+    """Base class of losses of a batch.
 
-    Called with logits (n, k), which it may overwrite, targets and the shares w/Σw (n,) of the
-    rows, it writes the loss, summed over outputs, into loss (1,), and its gradient with respect
-    to the logits into delta (n, k).
+    A loss is called with logits (n, k), which it may overwrite, targets, and the loss weights w/Σw
+    (n,) of the rows. It writes the loss, summed over outputs, into loss (1,), and the gradient with
+    respect to the logits into delta (n, k).
     """
 
     # The output activation, a key of OUTPUT_ACTIVATIONS.
@@ -48,7 +53,7 @@ class Loss:
     # Whether targets may be standardized.
     standardizes_targets = False
 
-    # The loss that is reported is this many times the one that is descended.
+    # The reported loss is the minimized loss times this factor.
     reported_factor = 1.0
 
     def __init__(self, device):
@@ -56,22 +61,23 @@ class Loss:
 
     @staticmethod
     def check_targets(y):
-        """Raise where y (n, k) has values for which the loss is not defined."""
+        """Raise if y (n, k) has values for which the loss is not defined."""
 
 
 class CrossEntropy(Loss):
-    """What those of labels have in common.
+    """Base class of the losses for labels.
 
     Parameters
     ----------
     device : Device
     dtype : dtype
-        Of the logits.
+        Dtype of the logits.
     label_smoothing : float
-        Share of each target that goes to the prior.
+        Fraction of each target that is replaced by the prior.
     prior : array-like of shape (k,)
-        Share of the rows that each class, or label, has (Pereyra et al., arXiv:1701.06548): rare
-        classes stay rare. Evenly spread, none would be less probable than label_smoothing/k.
+        Fraction of the rows that each class, or label, has (Pereyra et al., arXiv:1701.06548), so
+        that rare classes stay rare. With a uniform prior, no class would have a probability below
+        label_smoothing/k.
     """
 
     def __init__(self, device, dtype, label_smoothing, prior):
@@ -82,7 +88,7 @@ class CrossEntropy(Loss):
 
 
 class SoftmaxCrossEntropy(CrossEntropy):
-    """For one label of several classes; targets are labels (n,)."""
+    """Cross entropy for one label out of several classes; targets are labels (n,)."""
 
     link = "softmax"
 
@@ -95,7 +101,7 @@ class SoftmaxCrossEntropy(CrossEntropy):
 
 
 class BinaryCrossEntropy(CrossEntropy):
-    """For two classes, and for several labels at once; targets (n, k) are 0 or 1."""
+    """Cross entropy for two classes, or for multilabel y; targets (n, k) are 0 or 1."""
 
     link = "logistic"
 
@@ -107,7 +113,7 @@ class BinaryCrossEntropy(CrossEntropy):
 
 
 class RegressionLoss(Loss):
-    """What losses of values have in common; targets (n, k)."""
+    """Base class of the losses for numbers; targets have the shape (n, k)."""
 
     def __init__(self, device, n_outputs):
         super().__init__(device)
@@ -117,7 +123,7 @@ class RegressionLoss(Loss):
 class SquaredError(RegressionLoss):
     """Half the squared error.
 
-    The sum over outputs is minimized, as by scikit-learn, which reports their mean.
+    As in scikit-learn, the sum over outputs is minimized, and their mean is reported.
     """
 
     standardizes_targets = True
@@ -145,5 +151,5 @@ class PoissonDeviance(RegressionLoss):
         self.device.kernels.poisson_deviance(delta, target, loss_weight, loss, delta)
 
 
-# By the parameter ``loss`` of the regressor.
+# Classes by the value of the parameter ``loss`` of the regressor.
 REGRESSION_LOSSES = {"squared_error": SquaredError, "poisson": PoissonDeviance}

@@ -1,4 +1,4 @@
-"""Running statistics: count, mean and variance of the columns of everything seen."""
+"""Running statistics: count, mean and variance of the columns of all rows seen."""
 
 import numpy as np
 from scipy import sparse
@@ -7,28 +7,30 @@ from . import _chunks
 from ._device import CPU
 from .kernels import cpu
 
-# Values below 2^1024 times 2^-DOWN have squares of which 2^50 sum to less than the largest float.
+# Scaled by 2^-DOWN, values below 2^1024 have squares of which 2^50 sum to less than the largest
+# float.
 DOWN = 540
 
 
 class RunningMoments:
     """Count, weight, mean and M2 of the columns of all rows seen, in float64.
 
-    One mechanism serves exact statistics over any split of a stream, the statistics of many
+    The same merge gives exact statistics over any split of a stream, the statistics of many
     workers, and an exponential average, in which the old weight decays before the merge. An
-    instance never changes: ``merge`` and ``forget`` give new ones, so that a refused batch
-    leaves no trace.
+    instance is immutable: ``merge`` and ``forget`` return new ones, so that statistics are
+    unchanged if a batch raises an error.
 
     Parameters
     ----------
     table : ndarray of shape (5, n_columns), float64
-        Count (rows, or the sum of their weights), weight in a merge, mean, what the rounded
-        mean lacks, and M2 = Σw(x − mean)² of every column.
+        Count (rows, or the sum of their weights), weight in a merge, mean, rounding error of the
+        mean, and M2 = Σw(x − mean)² of every column.
     is_weighted : bool
         Whether counts are sums of weights.
     squared_weights : ndarray of shape (n_columns,) or None
-        Σω² of the weights ω = w/Σw of the rows in a column, which sum to 1: the inverse of the
-        effective number of rows (Kish 1965). None where rows weigh alike: 1/count.
+        Σω² of the weights ω = w/Σw of the rows in a column, which sum to 1. It is the inverse of
+        the effective number of rows (Kish 1965). None if rows have equal weights, for which it is
+        1/count.
 
     References
     ----------
@@ -36,7 +38,7 @@ class RunningMoments:
     Statistician 37.3 (1983), equations 1.5a and 1.5b.
     """
 
-    squared_weights = None  # of those saved before it was kept
+    squared_weights = None  # of instances saved by versions without this attribute
 
     def __init__(self, table, *, is_weighted=False, squared_weights=None):
         self.table = table
@@ -45,12 +47,12 @@ class RunningMoments:
 
     @classmethod
     def empty(cls, n_columns):
-        """Of no rows."""
+        """The moments of no rows."""
         return cls(np.zeros((5, n_columns)))
 
     @classmethod
     def from_statistics(cls, n_columns, count, mean, variance, ddof):
-        """Of rows of which only count, mean and variance are known: one number or one a column."""
+        """The moments of rows of which only these statistics are known, as numbers or by column."""
         table = np.zeros((5, n_columns))
         table[cpu.COUNT] = table[cpu.WEIGHT] = count
         table[cpu.MEAN] = mean
@@ -59,12 +61,12 @@ class RunningMoments:
 
     @classmethod
     def of(cls, X, sample_weight=None, device=CPU):
-        """Of the rows of X (n, c), dense or CSR or CSC; NaN is skipped.
+        """The moments of the rows of X (n, c), dense, CSR or CSC; NaN is skipped.
 
         Parameters
         ----------
         X : ndarray or sparse array of shape (n, c), real
-            Dense also in the memory of the device; sparse rows are summed by the host.
+            A dense X may be in the memory of the device. The host sums sparse rows.
         sample_weight : ndarray of shape (n,), float64, or None
         device : Device
         """
@@ -79,7 +81,7 @@ class RunningMoments:
         return cls(table, is_weighted=True, squared_weights=squared_weights)
 
     def merge(self, *others):
-        """Of the rows of self and the others: exact, whatever the order of merging."""
+        """The moments of the rows of self and the others: exact, for any order of merging."""
         first, *group = [moments.weighed_by_count() for moments in (self, *others)]
         table, squared = first.table.copy(), first.squared_weights
         for moments in group:
@@ -91,24 +93,25 @@ class RunningMoments:
         return RunningMoments(table, is_weighted=is_weighted, squared_weights=squared)
 
     def forget(self, batch, momentum):
-        """Of a stream whose newest batch weighs ``momentum`` and all before it the rest.
+        """The moments of a stream in which ``momentum`` is the weight of the newest batch.
 
-        A batch counts once, however many rows it has, and not at all in a column where it
-        has none. The spread between the means of batches counts into the variance.
+        All previous batches together have the remaining weight. The weight of a batch does not
+        depend on its number of rows. A column in which the batch has no values is unchanged. The
+        variance includes the spread between the means of batches.
         """
         is_weighted = self.is_weighted or batch.is_weighted
         old = RunningMoments(self.table.copy(), squared_weights=self.squared_weights)
         new = RunningMoments(batch.table.copy(), squared_weights=batch.squared_weights)
-        cpu.decay(old.table, new.table, float(momentum))  # of True Numba makes none
+        cpu.decay(old.table, new.table, float(momentum))  # Numba does not convert True
         # Decay does not change the weights of rows relative to each other.
         squared = _merged_squared_weights(old, new)
         cpu.merge_moments(old.table, new.table)
         return RunningMoments(old.table, is_weighted=is_weighted, squared_weights=squared)
 
     def weighed_by_count(self):
-        """The same statistics as those of ``count`` rows of equal weight, after forgetting."""
+        """The same statistics, given the weight of ``count`` rows; for statistics that forget."""
         count, weight = self.table[cpu.COUNT], self.table[cpu.WEIGHT]
-        if count.tobytes() == weight.tobytes():  # 0.4 µs; (count == weight).all() takes 2
+        if count.tobytes() == weight.tobytes():  # 0.4 µs; (count == weight).all() takes 2 µs
             return self
         table = self.table.copy()
         table[cpu.M2] *= np.divide(count, weight, where=weight > 0, out=np.zeros_like(count))
@@ -118,7 +121,7 @@ class RunningMoments:
         )
 
     def _squared_weights_of_rows(self):
-        """``squared_weights``, also where rows weigh alike; 0 where there are none."""
+        """``squared_weights``, also if rows have equal weights; 0 in a column without rows."""
         if self.squared_weights is not None:
             return self.squared_weights
         count = self.table[cpu.COUNT]
@@ -126,21 +129,22 @@ class RunningMoments:
 
     @property
     def effective_count(self):
-        """The effective number of rows, (Σw)²/Σw² (Kish 1965); it does not change with the unit."""
+        """The effective number of rows, (Σw)²/Σw², for any scale of the weights (Kish 1965)."""
         if self.squared_weights is None:
             return self.table[cpu.COUNT]
         squared = self.squared_weights
         return np.divide(1.0, squared, where=squared > 0, out=np.zeros_like(squared))
 
     def is_finite(self):
-        """Whether neither infinity nor an overflow is in the means."""
+        """Whether the means are finite, without infinity in the rows and without overflow."""
         return bool(np.isfinite(self.table[cpu.MEAN]).all())
 
     @property
     def count(self):
         """Rows seen in each column, as int64, or the sum of their weights, as float64.
 
-        Exact to 2^53 rows, nine years at 30 million a second; a count beyond int64 stays float64.
+        It is exact up to 2^53 rows, which is nine years at 30 million rows a second. A count beyond
+        int64 stays float64.
         """
         count = self.table[cpu.COUNT].copy()
         is_whole = not self.is_weighted and (count < 2.0**63).all()
@@ -154,9 +158,10 @@ class RunningMoments:
     def variance(self, ddof):
         """M2 / weight, corrected by ``ddof``; NaN where no value was seen.
 
-        Cumulative statistics are multiplied by count / (count − ddof), averages that forget by
-        1 / (1 − ddof·Σω²), where the weights ω of the rows in the average sum to 1. While there are
-        too few rows, cumulative variances are 0 and those of averages are not corrected.
+        Cumulative statistics are multiplied by count / (count − ddof). Exponential averages are
+        multiplied by 1 / (1 − ddof·Σω²), where the weights ω of the rows in the average sum to 1.
+        If there are too few rows for this, cumulative variances are 0, and those of averages are
+        not corrected.
         """
         count, weight, *_, m2 = self.table
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -176,11 +181,11 @@ class RunningMoments:
 
 
 def _squared_weights(table_of, X, sample_weight, count):
-    """Σω² of the weights ω of the rows that each column has."""
+    """Σω² of the weights ω of the rows that are not NaN in each column."""
     total = sample_weight.sum()
     present = count / total
     squares = np.full_like(count, _sum_of_squares(sample_weight, total))
-    # Missing rows of less weight than this do not change the squares.
+    # Missing rows with a smaller fraction of the weight than this do not change the squares.
     has_missing = present < 1.0 - 1e-9
     if not has_missing.any():
         return squares
@@ -190,14 +195,14 @@ def _squared_weights(table_of, X, sample_weight, count):
 
 
 def _sum_of_squares(weight, total):
-    """Σ(weight/total)². Not by BLAS, whose rounding depends on its number of threads."""
-    if 1e-120 < total < 1e120:  # no copy: 0.1 ms for 200,000 rows, 1.0 with one
+    """Σ(weight/total)², without BLAS, whose rounding depends on its number of threads."""
+    if 1e-120 < total < 1e120:  # no copy: 0.1 ms for 200,000 rows, 1.0 ms with a copy
         return np.einsum("i,i->", weight, weight) / total**2
     return np.square(weight / total).sum()
 
 
 def _merged_squared_weights(first, second):
-    """The ``squared_weights`` of a merge by the weights of both."""
+    """The ``squared_weights`` after a merge of both by their weights."""
     weights = first.table[cpu.WEIGHT], second.table[cpu.WEIGHT]
     merged = np.empty_like(weights[0])
     cpu.merge_squared_weights(
@@ -211,9 +216,9 @@ def _merged_squared_weights(first, second):
 
 
 def _small_table(table_of, X, sample_weight):
-    """The table of X by way of values and weights so small that no sum of them overflows.
+    """The moments table of X, computed from values and weights scaled so that no sum overflows.
 
-    Infinity stays. What is lost are digits of columns that have no need of this.
+    Infinity stays infinity. Columns that do not need the scaling may lose digits.
     """
     if sample_weight is None:
         exponent = 0
@@ -227,9 +232,11 @@ def _small_table(table_of, X, sample_weight):
 
 
 def _sparse_table(X, sample_weight):
-    """Passes over the stored values: the first tells the mean, the second squares about it.
+    """The moments table of a sparse X, from passes over its stored values.
 
-    More where rows of next to no weight spread less than the mean is rounded.
+    The first pass gives the mean, and the second the squares about it. More passes follow while
+    the squares lose digits, for example if rows of very small weight vary less than the rounding
+    error of the mean.
     """
     if not X.has_canonical_format:
         X = X.copy()
@@ -254,19 +261,19 @@ def _sparse_sums(X, weight, reference):
     stored_sums(_chunks.kernel_input(X.data), X.indices, X.indptr, weight, reference, sums)
     n_stored, stored_weight, *sums = sums
     zeros = _weight_of_zeros(X, weight, n_stored, stored_weight)
-    with np.errstate(over="ignore", invalid="ignore"):  # infinity is refused by who asked
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller checks for infinity
         of_zeros = zeros * np.stack([np.ones_like(reference), -reference, reference**2])
         return sums + np.where(zeros > 0.0, of_zeros, 0.0)
 
 
 def _weight_of_zeros(X, weight, n_stored, stored_weight):
-    """Σw of the rows that each column does not store.
+    """Σw of the rows for which a column stores no value.
 
-    The difference of two sums says it, of counts exactly; where it loses digits the weights of
-    these rows are summed themselves.
+    It is the difference of two sums, which is exact for counts. If the difference loses digits,
+    the weights of these rows are summed directly.
     """
     total, n_rows = weight.sum(), (weight > 0.0).sum()
-    # A full column has no zeros: the difference of two rounded sums must not say otherwise.
+    # A full column has no zeros, even if the difference of two rounded sums is not 0.
     zeros = np.where(n_stored == n_rows, 0.0, total - stored_weight)
     few = (n_stored < n_rows) & (zeros < total / 64.0)
     if (weight == 1.0).all() or not few.any():

@@ -1,4 +1,4 @@
-"""Stochastic optimizers over flat buffers, and schedules of their learning rate."""
+"""Stochastic optimizers over flat buffers, and schedules of the learning rate."""
 
 from copy import copy
 from math import cos, pi, sqrt
@@ -7,9 +7,9 @@ import numpy as np
 
 
 class Constant:
-    """A learning rate that stays."""
+    """A constant learning rate."""
 
-    # Whether training ends when the schedule does, and not by chance.
+    # Whether training always runs until the schedule ends, instead of stopping at a plateau.
     fixed_horizon = False
 
     def __init__(self, rate):
@@ -19,30 +19,31 @@ class Constant:
     def of(cls, options, _n_steps):
         """The schedule that the options of training describe.
 
-        ``n_steps`` are those of the whole fit, or None in a stream, which has no known end.
+        ``n_steps`` is the number of steps of the whole fit. It is None in a stream, whose end is
+        unknown.
         """
         return cls(options.learning_rate_init)
 
     def config(self):
-        """What tells it from other schedules, wherever it stands."""
+        """What distinguishes the schedule from others, independently of the step."""
         return type(self), self.initial
 
     def begin_step(self, t):
-        """Called before every step, t the steps before it."""
+        """Called before every step; t is the number of previous steps."""
 
     def end_epoch(self, n_rows_seen):
         """Called after every epoch."""
 
     def fast_forward(self):
-        """Called where training goes on without its optimizer: begin as in the midst of it."""
+        """Start as in mid-training. Called if training continues without its previous optimizer."""
 
     def on_plateau(self):
-        """React to training that no longer improves: what to say, and whether it should end."""
+        """React to a plateau; return a message, and whether training should end."""
         return "Stopping.", True
 
 
 class InverseScaling(Constant):
-    """η₀ / (t + 1)^power, t the rows seen until the last epoch."""
+    """η₀ / (t + 1)^power, where t is the number of rows seen until the last epoch."""
 
     def __init__(self, rate, power):
         super().__init__(rate)
@@ -60,7 +61,7 @@ class InverseScaling(Constant):
 
 
 class Adaptive(Constant):
-    """A fifth of the rate each time that training stops to improve."""
+    """A learning rate that is divided by 5 each time training stops improving."""
 
     def on_plateau(self):
         if self.rate <= 1e-6:
@@ -80,7 +81,7 @@ class Cosine(Constant):
 
     @classmethod
     def of(cls, options, n_steps):
-        """In a stream InverseTime: a cosine needs an end."""
+        """Cosine, or InverseTime in a stream, because a cosine needs an end."""
         rate = options.learning_rate_init
         return InverseTime(rate) if n_steps is None else cls(rate, n_steps)
 
@@ -89,11 +90,12 @@ class Cosine(Constant):
 
 
 class InverseTime(Constant):
-    """η₀/(1 + t/100) at step t, and never below a twentieth: what a cosine is without an end.
+    """η₀/(1 + t/100) at step t, but at least η₀/20. It replaces Cosine in a stream.
 
-    Ten passes in batches of 200 rows, error with this and with a constant 0.001: letter 0.057 and
-    0.15, electricity 0.20 and 0.22, kin8nm 0.095 and 0.32. At a constant 0.006 single rows undo a
-    fit: 40 of load_digits took 0.98 of accuracy to 0.35, so 0.95 to 0.93.
+    Error after ten passes in batches of 200 rows, with this schedule and with a constant rate of
+    0.001: letter 0.057 and 0.15, electricity 0.20 and 0.22, kin8nm 0.095 and 0.32. With a constant
+    rate of 0.006, updates on single rows undo a fit: 40 rows of load_digits reduced the accuracy
+    from 0.98 to 0.35. With this schedule they reduced it from 0.95 to 0.93.
     """
 
     n_skipped = 0
@@ -109,18 +111,18 @@ class InverseTime(Constant):
 class Optimizer:
     """Steps over all parameters at once.
 
-    Holds no device, so that it can be pickled with its estimator.
+    An optimizer holds no device, so that it can be pickled with its estimator.
 
     Parameters
     ----------
     network : Network
-        Only the size, the dtype and the device of its parameters are taken.
+        Only the size, the dtype and the device of its parameters are used.
     schedule : Constant
-        Of the learning rate.
+        Schedule of the learning rate.
     constants : list of float
-        What the kernel reads after the learning rate.
+        Constants that the kernel reads after the learning rate.
     n_states : int
-        Buffers like params that the kernel writes.
+        Number of buffers, of the size of ``params``, that the kernel updates.
     """
 
     def __init__(self, network, schedule, constants, n_states):
@@ -131,22 +133,23 @@ class Optimizer:
         self.states = [zeros_like(network.params) for _ in range(n_states)]
 
     def on_host(self, device):
-        """The same, with its averages in host memory."""
+        """A copy with its averages in host memory."""
         other = copy(self)
         other.states = [device.to_host(state) for state in self.states]
         return other
 
     def copy(self):
-        """The same, which goes on for itself."""
+        """A copy that later steps of this optimizer do not affect."""
         other = copy(self)
         other.schedule, other.constants = copy(self.schedule), self.constants.copy()
         other.states = [state.copy() for state in self.states]
         return other
 
     def resume(self, known, device):
-        """Go on from the averages of another optimizer of the same kind and size, on the host.
+        """Continue from the averages, in host memory, of an optimizer of the same type and size.
 
-        Its schedule is kept too, unless another one was asked for. Tells whether it could.
+        Its schedule continues too, unless another one was requested. Return whether this optimizer
+        could continue.
         """
         if known is None:
             return False
@@ -169,10 +172,10 @@ class Optimizer:
         network.device.chunks.in_blocks(kernel, self.constants, *arrays)
 
     def decay(self, network):
-        """Shrink the weights before a step: not at all."""
+        """Decay the weights before a step. This optimizer does not."""
 
     def rate(self):
-        """The factor of this step."""
+        """The factor of the current step."""
         return self.schedule.rate
 
 
@@ -184,7 +187,7 @@ class SGD(Optimizer):
 
     @classmethod
     def of(cls, network, schedule, options):
-        """With Nesterov's momentum where the options say so."""
+        """SGD, or NesterovSGD if the options request it."""
         method = NesterovSGD if options.nesterovs_momentum else cls
         return method(network, schedule, options.momentum)
 
@@ -215,7 +218,7 @@ class Adam(Optimizer):
         return kernels.adam_step
 
     def rate(self):
-        """The learning rate with the corrections of both moments for their start at 0."""
+        """The learning rate with the bias correction of both moments."""
         correction = sqrt(1.0 - self.beta_2**self.t) / (1.0 - self.beta_1**self.t)
         return self.schedule.rate * correction
 
@@ -223,7 +226,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101).
 
-    Weights decay, γ, β and biases do not.
+    Weights decay; γ, β and biases do not.
     """
 
     def __init__(self, network, schedule, beta_1, beta_2, epsilon, weight_decay):
@@ -236,12 +239,12 @@ class AdamW(Adam):
         return cls(network, schedule, *moments, options.weight_decay)
 
     def decay(self, network):
-        """Shrink the weights before a step."""
+        """Decay the weights before a step."""
         weights = network.decayed
         weights *= 1.0 - self.schedule.rate * self.weight_decay
 
 
-# By the parameters ``learning_rate`` and ``solver``.
+# Classes by the values of the parameters ``learning_rate`` and ``solver``.
 SCHEDULES = {
     "constant": Constant,
     "invscaling": InverseScaling,

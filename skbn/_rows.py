@@ -1,4 +1,4 @@
-"""The rows of X, dense or sparse, normalized as they are taken and never all at once."""
+"""The rows of X, dense or sparse. Rows are normalized when they are taken, not all at once."""
 
 from typing import NamedTuple
 
@@ -7,22 +7,22 @@ from scipy import sparse
 
 from ._device import CPU
 
-# A normalization is folded into the first layer up to this many standard deviations from zero:
-# float32 then loses 2e-6 of one at the most.
+# A normalization is folded into the first layer if means are at most this many standard deviations
+# from zero. The error in float32 is then at most 2e-6 standard deviations.
 MAX_FOLDED_MEAN = 32.0
 
-# ... and for standard deviations within these bounds, which leave float32 its range.
+# ... and if standard deviations are within these bounds, which avoid the limits of float32.
 FOLDED_SCALES = 1e-12, 1e12
 
 
 class InputNorm(NamedTuple):
-    """How rows are taken: (x − mean)·scale, then smoothly clipped to ±bound.
+    """The normalization of rows: (x − mean)·scale, then a smooth clip to ±bound.
 
     Attributes
     ----------
     mean_scale : ndarray of shape (2, d), float64
     bound : float
-        Infinity where nothing is clipped.
+        Infinity if nothing is clipped.
     """
 
     mean_scale: np.ndarray
@@ -30,7 +30,7 @@ class InputNorm(NamedTuple):
 
     @classmethod
     def unchanged(cls, n_features):
-        """By which rows stay as they are."""
+        """The normalization that leaves rows unchanged."""
         return cls(np.stack([np.zeros(n_features), np.ones(n_features)]))
 
     @property
@@ -39,7 +39,7 @@ class InputNorm(NamedTuple):
 
 
 def folds_well(norm):
-    """Whether a normalization can be folded into the first layer without a loss."""
+    """Whether a normalization can be folded into the first layer without loss of digits."""
     (mean, scale), (least, largest) = norm.mean_scale, FOLDED_SCALES
     is_near_zero = np.abs(mean * scale) <= MAX_FOLDED_MEAN
     return bool((is_near_zero & (scale >= 1.0 / largest) & (scale <= 1.0 / least)).all())
@@ -48,13 +48,14 @@ def folds_well(norm):
 class DenseRows:
     """Rows of an array X (n, d) in C order, float32 or float64.
 
-    Normalized in float64 and then cast, so that timestamps keep the digits in which they differ.
+    Rows are normalized in float64 and then cast, so that timestamps keep the digits in which they
+    differ.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
     norm : InputNorm or None
-        ``slice`` takes rows as they are with None.
+        With None, ``slice`` returns unchanged rows.
     """
 
     is_dense = True
@@ -67,14 +68,14 @@ class DenseRows:
         self.dtype, self.device = dtype, device
 
     def take(self, index, buffer):
-        """The rows at the index (m,), in the buffer (m, d)."""
+        """Write the rows at the index (m,) into the buffer (m, d), and return it."""
         self.device.kernels.gather_rows(self.X, index, self.mean_scale, buffer)
         if self.norm.clips:
             self.device.kernels.smooth_clip(buffer, buffer.dtype.type(self.norm.bound), buffer)
         return buffer
 
     def slice(self, start, stop):
-        """The rows from start to stop, without a kernel: inference compiles nothing."""
+        """The rows from start to stop. No kernel is used, so that inference compiles nothing."""
         rows = self.X[start:stop]
         if self.norm is None:
             return rows.astype(self.dtype, copy=False)
@@ -87,7 +88,7 @@ class DenseRows:
         return (self.norm.bound * (t / xp.sqrt(1 + t * t))).astype(self.dtype, copy=False)
 
     def clipped(self, rows, largest):
-        """The rows, none of their values beyond ±largest."""
+        """The rows, with their values clipped to ±largest."""
         return self.device.xp.clip(rows, -largest, largest)
 
     def dot(self, rows, weight, out):
@@ -95,20 +96,20 @@ class DenseRows:
         self.device.dot(rows, weight, out=out)
 
     def transposed_dot(self, rows, delta, out):
-        """out (d, h) = the rows, transposed, times delta (m, h)."""
+        """out (d, h) = the transposed rows times delta (m, h)."""
         self.device.dot(rows.T, delta, out=out)
 
 
 class DensifiedRows(DenseRows):
-    """Rows of a CSR matrix X (n, d) on a device that is faster at dense products.
+    """Rows of a CSR matrix X (n, d) on a device on which dense products are faster.
 
-    The device holds what is stored, and the rows of a batch with their zeros.
+    The device holds the stored values of X, and the rows of one batch as a dense array.
 
     Parameters
     ----------
     X : sparse matrix of shape (n, d), CSR
     norm : InputNorm or None
-        One that does not clip; rows are taken as they are with None.
+        A normalization that does not clip; None leaves rows unchanged.
     """
 
     def __init__(self, X, norm, dtype, device):
@@ -119,7 +120,7 @@ class DensifiedRows(DenseRows):
         self.dtype, self.device = dtype, device
 
     def take(self, index, buffer):
-        """The rows at the index (m,), in the buffer (m, d)."""
+        """Write the rows at the index (m,) into the buffer (m, d), and return it."""
         self.device.kernels.gather_sparse_rows(*self.stored, index, self.mean_scale, buffer)
         return buffer
 
@@ -132,13 +133,14 @@ class DensifiedRows(DenseRows):
 class SparseRows:
     """Rows of a CSR matrix X (n, d) in host memory, normalized without losing their zeros.
 
-    (x − μ)/σ·W is computed as (x/σ)W − (μ/σ)W, so that sparse and dense give the same model.
+    (x − μ)/σ·W is computed as (x/σ)W − (μ/σ)W, so that sparse and dense X give the same model.
 
     Parameters
     ----------
     X : sparse matrix of shape (n, d), CSR
     norm : InputNorm or None
-        One that does not clip, which would leave no zeros; rows are taken as they are with None.
+        A normalization that does not clip, because clipping leaves no zeros. None leaves rows
+        unchanged.
     """
 
     is_dense = False
@@ -148,7 +150,7 @@ class SparseRows:
         self.n_rows, self.width = X.shape[0], 1  # most of a row is not stored
         self.mean_scale = (norm or InputNorm.unchanged(X.shape[1])).mean_scale
         shift = np.prod(self.mean_scale, axis=0)
-        # The difference of two large products keeps no digits of float32.
+        # In float32, the difference of two large products has no correct digits.
         self.dtype = dtype if np.abs(shift).max() <= MAX_FOLDED_MEAN else np.dtype(np.float64)
         self.shift = shift.astype(self.dtype) if shift.any() else None
 
@@ -165,7 +167,7 @@ class SparseRows:
         return self._scaled(self.X[start:stop])
 
     def clipped(self, rows, largest):
-        """The rows, none of their values beyond ±largest."""
+        """The rows, with their values clipped to ±largest."""
         data = np.clip(rows.data, -largest, largest)
         return sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
 
@@ -174,14 +176,14 @@ class SparseRows:
         out[...] = rows @ weight if self.shift is None else rows @ weight - self.shift @ weight
 
     def transposed_dot(self, rows, delta, out):
-        """out (d, h) = the normalized rows, transposed, times delta (m, h)."""
+        """out (d, h) = the transposed normalized rows times delta (m, h)."""
         out[...] = rows.T @ delta
         if self.shift is not None:
             out -= np.outer(self.shift, delta.sum(axis=0, dtype=self.dtype))
 
 
 def rows_of(X, norm, dtype, device=CPU):
-    """The rows of X, dense or CSR, as a network of the dtype takes them."""
+    """The rows of X, dense or CSR, for a network of this dtype."""
     if not sparse.issparse(X):
         return DenseRows(X, norm, dtype, device)
     return (DensifiedRows if device.densifies else SparseRows)(X, norm, dtype, device)

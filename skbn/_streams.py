@@ -1,8 +1,8 @@
-"""Passes over rows through a CUDA device, with the names that ``_chunks`` has.
+"""Passes over rows on a CUDA device, with the functions of ``_chunks``.
 
-Rows in host memory go through the device chunk by chunk, so that there may be more of them than it
-holds: two lanes take chunks in turns, and while one copies or computes, the host fills the other.
-Rows that are on the device stay there.
+Rows in host memory are copied to the device chunk by chunk, so that they may exceed its memory. Two
+lanes process chunks alternately: while one copies or computes, the host fills the buffer of the
+other. Rows on the device stay there.
 """
 
 from collections import deque
@@ -16,17 +16,17 @@ import numpy as np
 from . import _chunks
 from .kernels import cpu, cuda
 
-# Of float32: 32 MB, 0.6 ms of a bus of 50 GB/s, beside 0.05 ms for what a chunk costs the host.
+# 32 MB of float32. A bus of 50 GB/s copies them in 0.6 ms; the host spends 0.05 ms on a chunk.
 CHUNK_VALUES = 1 << 23
 
-# Rows that inference takes at a time, in values: 256 MB of float32.
+# Number of values in the rows that inference takes at a time: 256 MB of float32.
 INFERENCE_VALUES = 1 << 26
 
 
 class Lane:
-    """A stream, and buffers of a chunk on both sides of the bus.
+    """A stream, with buffers for a chunk in host memory and on the device.
 
-    What the host writes and reads is page-locked, for only then does a copy run beside the host.
+    Host buffers are page-locked, because only then does a copy run in parallel with the host.
     """
 
     def __init__(self, stream):
@@ -40,15 +40,15 @@ class Lane:
         return self.buffers[name][:n].reshape(shape)
 
     def pinned(self, name, shape, dtype):
-        """A page-locked array for the host; one memory a name."""
+        """A page-locked host array. Arrays of the same name share their memory."""
         return self._buffer(("host", name), shape, dtype, _pinned)
 
     def buffer(self, name, shape, dtype):
-        """An array of the device; one memory a name."""
+        """A device array. Arrays of the same name share their memory."""
         return self._buffer(("device", name), shape, dtype, cupy.empty)
 
     def upload(self, name, values, dtype):
-        """The values (n, ...) on the device, in this order and dtype."""
+        """Copy the values (n, ...) to the device as a C-contiguous array of this dtype."""
         staged = self.pinned(name, values.shape, dtype)
         _copy(values, staged)
         target = self.buffer(name, values.shape, dtype)
@@ -58,7 +58,7 @@ class Lane:
 
 @cache
 def _streams(_device, _thread):
-    """Two streams, kept: CuPy keeps memory by stream, and would not give it to a new one."""
+    """Two streams, which are kept because CuPy does not reuse memory of another stream."""
     return [cupy.cuda.Stream(non_blocking=True) for _ in range(2)]
 
 
@@ -68,14 +68,14 @@ def _pinned(n, dtype):
 
 
 def _copy(values, target):
-    """target[...] = values, on threads: one of them copies less than the bus takes."""
+    """target[...] = values, on threads, because one thread copies more slowly than the bus."""
     n = _chunks.n_threads() if values.nbytes >= 1 << 20 else 1
     parts = zip(np.array_split(target, n), np.array_split(values, n), strict=True)
     _chunks.for_each(np.copyto, parts)
 
 
 def _parts(X):
-    """The slices of rows that are a chunk each."""
+    """The slices of rows, one for each chunk."""
     step = max(_chunks.MIN_BLOCK_ROWS, CHUNK_VALUES // X.shape[1])
     return [slice(start, start + step) for start in range(0, X.shape[0], step)]
 
@@ -83,7 +83,7 @@ def _parts(X):
 def _in_lanes(X, begin, finish):
     """Call ``begin(lane, rows)`` for every chunk of X, and ``finish(lane, rows)`` once it is done.
 
-    Both in the order of the chunks; a lane is free again when its chunk is finished.
+    Both are called in the order of the chunks. A lane is free again when its chunk is finished.
     """
     streams, begun = _streams(cupy.cuda.runtime.getDevice(), get_ident()), deque()
     lanes = [Lane(stream) for stream in streams]
@@ -102,13 +102,13 @@ def _in_lanes(X, begin, finish):
             begun.append((lane, rows))
         while begun:
             finish_first()
-    finally:  # no copy may run on into memory that others get
+    finally:  # no copy may continue into memory that is reused
         for lane in lanes:
             lane.stream.synchronize()
 
 
 def _ready(X):
-    """X as kernels take it, itself where it is so already."""
+    """X in the form that kernels take, which is X itself if it has this form."""
     return cupy.ascontiguousarray(X, dtype=_chunks.compute_dtype(X.dtype))
 
 
@@ -117,7 +117,7 @@ def _is_ready(X):
 
 
 def _parts_on_device(X):
-    """All rows where kernels take X as it is, else the chunks that are converted one by one."""
+    """All rows if kernels take X unchanged, otherwise chunks, which are converted one by one."""
     return [slice(None)] if _is_ready(X) else _parts(X)
 
 
@@ -129,9 +129,9 @@ def _launch_moments(X, weight, table):
 
 
 def column_moments(X, weight):
-    """The moments table (5, c) of the rows of X (n, c), of weight (n,) or None; NaN is skipped.
+    """The moments table (5, c) of X (n, c) with row weights (n,) or None; NaN is skipped.
 
-    X is in host memory or on the device, the weight and the result are in host memory.
+    X is in host memory or on the device. The weight and the result are in host memory.
     """
     moments_of = _moments_of_host if isinstance(X, np.ndarray) else _moments_of_device
     table = np.zeros((5, X.shape[1]))
@@ -165,12 +165,12 @@ def _moments_of_device(X, weight, table):
 def normalize(X, mean, scale, offset, out):
     """out (n, c) = scale·(X − mean) + offset by column; X may be out itself.
 
-    Both are in host memory or both on the device, the vectors in host memory.
+    X and out are both in host memory or both on the device. The vectors are in host memory.
 
     Returns
     -------
     int
-        How many values of X are infinite.
+        The number of infinite values of X.
     """
     vectors = [cupy.asarray(vector) for vector in (mean, scale, offset)]
     infinite = cupy.zeros(1, np.int64)
@@ -181,7 +181,7 @@ def normalize(X, mean, scale, offset, out):
 
 def _normalize_host(X, parameters, out):
     dtype = _chunks.compute_dtype(X.dtype)
-    cupy.cuda.get_current_stream().synchronize()  # lanes do not wait for what it has yet to upload
+    cupy.cuda.get_current_stream().synchronize()  # lanes do not wait for uploads on this stream
 
     def begin(lane, rows):
         block = lane.upload("X", X[rows], dtype)
@@ -205,5 +205,5 @@ def _normalize_device(X, parameters, out):
 
 
 def in_blocks(kernel, constants, *arrays):
-    """Call the kernel on the flat arrays (n,), which one launch takes."""
+    """Call the kernel on the flat arrays (n,), in a single launch."""
     kernel(constants, *arrays)

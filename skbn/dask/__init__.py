@@ -11,7 +11,7 @@ try:
         import_module(_name)
 except ImportError as error:
     raise ImportError(
-        f'skbn.dask needs Dask, but {error.name!r} is not installed: pip install "skbn[dask]", or '
+        f'skbn.dask needs Dask, but {error.name!r} is missing: pip install "skbn[dask]", or '
         'pip install "dask[array,dataframe,distributed]".'
     ) from error
 

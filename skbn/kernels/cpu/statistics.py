@@ -232,7 +232,7 @@ def squares_lose_digits(sums):
 
 @jit
 def pilot_rows(n):
-    """How many of n rows at the start are the pilot rows, whose mean is the reference of all."""
+    """Number of pilot rows at the start of n rows. Their mean is the reference for all rows."""
     return n // 64 + 1
 
 
