@@ -201,7 +201,7 @@ def _fill_table(block, weight, table):
 
 
 def normalize(X, mean, scale, offset, out):
-    """out (n, c) = scale·(X − mean) + offset by column; X may be out itself.
+    """out (n, c) = scale·(X − mean) + offset by column. X and out may be the same array.
 
     Returns
     -------

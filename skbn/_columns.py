@@ -46,9 +46,9 @@ def float_dtype(X, accepted):
 def _numpy_dtype(dtype):
     """The NumPy dtype for the values of a column, or None if there is none."""
     try:
-        if hasattr(dtype, "to_pandas_dtype"):  # of Arrow
+        if hasattr(dtype, "to_pandas_dtype"):  # Arrow
             dtype = dtype.to_pandas_dtype()
-        name = getattr(dtype, "numpy_dtype", dtype)  # of nullable pandas
+        name = getattr(dtype, "numpy_dtype", dtype)  # nullable pandas
         return np.dtype(name if isinstance(name, (np.dtype, type)) else str(name).lower())
     # An Arrow dictionary has no NumPy dtype, and the name of a decimal is not a valid one.
     except (TypeError, ValueError, NotImplementedError):
@@ -74,7 +74,7 @@ def _described(X, dtype):
     of_columns = getattr(X, "dtypes", getattr(getattr(X, "schema", None), "types", None))
     if not is_table(X) or of_columns is None:
         return str(dtype)
-    names = getattr(X, "column_names", X.columns)  # of Arrow
+    names = getattr(X, "column_names", X.columns)  # Arrow
     columns = [repr(name) for name, of in zip(names, of_columns, strict=True) if of == dtype]
     return f"{dtype} in column {', '.join(columns)}"
 
@@ -115,14 +115,14 @@ def _first_refused_row(column, allow_missing):
     if isinstance(column, np.ndarray) and column.dtype.kind in "biuf":
         refused = ~np.isfinite(column) & ~(allow_missing & np.isnan(column))
         return int(refused.argmax()) if refused.any() else None
-    values = column.to_pylist() if hasattr(column, "to_pylist") else column  # of Arrow
+    values = column.to_pylist() if hasattr(column, "to_pylist") else column  # Arrow
     rows = (row for row, value in enumerate(values) if not _is_number(value, allow_missing))
     return next(rows, None)
 
 
 def _value_at(column, row):
     value = column.iloc[row] if hasattr(column, "iloc") else column[row]
-    return value.as_py() if hasattr(value, "as_py") else value  # of Arrow
+    return value.as_py() if hasattr(value, "as_py") else value  # Arrow
 
 
 def _is_number(value, allow_missing):
@@ -165,7 +165,7 @@ def _named_columns(X):
             yield f"x{j}", X[:, [j]].toarray().ravel()
         return
     if is_table(X) and hasattr(X, "__getitem__"):
-        names = getattr(X, "column_names", X.columns)  # of Arrow
+        names = getattr(X, "column_names", X.columns)  # Arrow
         yield from ((name, _as_numbers(X[name])) for name in names)
         return
     X = np.asarray(X, dtype=None if hasattr(X, "dtype") else object)

@@ -163,7 +163,7 @@ def _moments_of_device(X, weight, table):
 
 
 def normalize(X, mean, scale, offset, out):
-    """out (n, c) = scale·(X − mean) + offset by column; X may be out itself.
+    """out (n, c) = scale·(X − mean) + offset by column. X and out may be the same array.
 
     X and out are both in host memory or both on the device. The vectors are in host memory.
 

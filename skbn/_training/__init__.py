@@ -1,4 +1,4 @@
-"""The fit loop: epochs, batches, schedule, early stopping, callbacks."""
+"""The training loop: epochs, batches, schedule, early stopping, callbacks."""
 
 from .epochs import EpochLoop, TrainingDivergedError
 from .history import History

@@ -17,7 +17,7 @@ from .tasks import EpochTasks
 
 
 class TrainingDivergedError(ValueError):
-    """The loss or a parameter is not finite."""
+    """Raised if the loss or a parameter is not finite."""
 
 
 def check_finite(network, loss, epoch):

@@ -166,7 +166,7 @@ class DistributedFitting(Fitting):
             self.validate = None  # a reference cycle, which would last until gc.collect()
 
     def _farthest_value(self):
-        """A sentence on the value of X that may be the reason why training diverges, or none."""
+        """A sentence on the value of X that may make training diverge, or an empty string."""
         return self.compute(farthest, max, self.prepared, None)[1]
 
     def _steps(self):

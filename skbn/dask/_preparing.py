@@ -38,7 +38,7 @@ def summary(model, targets, X, y, sample_weight):
     if X.shape[0] == 0:
         return Summary((0,), None, None)
     X, y = model._validate_X_y(X, _one_column(y), reset=False)
-    if has_no_weight(sample_weight):  # its labels are included
+    if has_no_weight(sample_weight):  # the labels of these rows are included
         return Summary((0,), None, targets.summary(y, np.zeros(X.shape[0])))
     weight = model._validate_weights(sample_weight, X)
     inputs = RunningMoments.of(X, weight) if model.normalize_inputs else None

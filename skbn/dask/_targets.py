@@ -42,8 +42,8 @@ class Labels(NamedTuple):
     def sample(self):
         """A y with these labels, each of them in three rows.
 
-        With fewer rows, scikit-learn would warn that there are many labels: it warns if there are
-        more than half as many as rows.
+        With three rows, scikit-learn does not warn. It warns if there are more than half as many
+        labels as rows.
         """
         if self.positives is None:
             return np.repeat(self.values, 3)
@@ -70,7 +70,7 @@ class Values(NamedTuple):
     moments: RunningMoments | None
 
     def merge(self, *others):
-        """The Values of the rows of all."""
+        """The Values of all rows."""
         return Values(self.n_outputs, merged_moments([self, *others], "moments"))
 
     def sample(self):

@@ -31,7 +31,7 @@ def check_shapes(are_valid):
 
 @jit
 def rows_per_vector(n, c):
-    """How many rows of a C-contiguous (n, c) array the loops treat as one wide row."""
+    """Number of rows of a C-contiguous array (n, c) that the loops treat as one wide row."""
     rows = 1
     while rows * c < LANES and 8 * rows <= n:
         rows *= 2

@@ -58,7 +58,7 @@ def batch_moments(z, weight, moments):
 
 @jit
 def set_statistics(moments, epsilon, gamma_beta, statistics):
-    """statistics (3, c) from a moments table (5, c)."""
+    """Compute statistics (3, c) from a moments table (5, c)."""
     for j in range(moments.shape[1]):
         inverse_std = formulas.inverse_std(moments[WEIGHT, j], moments[M2, j], epsilon)
         statistics[MU, j] = moments[MEAN, j]
