@@ -267,17 +267,19 @@ def test_fits_on_two_threads_do_not_disturb_each_other(monkeypatch):
         with lock:
             one(*arguments)
 
-    for room in (launch, *rooms_of(launch)):
-        monkeypatch.setattr(room, "launch", one_at_a_time)
+    for module in (launch, *modules_of(launch)):
+        monkeypatch.setattr(module, "launch", one_at_a_time)
     with ThreadPoolExecutor(2) as pool:
         fits = [pool.submit(classifier(device="cuda").fit, X, Y) for _ in range(2)]
     for fit in fits:
         np.testing.assert_array_equal(fit.result().coefs_[0], expected.coefs_[0])
 
 
-def rooms_of(launch):
+def modules_of(launch):
     """The modules of kernels, which have the function of the launcher."""
     package = sys.modules[launch.__package__]
     return [
-        room for room in vars(package).values() if getattr(room, "launch", None) is launch.launch
+        module
+        for module in vars(package).values()
+        if getattr(module, "launch", None) is launch.launch
     ]

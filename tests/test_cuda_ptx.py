@@ -13,7 +13,7 @@ from numba import types
 
 from skbn.kernels import formulas
 
-ROOMS = ["activations", "batch_norm", "layers", "losses", "optimizers", "statistics"]
+MODULES = ["activations", "batch_norm", "layers", "losses", "optimizers", "statistics"]
 MAX_SHARED_BYTES = 48 * 1024
 
 # Arguments by their letters and, of arrays, the number of dimensions: x is of the dtype of the
@@ -89,7 +89,7 @@ def argument(token, dtype):
 
 
 @pytest.fixture(scope="module")
-def rooms():
+def modules():
     """The modules of the kernels, on a device that is not there and, if need be, without CuPy."""
     patch = pytest.MonkeyPatch()
     if importlib.util.find_spec("cupy") is None:
@@ -98,37 +98,37 @@ def rooms():
 
     device = SimpleNamespace(compute_capability=(9, 0))
     patch.setattr(dispatcher, "get_current_device", lambda: device)
-    yield {name: importlib.import_module(f"skbn.kernels.cuda.{name}") for name in ROOMS}
+    yield {name: importlib.import_module(f"skbn.kernels.cuda.{name}") for name in MODULES}
     patch.undo()
 
 
 @pytest.fixture(scope="module")
-def ptx(rooms):
+def ptx(modules):
     from numba import cuda
 
     @cache
     def compiled(name, dtype):
         signature = tuple(argument(token, dtype) for token in ARGUMENTS[name].split())
-        kernel = dict(kernels(rooms[name.split(".")[0]]))[name]
+        kernel = dict(kernels(modules[name.split(".")[0]]))[name]
         return cuda.compile_ptx(kernel.py_func, signature, cc=(9, 0))[0]
 
     return compiled
 
 
-def kernels(room):
+def kernels(module):
     """The kernels of a module with their names: its globals, and those of each activation."""
     from numba.cuda.dispatcher import CUDADispatcher
 
-    prefix = room.__name__.split(".")[-1]
-    for name, value in vars(room).items():
+    prefix = module.__name__.split(".")[-1]
+    for name, value in vars(module).items():
         if isinstance(value, CUDADispatcher) and not value.targetoptions.get("device"):
             yield f"{prefix}.{name}", value
-    for name, of_name in getattr(room, "KERNELS", {}).items():
+    for name, of_name in getattr(module, "KERNELS", {}).items():
         yield from ((f"{prefix}.{name}.{i}", kernel) for i, kernel in enumerate(of_name))
 
 
-def test_no_kernel_is_left_out(rooms):
-    assert {name for room in rooms.values() for name, _ in kernels(room)} == set(ARGUMENTS)
+def test_no_kernel_is_left_out(modules):
+    assert {name for module in modules.values() for name, _ in kernels(module)} == set(ARGUMENTS)
 
 
 @pytest.mark.parametrize("dtype", [types.f4, types.f8], ids=str)

@@ -107,8 +107,8 @@ def test_files_that_contributors_are_told_of_exist():
     assert not [path for path in paths if not (ROOT / path).exists()]
 
 
-def test_the_drawing_of_the_house_has_a_word_for_every_room():
-    command = [sys.executable, "-W", "error", ROOT / "docs/about/house.py"]
+def test_the_drawing_of_the_architecture_has_a_word_for_every_module():
+    command = [sys.executable, "-W", "error", ROOT / "docs/about/architecture.py"]
     subprocess.run(command, env=os.environ | {"MPLBACKEND": "agg"}, check=True)
 
 

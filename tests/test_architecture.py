@@ -28,8 +28,8 @@ FILES = sorted(
 )
 
 
-def room(path):
-    """The room of a file: the name of the file, or of its folder below skbn."""
+def module_of(path):
+    """The module of a file: its name, or that of its folder below skbn."""
     parts = path.relative_to(ROOT / "skbn").with_suffix("").parts
     return parts[1] if parts[0] == "kernels" else parts[0]
 
@@ -48,13 +48,13 @@ def level(name):
 
 
 def test_imports_run_downward():
-    rooms = {name for layer in LAYERS for name in layer}
+    modules = {name for layer in LAYERS for name in layer}
     upward = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in FILES
         for dotted in imported(path)
-        for name in rooms.intersection(dotted.split(".")) - {room(path)}
-        if level(name) >= level(room(path))
+        for name in modules.intersection(dotted.split(".")) - {module_of(path)}
+        if level(name) >= level(module_of(path))
     ]
     assert not upward
 
@@ -63,7 +63,7 @@ def test_what_computes_does_not_know_scikit_learn():
     knows = [
         f"{path.relative_to(ROOT)} imports {name}"
         for path in FILES
-        if room(path) in WITHOUT_SKLEARN
+        if module_of(path) in WITHOUT_SKLEARN
         for name in imported(path)
         if name.startswith("sklearn")
     ]
@@ -73,7 +73,7 @@ def test_what_computes_does_not_know_scikit_learn():
 def test_private_names_of_scikit_learn_are_imported_for_validation_alone():
     for path in FILES:
         private = [n for n in imported(path) if n.startswith("sklearn") and "._" in n]
-        assert not private or room(path) == "_validation"
+        assert not private or module_of(path) == "_validation"
 
 
 ESTIMATORS = {"estimator", "model", "settings"}
@@ -89,7 +89,7 @@ def test_training_and_what_is_below_it_touch_no_estimator():
     touched = [
         f"{path.relative_to(ROOT)}, line {node.lineno}"
         for path in FILES
-        if room(path) in BELOW_THE_FACES
+        if module_of(path) in BELOW_THE_FACES
         for node in ast.walk(ast.parse(path.read_text()))
         if names_of(node) & ESTIMATORS
     ]

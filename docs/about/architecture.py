@@ -1,4 +1,4 @@
-"""Draws the rooms of skbn, from the layers that tests/test_house.py enforces."""
+"""Draws the modules of skbn, from the layers that tests/test_architecture.py enforces."""
 
 import ast
 import sys
@@ -49,10 +49,10 @@ def constants(path, *names):
     return [values[name] for name in names]
 
 
-def title(room):
-    """The path of a room below skbn."""
+def title(module):
+    """The path of a module below skbn."""
     kernels = {path.stem for path in (ROOT / "skbn" / "kernels").iterdir()}
-    return f"kernels/{room}" if room in kernels else room
+    return f"kernels/{module}" if module in kernels else module
 
 
 def draw_box(ax, left, bottom, width, name, word, **style):
@@ -64,11 +64,11 @@ def draw_box(ax, left, bottom, width, name, word, **style):
     ax.text(middle, bottom + 0.29 * HEIGHT, word, ha="center", va="center", size=FONT_SIZE)
 
 
-def draw_layer(ax, rooms, bottom):
-    """The rooms of a layer side by side."""
-    width = (WIDTH - GAP * (len(rooms) - 1)) / len(rooms)
-    for i, room in enumerate(sorted(rooms)):
-        draw_box(ax, i * (width + GAP), bottom, width, title(room), WORDS[room])
+def draw_layer(ax, modules, bottom):
+    """The modules of a layer side by side."""
+    width = (WIDTH - GAP * (len(modules) - 1)) / len(modules)
+    for i, module in enumerate(sorted(modules)):
+        draw_box(ax, i * (width + GAP), bottom, width, title(module), WORDS[module])
 
 
 def draw_line(ax, bottom, text):
@@ -77,16 +77,18 @@ def draw_line(ax, bottom, text):
     ax.text(WIDTH, bottom - 0.04, text, ha="right", va="top", size=FONT_SIZE, style="italic")
 
 
-layers, without_sklearn = constants(ROOT / "tests" / "test_house.py", "LAYERS", "WITHOUT_SKLEARN")
+layers, without_sklearn = constants(
+    ROOT / "tests" / "test_architecture.py", "LAYERS", "WITHOUT_SKLEARN"
+)
 fig, ax = plt.subplots(layout="constrained")
 bottom = 0.0
 draw_box(ax, 0, bottom, WIDTH, "import skbn", "what users see", facecolor="lightgray", linewidth=2)
-for above, rooms in zip([set(), *reversed(layers)], reversed(layers), strict=False):
+for above, modules in zip([set(), *reversed(layers)], reversed(layers), strict=False):
     bottom -= HEIGHT + GAP
-    if rooms <= without_sklearn and not above <= without_sklearn:
+    if modules <= without_sklearn and not above <= without_sklearn:
         draw_line(ax, bottom + HEIGHT + GAP / 2, "below: no scikit-learn")
         bottom -= 0.2
-    draw_layer(ax, rooms, bottom)
+    draw_layer(ax, modules, bottom)
 ax.set(xlim=(-0.05, WIDTH + 0.05), ylim=(bottom - 0.05, HEIGHT + 0.05), aspect="equal")
 ax.axis("off")
 fig.set_size_inches(WIDTH + 0.2, HEIGHT - bottom + 0.2)
