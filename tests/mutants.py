@@ -38,7 +38,7 @@ NUMBA_DISABLE_JIT=1 pytest tests/test_kernels.py tests/kernels
 pytest tests/test_optimizers.py tests/test_network.py tests/test_moments.py
 pytest tests/mlp_training tests/test_mlp_statistics.py""",
     "training": """\
-pytest tests/test_network.py tests/test_optimizers.py tests/test_blas.py
+pytest tests/test_network.py tests/kernels/test_activations.py tests/test_optimizers.py
 pytest tests/test_mlp_defaults.py tests/scikit_learn_mlp tests/mlp_training
 pytest tests/mlp_users tests/test_mlp_statistics.py tests/reliability/test_interrupts.py""",
     "dask": """\

@@ -219,3 +219,8 @@ def test_weights_of_classes_that_mean_nothing_are_refused(class_weight):
 def test_sizes_of_layers_that_are_no_integers_are_refused_by_name(sizes):
     with pytest.raises(ValueError, match="hidden_layer_sizes must be integers > 0"):
         BatchNormMLPClassifier(sizes).fit(*IRIS)
+
+
+def test_a_refit_without_weights_forgets_that_there_were_some():
+    model = classifier().fit(*IRIS, sample_weight=np.full(len(IRIS[0]), 0.5)).fit(*IRIS)
+    assert isinstance(model.batch_norms_[0].n_samples_seen_, np.integer)

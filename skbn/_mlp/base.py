@@ -217,12 +217,12 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             reset=reset,
             **self._targets_class.checks,
         )
-        self._check_clipping_sparse(X, self.smooth_clip)
+        self._check_smooth_clip_dense(X, self.smooth_clip)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
 
-    def _check_clipping_sparse(self, X, smooth_clip):
+    def _check_smooth_clip_dense(self, X, smooth_clip):
         if smooth_clip is not None and sparse.issparse(X):
             raise ValueError(
                 f"smooth_clip={smooth_clip} needs dense X, because normalized and clipped "
@@ -317,7 +317,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         X = _validation.validate_data(
             self, on_host(X), accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
         )
-        self._check_clipping_sparse(X, self.smooth_clip_)
+        self._check_smooth_clip_dense(X, self.smooth_clip_)
         return X
 
     def _inference(self):

@@ -226,15 +226,17 @@ class Fitting:
 
     def attributes(self):
         """The fitted attributes in the current state of training."""
-        return self.learned_attributes() | {"loss_curve_": self.history.loss_curve()}
+        attributes = self.learned_attributes() | {"loss_curve_": self.history.loss_curve()}
+        if self.uses_batches:  # later epochs write to the arrays of this one
+            attributes["_optimizer"] = attributes["_optimizer"].copy()
+        return attributes
 
     def learned_attributes(self):
         """The fitted attributes except ``loss_curve_``, which the estimator extends in place."""
         model = self.model
         learned = fitted_attributes(model, BEFORE_TRAINING)
-        is_weighted = self.is_weighted or any(
-            norm._seen().is_weighted for norm in learned.get("batch_norms_", [])
-        )
+        previous = [] if self.first_pass else learned["batch_norms_"]
+        is_weighted = self.is_weighted or any(norm._seen().is_weighted for norm in previous)
         learned |= network_attributes(self.network, model, is_weighted)
         learned |= self.history.attributes()
         if self.uses_batches:
@@ -275,7 +277,7 @@ class RowsFitting(Fitting):
         super().__init__(model, targets, first_pass, incremental, dtype)
         self.X, self.weight, self.is_weighted = X, weight, weight is not None
         index, validation_data = self._split(X, encoded, validation_data)
-        self._check_single_row(index)
+        self._check_two_rows(index)
         n = len(index)
         self.max_iter = self._max_iter(n)
         X = X if weight is None else without_far_rows(X, weight, self.input_norm)
@@ -305,8 +307,8 @@ class RowsFitting(Fitting):
                 "your dataset."
             )
         weight_val = None if self.weight is None else self.weight[index_val]
-        self._check_no_weight(index)
-        self._check_no_weight(index_val)
+        self._check_has_weight(index)
+        self._check_has_weight(index_val)
         return index, (X[index_val], encoded[index_val], weight_val)
 
     def _train_test_split(self, index, strata):
@@ -323,14 +325,14 @@ class RowsFitting(Fitting):
                 "another validation_fraction, or early_stopping=False."
             ) from error
 
-    def _check_no_weight(self, index):
+    def _check_has_weight(self, index):
         if self.weight is not None and not self.weight[index].any():
             raise ValueError(
                 "sample_weight sums to 0 over the rows to train on or over those that "
                 "early_stopping holds out, expected a positive sum of both."
             )
 
-    def _check_single_row(self, index):
+    def _check_two_rows(self, index):
         """Raise for a single row, which has no variance, unless there are running statistics."""
         if self.network.batch_norms and not self._knows_statistics():
             check_rows_to_normalize_by(len(index) if self.weight is None else self.weight[index])

@@ -161,7 +161,13 @@ class LabelTargets:
                 "class_weight must be finite, not negative, and above 0 for a class of y, got "
                 f"{self.class_weight!r}."
             )
-        return class_weight if weight is None else weight * class_weight
+        loss_weight = class_weight if weight is None else weight * class_weight
+        if not (incremental or loss_weight.any()):
+            raise ValueError(
+                "sample_weight times class_weight sums to 0, expected a positive sum; class_weight "
+                f"is {self.class_weight!r}."
+            )
+        return loss_weight
 
     def class_weights(self, y):
         """The class weight of each row; y may lack some of the classes, in ``partial_fit``."""

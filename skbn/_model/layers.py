@@ -1,8 +1,9 @@
 """The layers of a network: their outputs for a batch, and their gradients.
 
 ``forward(buffers, batch)`` writes ``buffers.out`` from ``buffers.x``. ``backward(buffers, batch)``
-replaces ``buffers.delta``, the gradient of the loss with respect to ``out``, by the gradient with
-respect to ``x``, and writes the gradients of the parameters of the layer into ``buffers.grads``.
+reads ``buffers.delta``, the gradient of the loss with respect to ``out``. It writes the gradient
+with respect to ``x``: a dense layer into ``buffers.delta_x``, the other layers over ``delta``. It
+also writes the gradients of the parameters of the layer into ``buffers.grads``.
 """
 
 from dataclasses import dataclass, field, replace
@@ -29,10 +30,10 @@ class Buffers:
     x_T : ndarray of shape (c, n)
         The transpose of ``x``.
     delta : ndarray of shape (n, c)
-        The gradient with respect to ``out``. After ``backward`` it is the gradient with respect to
-        ``x``, unless ``x`` has another width.
+        The gradient with respect to ``out``, which all layers but dense ones replace by the
+        gradient with respect to ``x``: it is also the ``delta`` of the layer before.
     delta_x : ndarray of shape (n, d) or None
-        The array for the gradient of a dense layer with respect to ``x``.
+        The ``delta`` of the layer before a dense layer.
     statistics : ndarray of shape (n_ghosts, 3, c) or None
         Statistics of the batch, which the gradient of batch normalization reads.
     grads : dict

@@ -117,7 +117,7 @@ class DistributedFitting(Fitting):
     def __init__(self, model, targets, first_pass, incremental, dtype, prepared, validation_data):
         super().__init__(model, targets, first_pass, incremental, dtype)
         self.prepared, self.is_weighted = prepared, prepared.is_weighted
-        self._check_single_rows()
+        self._check_two_rows()
         self.n_rows = sum(prepared.n_rows)
         self.batch_size = self._batch_size(self.n_rows)
         self.n_batches = max(map(self._n_batches_of, prepared.n_rows))
@@ -130,7 +130,7 @@ class DistributedFitting(Fitting):
         self.validate = None if validation_data is None else self._validation_by(validation_data)
         self._begin_history(validation_data is not None)
 
-    def _check_single_rows(self):
+    def _check_two_rows(self):
         if self.network.batch_norms and not self._knows_statistics():
             check_rows_to_normalize_by(max(self.prepared.n_rows))
 
@@ -163,7 +163,8 @@ class DistributedFitting(Fitting):
         try:
             super().run(tasks)
         finally:
-            self.validate = None  # a reference cycle, which would last until gc.collect()
+            # Cycles of references, which would keep the rows until gc.collect().
+            self.validate = self.tasks = None
 
     def _farthest_value(self):
         """A sentence on the value of X that may make training diverge, or an empty string."""

@@ -134,7 +134,7 @@ class Distributed:
             y, weight = at_hand("y", y), at_hand("sample_weight", sample_weight)
             validation_data = at_hand_to_validate(*validation_data)
             return super()._prepared(X, y, weight, validation_data, incremental, first_call)
-        self._check_full_batches()
+        self._check_solver_has_batches()
         model, targets = copy(self), self._targets()
         rows = Partitions(X=X, y=y, sample_weight=sample_weight)
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
@@ -153,7 +153,7 @@ class Distributed:
             targets, rows, total, validation_data, first_pass, incremental, sample.dtype
         )
 
-    def _check_full_batches(self):
+    def _check_solver_has_batches(self):
         if self.solver == "lbfgs":
             raise ValueError(
                 "solver='lbfgs' uses all rows as one batch: for collections of Dask use 'sgd', "

@@ -271,7 +271,8 @@ def dropped(x, scale, bits, threshold):
 
 # ``..._gradient(x, delta)`` is ∂ℓ/∂x, computed from delta = ∂ℓ/∂out. The first argument is called
 # ``out`` if it is the output of the activation, and ``x`` if it is the input. Constants are
-# float32, so that float32 input gives float32 output.
+# float32, so that float32 is computed in float32, except those that float32 does not represent
+# exactly: there float64 keeps its digits, and a loop that is bound by memory loses no time.
 
 
 @jit
@@ -288,7 +289,7 @@ def relu_gradient(out, delta):
 
 @jit
 def logistic_by_tanh(x):
-    """1/(1 + exp(−x)) = (1 + tanh(x/2)) / 2."""
+    """1/(1 + exp(−x)) = (1 + tanh(x/2)) / 2, in the dtype of x, which ``logistic`` is not."""
     half = np.float32(0.5)
     return half + half * math.tanh(half * x)
 
@@ -347,8 +348,9 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 @jit
 def selu(x):
     """λ·x above 0, otherwise λα·(exp(x) − 1) (Klambauer et al. 2017, arXiv:1706.02515)."""
-    negative = SELU_SCALE * SELU_ALPHA * math.expm1(x)
-    return SELU_SCALE * x if x > np.float32(0.0) else negative
+    if x > np.float32(0.0):
+        return SELU_SCALE * x
+    return SELU_SCALE * SELU_ALPHA * math.expm1(x)
 
 
 @jit

@@ -51,6 +51,22 @@ def test_values_are_the_oracles(computed, name, shape, dtype, rng):
     assert_within(4, x, expected, np.maximum(1, np.abs(expected)), rounding(dtype))
 
 
+@pytest.mark.parametrize("far", [-1e30, -1e4, -100.0, 100.0, 1e3])
+def test_values_and_gradients_far_from_zero_are_those_of_the_limits(computed, name, far, dtype):
+    x, delta, is_positive = np.full((2, 3), far, dtype), np.ones((2, 3), dtype), far > 0
+    value, gradient = computed[name]
+    with np.errstate(over="ignore"):
+        value(x)
+        given = np.full((2, 3), far, dtype) if activations.ACTIVATIONS[name].needs_input else x
+        gradient(given, delta)
+    scale = 1.0507009873554805
+    limits = {"logistic": (is_positive, 0), "tanh": (np.sign(far), 0)}
+    limits["selu"] = (scale * far, scale) if is_positive else (-scale * 1.6732632423543772, 0)
+    expected, slope = limits.get(name, (max(far, 0), is_positive))
+    np.testing.assert_allclose(x, expected, rtol=1e-6, atol=1e-30)
+    np.testing.assert_allclose(delta, slope, rtol=1e-6, atol=1e-6)
+
+
 def test_inference_gives_the_same_values(name, shape, dtype, rng):
     x = inputs(rng, shape, dtype)
     expected = network_oracle.ACTIVATIONS[name](x)

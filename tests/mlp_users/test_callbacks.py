@@ -48,6 +48,20 @@ def test_fit_is_a_task_and_each_epoch_a_task_within(case):
     assert callback.calls == ["setup", "begin", *["begin", "end"] * 3, "end", "teardown"]
 
 
+class KeepOptimizer(Callback):
+    def epoch_ends(self, context, X, y, fitted_estimator):
+        if context.task_id == 0:
+            self.kept = fitted_estimator._optimizer
+            self.states = [state.copy() for state in self.kept.states]
+
+
+def test_later_epochs_do_not_write_to_the_model_that_a_callback_keeps(case):
+    callback = KeepOptimizer()
+    case.make(max_iter=4).set_callbacks(callback).fit(case.X, case.y)
+    for kept, then in zip(callback.kept.states, callback.states, strict=True):
+        np.testing.assert_array_equal(kept, then)
+
+
 def test_a_callback_sees_a_model_that_predicts_after_each_epoch(case):
     callback = KeepModels()
     model = case.make(batch_norm=False, dtype="float64").set_callbacks(callback)

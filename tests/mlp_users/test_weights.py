@@ -79,3 +79,12 @@ def test_equal_weights_are_none(case):
     weighted = case.make(**settings).fit(case.X, case.y, sample_weight=np.full(len(case.y), 3.0))
     unweighted = case.make(**settings).fit(case.X, case.y)
     assert_close(answer(weighted, case.X), answer(unweighted, case.X), 1e-8)
+
+
+def test_class_weights_that_leave_no_row_with_weight_are_an_error():
+    X, y = np.eye(6), np.arange(6) % 2
+    for solver in ("adamw", "lbfgs"):
+        model = classifier(solver=solver, class_weight={0: 0.0, 1: 1.0})
+        with pytest.raises(ValueError, match="sample_weight times class_weight sums to 0"):
+            model.fit(X, y, sample_weight=1.0 - y)
+        assert not hasattr(model, "coefs_")

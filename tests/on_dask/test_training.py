@@ -1,7 +1,9 @@
 """Training over partitions, beside a local fit of the same rows."""
 
+import gc
 import pickle
 import sys
+import weakref
 
 import dask.array as da
 import dask.dataframe as dd
@@ -17,7 +19,7 @@ from sklearn.datasets import make_multilabel_classification
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 import skbn
-from skbn.dask import BatchNormMLPClassifier, BatchNormMLPRegressor
+from skbn.dask import BatchNormMLPClassifier, BatchNormMLPRegressor, _fitting
 from skbn.dask._workers import Rows, Validated
 
 
@@ -425,3 +427,23 @@ def test_a_sparse_y_in_memory_is_named():
     y = sparse.csr_array((TARGETS > 0)[:, None])
     with pytest.raises(TypeError, match=r"y is a sparse matrix in memory.*y\.toarray"):
         BatchNormMLPRegressor().fit(da.from_array(ROWS, chunks=100), y)
+
+
+def test_nothing_refers_to_the_rows_after_a_fit(monkeypatch):
+    X, y = problem("classifier")
+    fittings, run = [], _fitting.DistributedFitting.run
+
+    def remembered(self, tasks):
+        fittings.append(weakref.ref(self))
+        run(self, tasks)
+
+    monkeypatch.setattr(_fitting.DistributedFitting, "run", remembered)
+    gc.collect()
+    gc.disable()
+    try:
+        BatchNormMLPClassifier(**SMALL).fit(
+            in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"])
+        )
+        assert fittings[0]() is None
+    finally:
+        gc.enable()
