@@ -62,3 +62,15 @@ def test_labels_of_rows_without_weight_are_known():
     model = BatchNormMLPClassifier(**SMALL).fit(*parts, sample_weight=weight)
     local = skbn.BatchNormMLPClassifier(**SMALL).fit(X, y, weight)
     assert list(model.classes_) == list(local.classes_) == [0, 1, 2]
+
+
+def test_class_weights_of_several_labels_may_leave_out_a_value():
+    X, y = make_multilabel_classification(N, 6, n_classes=2, random_state=0)
+    parameters = {**ONE_STEP, "batch_norm": False, "batch_size": N, "alpha": 0.0}
+    ours, expected = (
+        BatchNormMLPClassifier(**parameters, class_weight=weights, sync_every=1).fit(
+            in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"])
+        )
+        for weights in ([{0: 2.0}, {0: 3.0}], [{0: 2.0, 1: 1.0}, {0: 3.0, 1: 1.0}])
+    )
+    assert_same_model(ours, expected)

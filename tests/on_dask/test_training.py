@@ -218,6 +218,21 @@ def test_dask_knows_how_large_rows_are():
     assert sys.getsizeof(rows) > stored.data.nbytes
 
 
+def test_two_validation_rows_suffice():
+    X, y = problem("classifier")
+    rows, labels = in_parts(X[:40], (20, 20)), in_parts(y[:40], (20, 20))
+    model = BatchNormMLPClassifier(**SMALL, early_stopping=True, validation_fraction=0.05)
+    assert set(model.fit(rows, labels).validation_scores_) <= {0.0, 0.5, 1.0}
+
+
+def test_the_score_of_constant_targets_is_0_unless_they_are_predicted_exactly():
+    targets = BatchNormMLPRegressor()._targets()
+    constant, weight = np.ones((4, 1)), np.ones(4)
+    for error, score in ((0.0, 1.0), (0.1, 0.0)):
+        part = targets.score_part(constant, constant + error, weight)
+        assert targets.score_of_parts(part) == score
+
+
 def test_early_stopping_ends_training():
     X, y = problem("classifier")
     # No epoch improves on the first one by so much.
