@@ -21,7 +21,8 @@ from suite.side_by_side import (
     rounded,
 )
 
-from skbn._device import describe_cuda, device_of
+from skbn._backends.cuda import describe_cuda
+from skbn._backends.selection import device_of
 
 SHAPE = (10_000_000, 100)
 MLP_BARS = dict(zip(GPU_SHAPES, (1.3, 1.0), strict=True))

@@ -2,8 +2,7 @@
 
 __version__ = "0.1.0"
 
-from ._mlp import BatchNormMLPClassifier, BatchNormMLPRegressor
-from ._normalizer import BatchNormalizer
+from ._estimators import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor
 from ._show_versions import show_versions
 
 __all__ = ["BatchNormMLPClassifier", "BatchNormMLPRegressor", "BatchNormalizer", "show_versions"]

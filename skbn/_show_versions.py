@@ -8,7 +8,9 @@ import numpy as np
 import scipy
 import sklearn
 
-from . import __version__, _chunks, _device
+from . import __version__
+from ._backends.cuda import describe_cuda
+from ._backends.threads import n_threads
 from .kernels.compile import cache_folder
 
 
@@ -28,9 +30,9 @@ def versions():
         "scipy": scipy.__version__,
         "scikit-learn": sklearn.__version__,
         "numba": numba.__version__,
-        "threads": str(_chunks.n_threads()),
+        "threads": str(n_threads()),
         "cache folder": cache_folder() or "none (no folder is writable)",
-        "CUDA device": _device.describe_cuda(),
+        "CUDA device": describe_cuda(),
     }
 
 

@@ -21,7 +21,7 @@ import cuda_simulator  # noqa: E402
 import numba  # noqa: E402
 from threadpoolctl import ThreadpoolController  # noqa: E402
 
-from skbn._cuda_setup import missing  # noqa: E402
+from skbn._backends.cuda_setup import missing  # noqa: E402
 
 if numba.config.ENABLE_CUDASIM:
     cuda_simulator.install()

@@ -95,11 +95,11 @@ def install():
     cuda.external_stream = lambda _pointer: 0
     kernel.np = AnyOrder()
 
-    from skbn import _cuda_setup
+    from skbn._backends import cuda_setup
     from skbn.kernels.cuda import launch
 
-    _cuda_setup.driver = lambda: _cuda_setup.Driver(13_000, 1)
-    _cuda_setup._cupys = lambda: ["cupy-cuda13x"]
+    cuda_setup.driver = lambda: cuda_setup.Driver(13_000, 1)
+    cuda_setup._cupys = lambda: ["cupy-cuda13x"]
 
     # A kernel of the simulator keeps one configuration.
     launch.configured = launch.configured.__wrapped__

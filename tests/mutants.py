@@ -27,20 +27,20 @@ MEMORY = 8_000_000  # KiB of a process, which an endless loop may fill
 NUMBERS = {"kernels": 16, "training": 14, "dask": 10}
 SOURCES = {
     "kernels": "skbn/kernels/formulas.py skbn/kernels/cpu/*.py",
-    "training": "skbn/_model/*.py skbn/_optimizers.py skbn/_losses.py "
-    "skbn/_training/*.py skbn/_mlp/fitting.py",
+    "training": "skbn/_model/*.py skbn/_training/*.py skbn/_estimators/fitting.py",
     "dask": "skbn/dask/*.py",
 }
 # Commands that run one after the other; the tests that fail soonest come first.
 TESTS = {
     "kernels": """\
-NUMBA_DISABLE_JIT=1 pytest tests/test_kernels.py tests/kernels
-pytest tests/test_optimizers.py tests/test_network.py tests/test_moments.py
-pytest tests/mlp_training tests/test_mlp_statistics.py""",
+NUMBA_DISABLE_JIT=1 pytest tests/kernels/test_kernels.py tests/kernels
+pytest tests/model/test_optimizers.py tests/model/test_network.py tests/statistics/test_moments.py
+pytest tests/training tests/estimators/test_mlp_statistics.py""",
     "training": """\
-pytest tests/test_network.py tests/kernels/test_activations.py tests/test_optimizers.py
-pytest tests/test_mlp_defaults.py tests/scikit_learn_mlp tests/mlp_training
-pytest tests/mlp_users tests/test_mlp_statistics.py tests/reliability/test_interrupts.py""",
+pytest tests/model/test_network.py tests/kernels/test_activations.py tests/model/test_optimizers.py
+pytest tests/estimators/test_mlp_defaults.py tests/estimators/scikit_learn_mlp tests/training
+pytest tests/estimators/mlp tests/estimators/test_mlp_statistics.py
+pytest tests/reliability/test_interrupts.py""",
     "dask": """\
 pytest tests/on_dask --ignore=tests/on_dask/test_clusters.py
 pytest tests/on_dask/test_clusters.py""",

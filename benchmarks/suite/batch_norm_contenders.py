@@ -71,11 +71,12 @@ class Skbn(OnDevice):
     def __init__(self, problem, device="cpu"):
         super().__init__(device)
         # asv also measures commits older than these modules.
-        _device, _model, _rows = map(require, ("skbn._device", "skbn._model", "skbn._rows"))
-        (n, c), self.where = problem.x.shape, _device.device_of(device)
+        names = "_backends.selection", "_model", "_model.inputs"
+        selection, _model, inputs = (require(f"skbn.{name}") for name in names)
+        (n, c), self.where = problem.x.shape, selection.device_of(device)
         settings = {"dtype": np.float32, "epsilon": EPSILON, "momentum": MOMENTUM}
         network = _model.Network([1, c, 1], activation="identity", device=self.where, **settings)
-        rows = _rows.rows_of(problem.x[:, :1], None, np.float32, self.where)
+        rows = inputs.rows_of(problem.x[:, :1], None, np.float32, self.where)
         self.batch = _model.Workspace(network, rows, n).batch(n)
         self.layer, self.buffers = self.batch.steps[1]
         asarray = self.where.xp.asarray

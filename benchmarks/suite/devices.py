@@ -16,7 +16,7 @@ def require_gpu():
     """skbn's Device of the GPU, or NotImplementedError, by which asv skips a benchmark."""
     try:
         # asv also measures commits older than the module.
-        from skbn._device import device_of
+        from skbn._backends.selection import device_of
 
         return device_of("cuda")
     except (ImportError, RuntimeError) as error:

@@ -27,12 +27,13 @@ class Counted:
 def counting():
     """Count skbn's launches and its matrix products."""
     # Every launch asks for its kernel, made ready for its grid, once.
-    launch, _device = map(import_module, ("skbn.kernels.cuda.launch", "skbn._device"))
-    launches, device = Counted(launch.configured), _device.device_of("cuda")
+    launch, cuda = map(import_module, ("skbn.kernels.cuda.launch", "skbn._backends.cuda"))
+    selection = import_module("skbn._backends.selection")
+    launches, device = Counted(launch.configured), cuda.cuda_device()
     gemms = Counted(device.dot)
     with (
         patch.object(launch, "configured", launches),
-        patch.object(_device, "_cuda", lambda: device._replace(dot=gemms)),
+        patch.object(selection, "cuda_device", lambda: device._replace(dot=gemms)),
     ):
         yield launches, gemms
 

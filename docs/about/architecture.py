@@ -10,33 +10,22 @@ from matplotlib.patches import FancyBboxPatch
 ROOT = Path(sys.argv[0]).resolve().parents[2]
 WORDS = {
     "dask": "the same on a cluster",
-    "_mlp": "the classifier, the regressor",
-    "_normalizer": "BatchNormalizer",
+    "_estimators": "parameters, fit, predict",
     "_show_versions": "for bug reports",
-    "_training": "epochs, stops, callbacks",
-    "_validation": "what X and y may be",
-    "_persistence": "saved models",
-    "_inference": "predictions, in NumPy",
-    "_model": "layers, forward, backward",
-    "_losses": "and their outputs",
-    "_optimizers": "and schedules",
-    "_moments": "running statistics",
-    "_rows": "batches of X",
-    "_device": "CPU or GPU",
-    "_cuda_setup": "what CUDA needs",
-    "_streams": "rows through a GPU",
-    "_blas": "threads of BLAS",
-    "_chunks": "rows on threads",
-    "cpu": "loops, by Numba",
-    "cuda": "the same for GPUs",
-    "formulas": "the mathematics",
-    "layout": "order of rows",
-    "registry": "names of kernels",
-    "compile": "flags of Numba",
-    "_cache": "machine code on disk",
-    "_interrupts": "Ctrl-C, later",
-    "_columns": "of tables: dates, text",
-    "_lazy": "collections, row by row",
+    "_training": "epochs, batches, stops",
+    "_model": "layers, losses, optimizers",
+    "_statistics": "moments, passes over rows",
+    "_backends": "CPU, CUDA, BLAS, threads",
+    "kernels.cpu": "loops, by Numba",
+    "kernels.cuda": "the same for GPUs",
+    "kernels.formulas": "the mathematics",
+    "kernels.layout": "order of rows",
+    "kernels.registry": "names of kernels",
+    "kernels.compile": "flags of Numba",
+    "_backends.numba_cache": "machine code on disk",
+    "_backends.signals": "Ctrl-C, later",
+    "_backends.stacklevel": "of warnings",
+    "dask._lazy": "collections, row by row",
 }
 FONT_SIZE, WIDTH, HEIGHT, GAP = 9, 4.6, 0.5, 0.14  # points, then inches
 
@@ -47,12 +36,6 @@ def constants(path, *names):
     tree.body = [n for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id in names]
     exec(compile(tree, path, "exec"), values)
     return [values[name] for name in names]
-
-
-def title(module):
-    """The path of a module below skbn."""
-    kernels = {path.stem for path in (ROOT / "skbn" / "kernels").iterdir()}
-    return f"kernels/{module}" if module in kernels else module
 
 
 def draw_box(ax, left, bottom, width, name, word, **style):
@@ -68,7 +51,7 @@ def draw_layer(ax, modules, bottom):
     """The modules of a layer side by side."""
     width = (WIDTH - GAP * (len(modules) - 1)) / len(modules)
     for i, module in enumerate(sorted(modules)):
-        draw_box(ax, i * (width + GAP), bottom, width, title(module), WORDS[module])
+        draw_box(ax, i * (width + GAP), bottom, width, module.replace(".", "/"), WORDS[module])
 
 
 def draw_line(ax, bottom, text):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .._moments import RunningMoments
+from .._statistics.moments import RunningMoments
 from .activations import ACTIVATIONS, gradient_of, value_of
 
 

@@ -1,22 +1,23 @@
 """The training loop: epochs, batches, schedule, early stopping, callbacks."""
 
-from .epochs import EpochLoop, TrainingDivergedError
+from .data import TrainingRows
 from .history import History
-from .lbfgs import LBFGSLoop
+from .lbfgs import LBFGSTrainer
 from .options import TrainOptions
 from .population import layer_moments, set_population_moments
 from .solvers import optimizer_of
-from .steps import Steps, TrainingRows
+from .steps import Steps
 from .tasks import EpochTasks
+from .trainer import Trainer, TrainingDivergedError
 from .validation import Validation
 
 __all__ = [
-    "EpochLoop",
     "EpochTasks",
     "History",
-    "LBFGSLoop",
+    "LBFGSTrainer",
     "Steps",
     "TrainOptions",
+    "Trainer",
     "TrainingDivergedError",
     "TrainingRows",
     "Validation",

@@ -152,15 +152,15 @@ class History:
 
     def copy(self):
         """A copy of the history, which later changes of this one do not affect."""
-        values = {name: _copied(value) for name, value in self._own().items()}
+        values = {name: _copied(value) for name, value in self._values().items()}
         return History(**values, previous_losses=self.previous_losses)
 
     def attributes(self):
         """The fitted attributes except ``loss_curve_``."""
-        own = self._own()
-        return {attribute: _copied(own[name]) for name, attribute in ATTRIBUTES.items()}
+        values = self._values()
+        return {attribute: _copied(values[name]) for name, attribute in ATTRIBUTES.items()}
 
-    def _own(self):
+    def _values(self):
         """What a copy does not share. A copy of 3,000,000 losses of a stream takes 20 ms."""
         return {name: value for name, value in vars(self).items() if name != "previous_losses"}
 
@@ -179,8 +179,8 @@ class History:
     @classmethod
     def of(cls, fitted):
         """The history that a dict of fitted attributes describes."""
-        known = {name: _copied(fitted[a]) for name, a in ATTRIBUTES.items() if a in fitted}
-        history = cls(**known, previous_losses=fitted["loss_curve_"])
+        values = {name: _copied(fitted[a]) for name, a in ATTRIBUTES.items() if a in fitted}
+        history = cls(**values, previous_losses=fitted["loss_curve_"])
         if "_best_validation" not in fitted:  # saved in format 1
             history.best_validation = history._best_of_curves()
         return history

@@ -6,20 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.optimize
 
-from .. import _blas
+from .._backends import blas
+from .._backends.stacklevel import levels_below_caller
 from .._model import Network, Workspace
-from .._validation import check_optimize_result, levels_below_caller
-from .epochs import check_finite
+from .data import Epoch, TrainingRows
 from .history import History
 from .options import TrainOptions
-from .steps import Epoch, LossRecord, TrainingRows
+from .steps import LossRecord
 from .tasks import EpochTasks
+from .trainer import check_finite
 
 STOPPED_BY_CALLBACK = 99
 
 
 @dataclass
-class LBFGSLoop:
+class LBFGSTrainer:
     """Training by L-BFGS; each of its iterations is an epoch.
 
     Attributes
@@ -35,6 +36,8 @@ class LBFGSLoop:
     tasks : EpochTasks
     max_iter : int
         Maximum number of iterations.
+    check_result : callable
+        Warns if the result of SciPy has not converged: (solver, result, max_iter).
     """
 
     network: Network
@@ -45,6 +48,7 @@ class LBFGSLoop:
     validate: object
     tasks: EpochTasks
     max_iter: int
+    check_result: object
 
     def __post_init__(self):
         data, device = self.data, self.network.device
@@ -62,7 +66,7 @@ class LBFGSLoop:
 
         If the user interrupts training, the state after the last complete iteration is restored.
         """
-        with _blas.limit_blas_threads(self.largest_product):
+        with blas.limit_blas_threads(self.largest_product):
             self._run()
 
     def _run(self):
@@ -90,7 +94,7 @@ class LBFGSLoop:
             options=limits,
         )
         if result.status != STOPPED_BY_CALLBACK:
-            check_optimize_result("lbfgs", result, self.max_iter)
+            self.check_result("lbfgs", result, self.max_iter)
         return result.x
 
     def _objective(self, x):

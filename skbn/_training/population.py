@@ -1,8 +1,8 @@
 """Statistics of hidden layers over a population of rows, instead of over batches."""
 
-from .._inference import dense, parts
 from .._model import inference_value_of
-from .._moments import RunningMoments
+from .._model.folded import dense, parts
+from .._statistics.moments import RunningMoments
 
 
 def set_population_moments(network, rows, index, sample_weight):

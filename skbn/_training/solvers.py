@@ -1,6 +1,7 @@
 """The optimizer and the schedule that the options of training describe."""
 
-from .._optimizers import OPTIMIZERS, SCHEDULES
+from .._model.optimizers import OPTIMIZERS
+from .._model.schedules import SCHEDULES
 
 
 def schedule_of(options, n_steps):

@@ -6,16 +6,33 @@ partition. ``pip install "skbn[dask]"`` installs Dask.
 
 from importlib import import_module
 
-try:
-    for _name in ("dask.array", "distributed"):
-        import_module(_name)
-except ImportError as error:
-    raise ImportError(
-        f'skbn.dask needs Dask, but {error.name!r} is missing: pip install "skbn[dask]", or '
-        'pip install "dask[array,dataframe,distributed]".'
-    ) from error
-
-from ._mlp import BatchNormMLPClassifier, BatchNormMLPRegressor
-from ._normalizer import BatchNormalizer
+_MODULES = {
+    "BatchNormMLPClassifier": "_mlp",
+    "BatchNormMLPRegressor": "_mlp",
+    "BatchNormalizer": "_normalizer",
+}
 
 __all__ = ["BatchNormMLPClassifier", "BatchNormMLPRegressor", "BatchNormalizer"]
+
+
+def __getattr__(name):
+    """Import an estimator, and Dask with it. The local estimators use ``_lazy`` without Dask."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    _check_dask()
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
+
+
+def _check_dask():
+    try:
+        for module in ("dask.array", "distributed"):
+            import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f'skbn.dask needs Dask, but {error.name!r} is missing: pip install "skbn[dask]", or '
+            'pip install "dask[array,dataframe,distributed]".'
+        ) from error

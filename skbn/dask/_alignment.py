@@ -5,8 +5,8 @@ import dask.array as da
 import numpy as np
 from scipy import sparse
 
-from .._lazy import is_lazy, whole_rows
 from ._errors import place_of
+from ._lazy import is_lazy, whole_rows
 from ._tasks import all_persisted, mapped
 
 
@@ -36,23 +36,23 @@ def as_collection(name, value, table):
 
 def _rechunked(name, value, table):
     """The collection in the chunks of the table, if the numbers of rows of both are known."""
-    known = table[1]
-    if not (knows_sizes(known) and knows_sizes(value)):
+    reference = table[1]
+    if not (knows_sizes(reference) and knows_sizes(value)):
         return value
-    check_rows(table[0], known.shape[0], name, value.shape[0])
-    return value.rechunk({0: known.chunks[0]})
+    check_rows(table[0], reference.shape[0], name, value.shape[0])
+    return value.rechunk({0: reference.chunks[0]})
 
 
 def _chunked(name, value, table):
     """Convert an array to a collection in the chunks of the table."""
-    table_name, known = table
-    if not knows_sizes(known):
+    table_name, reference = table
+    if not knows_sizes(reference):
         raise ValueError(
             f"{name} must be a collection of Dask, because the numbers of rows in the partitions "
             f"of {table_name} are unknown; got an array of shape {value.shape}."
         )
-    check_rows(table_name, known.shape[0], name, len(value))
-    return da.from_array(value, chunks=(known.chunks[0], *value.shape[1:]))
+    check_rows(table_name, reference.shape[0], name, len(value))
+    return da.from_array(value, chunks=(reference.chunks[0], *value.shape[1:]))
 
 
 def knows_sizes(collection):

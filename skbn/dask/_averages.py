@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._moments import RunningMoments
+from .._statistics.moments import RunningMoments
 from ..kernels import cpu
 
 

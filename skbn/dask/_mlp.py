@@ -1,6 +1,6 @@
 """BatchNormMLPClassifier and BatchNormMLPRegressor for Dask collections."""
 
-from copy import copy
+from copy import copy, deepcopy
 from inspect import Parameter, signature
 from itertools import repeat
 from numbers import Integral
@@ -10,17 +10,17 @@ import numpy as np
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_random_state
 
-from .. import _mlp
-from .._device import on_host
-from .._lazy import checking_sample, is_lazy
-from .._mlp.state import hidden_units
-from .._validation import Interval
+from .._backends.cuda import on_host
+from .._estimators import classifier, regressor
+from .._estimators.state import hidden_units
+from .._estimators.validation import Interval
 from ._errors import naming_partitions
-from ._fitting import DistributedFitting
+from ._lazy import checking_sample, is_lazy
 from ._partitions import Partitions, check_rows_with_weight
 from ._preparing import Prepared, merged_summaries, summary
 from ._targets import PartitionedLabels, PartitionedValues
 from ._tasks import all_persisted
+from ._trainer import DistributedFitting
 from ._workers import plain, predicted
 
 # Number of steps between two averages. Accuracy on covertype (464,810 rows, 15 passes, 8
@@ -36,9 +36,9 @@ def _with_sync_every(local):
         local.__init__(self, *args, **parameters)
         self.sync_every = sync_every
 
-    known = signature(local.__init__)
+    parameters = signature(local.__init__)
     added = Parameter("sync_every", Parameter.KEYWORD_ONLY, default=SYNC_EVERY)
-    __init__.__signature__ = known.replace(parameters=[*known.parameters.values(), added])
+    __init__.__signature__ = parameters.replace(parameters=[*parameters.parameters.values(), added])
     return __init__
 
 
@@ -56,8 +56,10 @@ class Distributed:
         model : estimator
         """
         local = self._local()
-        known = {name: value for name, value in vars(copy(self)).items() if name != "sync_every"}
-        vars(local).update(known)
+        attributes = {
+            name: value for name, value in vars(copy(self)).items() if name != "sync_every"
+        }
+        vars(local).update(attributes)
         return local
 
     def score(self, X, y, sample_weight=None):
@@ -135,21 +137,21 @@ class Distributed:
             validation_data = at_hand_to_validate(*validation_data)
             return super()._prepared(X, y, weight, validation_data, incremental, first_call)
         self._check_solver_has_batches()
-        model, targets = copy(self), self._targets()
+        estimator, targets = copy(self), self._targets()
         rows = Partitions(X=X, y=y, sample_weight=sample_weight)
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y, _ = rows.sample
         with checking_sample(X, y):
-            sample, _ = model._validate_X_y(X, y, reset=first_pass)
-        total = model._summary_of(targets, rows)
+            sample, _ = estimator._validate_X_y(X, y, reset=first_pass)
+        total = estimator._summary_of(targets, rows)
         if incremental:
             first_call = {name: on_host(dask.compute(v)[0]) for name, v in first_call.items()}
             targets.begin_stream(total.targets.sample(), **first_call)
         targets.fit_summary(total.targets, first_pass, incremental)
-        model._learn_inputs(total.inputs, first_pass, incremental)
-        model._random_state = check_random_state(self.random_state)
-        model.n_layers_ = len(hidden_units(self)) + 2
-        return model._distributed_fitting(
+        estimator._learn_inputs(total.inputs, first_pass, incremental)
+        estimator._random_state = check_random_state(self.random_state)
+        estimator.n_layers_ = len(hidden_units(self)) + 2
+        return estimator._distributed_fitting(
             targets, rows, total, validation_data, first_pass, incremental, sample.dtype
         )
 
@@ -174,15 +176,20 @@ class Distributed:
         validation_data = self._validation_data(validation_data, targets, dtype)
         holds_out = self.early_stopping and validation_data is None
         fraction = self.validation_fraction if holds_out else 0.0
-        of_all = dtype, rows, total.n_rows
-        prepared = Prepared(self, targets.of_parts(total.targets, incremental), *of_all, fraction)
+        parts = targets.of_parts(total.targets, incremental)
+        prepared = self._rows_on_workers(parts, dtype, rows, total.n_rows, fraction)
         if holds_out:
             _check_split(prepared)
         targets.fit_totals(prepared, incremental)
         self._take_targets(targets, first_pass)
-        return DistributedFitting(
-            self, targets, first_pass, incremental, dtype, prepared, validation_data
-        )
+        call = self, targets, first_pass, incremental, dtype, self._random_state
+        return DistributedFitting(*call, prepared, validation_data)
+
+    def _rows_on_workers(self, targets, dtype, rows, n_rows, validation_fraction):
+        """The Prepared rows of all partitions."""
+        # Drawn from a copy of the generator, so that initial weights are those of a local fit.
+        seed = int(deepcopy(self._random_state).randint(2**31 - 1))
+        return Prepared(self, targets, dtype, rows, n_rows, seed, validation_fraction)
 
     def _validation_data(self, validation_data, targets, dtype):
         """The validation rows: on the workers, in memory, or None."""
@@ -193,7 +200,7 @@ class Distributed:
             )
         rows = Partitions(X_val=X_val, y_val=y_val, sample_weight_val=weight_val)
         targets, n_rows = targets.without_class_weight(), [None] * len(rows.parts)
-        prepared = Prepared(self, targets, dtype, rows, n_rows, validation_fraction=1.0)
+        prepared = self._rows_on_workers(targets, dtype, rows, n_rows, validation_fraction=1.0)
         if not prepared.row_weights()[1]:
             raise ValueError("X_val has no row of weight above 0, expected one or more.")
         return prepared
@@ -225,7 +232,7 @@ def _check_split(prepared):
         )
 
 
-class BatchNormMLPClassifier(Distributed, _mlp.BatchNormMLPClassifier):
+class BatchNormMLPClassifier(Distributed, classifier.BatchNormMLPClassifier):
     """A multi-layer perceptron classifier that learns from partitions of a Dask collection.
 
     The estimator has the fitted attributes of :class:`skbn.BatchNormMLPClassifier` and trains in
@@ -276,18 +283,18 @@ class BatchNormMLPClassifier(Distributed, _mlp.BatchNormMLPClassifier):
     >>> model.score(X, y) > 0.95
     True
     >>> type(model.to_local())
-    <class 'skbn._mlp.classifier.BatchNormMLPClassifier'>
+    <class 'skbn._estimators.classifier.BatchNormMLPClassifier'>
     """
 
-    _parameter_constraints = _mlp.BatchNormMLPClassifier._parameter_constraints | CONSTRAINT
+    _parameter_constraints = classifier.BatchNormMLPClassifier._parameter_constraints | CONSTRAINT
     _targets_class = PartitionedLabels
     _metric = staticmethod(accuracy_score)
-    _local = _mlp.BatchNormMLPClassifier
+    _local = classifier.BatchNormMLPClassifier
 
-    __init__ = _with_sync_every(_mlp.BatchNormMLPClassifier)
+    __init__ = _with_sync_every(classifier.BatchNormMLPClassifier)
 
 
-class BatchNormMLPRegressor(Distributed, _mlp.BatchNormMLPRegressor):
+class BatchNormMLPRegressor(Distributed, regressor.BatchNormMLPRegressor):
     """A multi-layer perceptron regressor that learns from partitions of a Dask collection.
 
     The estimator has the fitted attributes of :class:`skbn.BatchNormMLPRegressor` and trains in
@@ -319,9 +326,9 @@ class BatchNormMLPRegressor(Distributed, _mlp.BatchNormMLPRegressor):
     True
     """
 
-    _parameter_constraints = _mlp.BatchNormMLPRegressor._parameter_constraints | CONSTRAINT
+    _parameter_constraints = regressor.BatchNormMLPRegressor._parameter_constraints | CONSTRAINT
     _targets_class = PartitionedValues
     _metric = staticmethod(r2_score)
-    _local = _mlp.BatchNormMLPRegressor
+    _local = regressor.BatchNormMLPRegressor
 
-    __init__ = _with_sync_every(_mlp.BatchNormMLPRegressor)
+    __init__ = _with_sync_every(regressor.BatchNormMLPRegressor)

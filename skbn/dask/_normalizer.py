@@ -7,15 +7,15 @@ from typing import NamedTuple
 import dask
 import numpy as np
 
-from .. import _normalizer
-from .._lazy import checking_sample, in_frame, is_lazy, map_blocks
-from .._moments import RunningMoments
-from .._validation import identity
+from .._estimators import normalizer
+from .._estimators.validation import identity
+from .._statistics.moments import RunningMoments
+from ._lazy import checking_sample, in_frame, is_lazy, map_blocks
 from ._partitions import Partitions, check_rows_with_weight, has_no_weight
 from ._tasks import merged
 
 
-class BatchNormalizer(_normalizer.BatchNormalizer):
+class BatchNormalizer(normalizer.BatchNormalizer):
     """Normalize the features of a Dask collection by running statistics.
 
     The estimator has the parameters, fitted attributes and results of
@@ -65,7 +65,7 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
         -------
         normalizer : skbn.BatchNormalizer
         """
-        local = _normalizer.BatchNormalizer()
+        local = normalizer.BatchNormalizer()
         vars(local).update(vars(self))
         return local
 
@@ -87,8 +87,8 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
         if not is_lazy(X):
             return super().normalize_batch(X, sample_weight)
         self._validate_changed_params()
-        known = self._identity() if hasattr(self, "scale_") else None
-        partitions, identity = self._validate_batch(X, known)
+        identity = self._identity() if hasattr(self, "scale_") else None
+        partitions, identity = self._validate_batch(X, identity)
         local = self._known(identity)
         rows, arguments = self._with_weights(partitions, sample_weight)
         total = merged(rows.map(_summary, arguments), _merged_summaries)
@@ -98,18 +98,18 @@ class BatchNormalizer(_normalizer.BatchNormalizer):
 
     def _known(self, identity):
         """An unfitted local estimator with the features of ``identity``."""
-        local = _normalizer.BatchNormalizer(**self.get_params())
+        local = normalizer.BatchNormalizer(**self.get_params())
         vars(local).update(identity)
         return local
 
-    def _validate_batch(self, X, known):
+    def _validate_batch(self, X, identity):
         """The partitions of a collection X, whose features are validated on a sample."""
         if not is_lazy(X):
-            return super()._validate_batch(X, known)
+            return super()._validate_batch(X, identity)
         partitions = Partitions(X=X)
         (sample,) = partitions.sample
         with checking_sample(sample):
-            _, identity = super()._validate_batch(sample, known)
+            _, identity = super()._validate_batch(sample, identity)
         partitions.identity = identity
         return partitions, identity
 

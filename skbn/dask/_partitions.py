@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .. import _validation
-from .._lazy import is_lazy, sample_of, whole_rows
+from .._estimators import validation
 from ._alignment import aligned_blocks, as_collection, check_rows
 from ._errors import place_of
+from ._lazy import is_lazy, sample_of, whole_rows
 from ._tasks import computed, mapped
 
 
@@ -83,8 +83,8 @@ def _with_columns(name, X):
 def check_rows_with_weight(n_rows):
     """Raise the error of a local fit to no rows, or to ``n_rows`` rows of weight 0."""
     zeros = np.zeros((n_rows, 1))
-    _validation.check_array(zeros)
-    _validation.validate_weights(zeros[:, 0], zeros)
+    validation.check_array(zeros)
+    validation.validate_weights(zeros[:, 0], zeros)
 
 
 def has_no_weight(sample_weight):

@@ -1,15 +1,14 @@
 """Preparation of the training rows: a summary of all partitions, then the Rows of each."""
 
-from copy import deepcopy
 from functools import reduce
 from operator import add
 from typing import NamedTuple
 
 import numpy as np
 
-from .._mlp.far_values import without_far_rows
-from .._mlp.state import input_norm_of
-from .._moments import RunningMoments
+from .._estimators.far_values import without_far_rows
+from .._estimators.state import input_norm_of
+from .._statistics.moments import RunningMoments
 from ._partitions import has_no_weight
 from ._targets import merged_moments
 from ._tasks import all_persisted, computed, mapped, persisted
@@ -33,15 +32,15 @@ class Summary(NamedTuple):
     targets: object
 
 
-def summary(model, targets, X, y, sample_weight):
+def summary(estimator, targets, X, y, sample_weight):
     """The Summary of a partition."""
     if X.shape[0] == 0:
         return Summary((0,), None, None)
-    X, y = model._validate_X_y(X, _one_column(y), reset=False)
+    X, y = estimator._validate_X_y(X, _one_column(y), reset=False)
     if has_no_weight(sample_weight):  # the labels of these rows are included
         return Summary((0,), None, targets.summary(y, np.zeros(X.shape[0])))
-    weight = model._validate_weights(sample_weight, X)
-    inputs = RunningMoments.of(X, weight) if model.normalize_inputs else None
+    weight = estimator._validate_weights(sample_weight, X)
+    inputs = RunningMoments.of(X, weight) if estimator.normalize_inputs else None
     return Summary((X.shape[0],), inputs, targets.summary(y, weight))
 
 
@@ -58,15 +57,15 @@ def merged_summaries(group):
     return Summary(n_rows, merged_moments(group, "inputs"), targets)
 
 
-def rows_of_partition(model, targets, dtype, validation_fraction, seed, number, X, y, weight):
+def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, number, X, y, weight):
     """The Rows of a partition, of which a fraction is held out."""
     nothing = np.arange(0)
     if X.shape[0] == 0 or has_no_weight(weight):
         return Rows(number, None, None, None, None, nothing, nothing)
-    X, y = model._validate_X_y(X, _one_column(y), reset=False)
-    weight = model._validate_weights(weight, X)
+    X, y = estimator._validate_X_y(X, _one_column(y), reset=False)
+    weight = estimator._validate_weights(weight, X)
     encoded = targets.encode(y, dtype, weight)
-    X = X if weight is None else without_far_rows(X, weight, input_norm_of(model))
+    X = X if weight is None else without_far_rows(X, weight, input_norm_of(estimator))
     loss_weight = targets.loss_weight_of_part(y, weight)
     order = np.random.RandomState([seed, number]).permutation(X.shape[0])
     n_val = n_validation_rows(X.shape[0], validation_fraction)
@@ -84,7 +83,7 @@ class Prepared:
 
     Parameters
     ----------
-    model : BatchNormMLP
+    estimator : BatchNormMLP
         The estimator, with the statistics learned from X.
     targets : PartitionedLabels or PartitionedValues
         The targets, with the statistics learned from y.
@@ -94,6 +93,8 @@ class Prepared:
         Partitions of X, y and weights.
     n_rows : list of int or None
         Number of rows of each partition, or None if it is unknown.
+    seed : int
+        Seed of the choice of the rows that are held out.
     validation_fraction : float
         Fraction of the rows of each partition that is held out.
 
@@ -108,14 +109,12 @@ class Prepared:
     is_weighted : bool
     """
 
-    def __init__(self, model, targets, dtype, rows, n_rows, validation_fraction=0.0):
-        # Drawn from a copy of the generator, so that initial weights are those of a local fit.
-        seed = int(deepcopy(model._random_state).randint(2**31 - 1))
-        of_all = persisted(plain(model)), persisted(targets), dtype, validation_fraction, seed
-        results = rows.map(rows_of_partition, [(*of_all, i) for i in range(len(n_rows))])
-        known = [i for i, n in enumerate(n_rows) if n != 0]
-        self.places = [rows.places[i] for i in known]
-        self.partitions = all_persisted([results[i] for i in known], self.places)
+    def __init__(self, estimator, targets, dtype, rows, n_rows, seed, validation_fraction):
+        shared = persisted(plain(estimator)), persisted(targets), dtype, validation_fraction, seed
+        results = rows.map(rows_of_partition, [(*shared, i) for i in range(len(n_rows))])
+        nonempty = [i for i, n in enumerate(n_rows) if n != 0]
+        self.places = [rows.places[i] for i in nonempty]
+        self.partitions = all_persisted([results[i] for i in nonempty], self.places)
         self.n_rows = [n - n_validation_rows(n, validation_fraction) for n in n_rows if n]
         self.n_validation_rows = sum(n_validation_rows(n, validation_fraction) for n in n_rows if n)
         self.is_weighted = rows.sample[2] is not None

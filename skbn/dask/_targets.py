@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from .._mlp.labels import LabelTargets, LabelTotals
-from .._mlp.values import ValueTargets
-from .._moments import RunningMoments
+from .._estimators.label_targets import LabelTargets, LabelTotals
+from .._estimators.regression_targets import ValueTargets
+from .._statistics.moments import RunningMoments
 from ..kernels import cpu
 
 
@@ -79,8 +79,8 @@ class Values(NamedTuple):
 
 def merged_moments(group, name):
     """Merge the moments in the attribute ``name`` of a group, except None; or return None."""
-    known = [getattr(part, name) for part in group if getattr(part, name) is not None]
-    return known[0].merge(*known[1:]) if known else None
+    present = [getattr(part, name) for part in group if getattr(part, name) is not None]
+    return present[0].merge(*present[1:]) if present else None
 
 
 class Validated(NamedTuple):

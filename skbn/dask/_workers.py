@@ -6,15 +6,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import _blas
-from .._device import CPU
-from .._inference import FoldedNetwork
-from .._mlp.far_values import farthest_value
-from .._mlp.fitting import network_of, training_rows
-from .._mlp.state import OF_DATA, OF_NETWORK, OF_TARGETS, fitted_attributes, input_norm_of
-from .._rows import rows_of
+from .._backends import blas
+from .._backends.cpu import CPU
+from .._estimators.far_values import farthest_value
+from .._estimators.fitting import network_of, training_rows
+from .._estimators.state import (
+    OF_DATA,
+    OF_NETWORK,
+    OF_TARGETS,
+    fitted_attributes,
+    folded_network,
+    input_norm_of,
+)
+from .._estimators.validation import feature_names, identity
+from .._model.inputs import rows_of
 from .._training import Steps, TrainOptions, Validation, layer_moments, optimizer_of
-from .._validation import feature_names, identity
 from ._averages import Trained
 from ._targets import Validated
 
@@ -22,10 +28,10 @@ from ._targets import Validated
 SEED_STRIDE = 0x9E3779B1
 
 
-def plain(model):
+def plain(estimator):
     """A copy of an estimator with its parameters and with what was learned from X and y."""
-    other = type(model)(**model.get_params(deep=False))
-    vars(other).update(fitted_attributes(model, (*OF_DATA, *OF_TARGETS, *OF_NETWORK)))
+    other = type(estimator)(**estimator.get_params(deep=False))
+    vars(other).update(fitted_attributes(estimator, (*OF_DATA, *OF_TARGETS, *OF_NETWORK)))
     return other
 
 
@@ -34,7 +40,7 @@ class Plan(NamedTuple):
 
     Attributes
     ----------
-    model : BatchNormMLP
+    estimator : BatchNormMLP
         The estimator, with its parameters and with what was learned from X and y.
     targets : PartitionedLabels or PartitionedValues
     dtype : dtype
@@ -47,7 +53,7 @@ class Plan(NamedTuple):
     seed, dropout_seed : int
     """
 
-    model: object
+    estimator: object
     targets: object
     dtype: np.dtype
     batch_size: int
@@ -57,7 +63,7 @@ class Plan(NamedTuple):
     dropout_seed: int
 
     def network(self):
-        return network_of(self.model, self.dtype)
+        return network_of(self.estimator, self.dtype)
 
 
 class State(NamedTuple):
@@ -110,7 +116,7 @@ class Rows:
 
     def order(self, plan, epoch):
         """The rows in the order of an epoch, which is the same in all rounds of the epoch."""
-        if not plan.model.shuffle:
+        if not plan.estimator.shuffle:
             return self.index
         random_state = np.random.RandomState([plan.seed, self.number, epoch])
         return random_state.permutation(self.index)
@@ -118,7 +124,7 @@ class Rows:
     def training_rows(self, plan, network):
         arrays = self.X, self.targets, self.weight, self.loss_weight, self.index
         size = min(plan.batch_size, len(self.index))
-        return training_rows(plan.model, network, *arrays, size)
+        return training_rows(plan.estimator, network, *arrays, size)
 
     def can_train(self, network):
         """Whether two rows have a weight > 0, or one has and there are running statistics."""
@@ -141,7 +147,7 @@ def trained(plan, state, rows, epoch, first, last):
     seed = plan.dropout_seed + rows.number * SEED_STRIDE
     steps = _steps(plan, state, network, data, seed)
     order = rows.order(plan, epoch)
-    with np.errstate(all="ignore"), _blas.limit_blas_threads(steps.largest_product):
+    with np.errstate(all="ignore"), blas.limit_blas_threads(steps.largest_product):
         losses = steps.run(order, first, last)[first:last]
     weight = sum(n_rows)
     if data.loss_weight is not None:
@@ -152,7 +158,7 @@ def trained(plan, state, rows, epoch, first, last):
 
 def _steps(plan, state, network, data, seed):
     """Steps with an optimizer that continues from the state."""
-    options = TrainOptions.of(vars(plan.model))
+    options = TrainOptions.of(vars(plan.estimator))
     optimizer = optimizer_of(options, network, plan.n_steps)
     optimizer.schedule, optimizer.t = copy(state.schedule), state.t
     optimizer.states = [network.device.xp.array(average) for average in state.averages]
@@ -167,7 +173,7 @@ def moments_of_layer(plan, state, rows, i):
     """Moments of the training rows in layer i, with the previous layers in inference mode."""
     network = plan.network()
     network.restore(state)
-    taken = rows_of(rows.X, input_norm_of(plan.model), plan.dtype, network.device)
+    taken = rows_of(rows.X, input_norm_of(plan.estimator), plan.dtype, network.device)
     return layer_moments(network, network.batch_norms[i], taken, rows.index, rows.weight)
 
 
@@ -179,30 +185,29 @@ def validated(plan, state, rows):
     if not len(index):
         return None
     weight = np.ones(len(index)) if rows.weight is None else rows.weight[index]
-    network, model = plan.network(), plan.model
+    network, estimator = plan.network(), plan.estimator
     network.restore(state)
-    norm, device = input_norm_of(model), network.device
+    norm, device = input_norm_of(estimator), network.device
     loss = plan.targets.loss(CPU, network.dtype)
     taken = rows_of(rows.X[index], norm, plan.dtype, device)
     validate = Validation(taken, rows.targets[index], weight, loss, plan.targets.score_part)
-    of_all = network.activation, model.out_activation_, norm, device
-    return Validated(weight.sum(), *validate(FoldedNetwork(network.fold(), *of_all)))
+    return Validated(weight.sum(), *validate(folded_network(network, estimator, norm)))
 
 
-def predicted(model, X, *columns):
+def predicted(estimator, X, *columns):
     """The predictions for a partition and its columns as arrays, or None without rows."""
     if X.shape[0] == 0:
         return None
-    return [model.predict(X), *map(np.asarray, columns)]
+    return [estimator.predict(X), *map(np.asarray, columns)]
 
 
 def farthest(plan, _state, rows):
     """The distance of the value farthest from the others, and a sentence that describes it."""
-    model = plan.model
-    far = farthest_value(rows.X, input_norm_of(model))
+    estimator = plan.estimator
+    far = farthest_value(rows.X, input_norm_of(estimator))
     if far is None:
         return 0.0, ""
-    name = feature_names(identity(model), model.n_features_in_)[far.column]
+    name = feature_names(identity(estimator), estimator.n_features_in_)[far.column]
     return far.distance, (
         f" The value farthest from the others is {far}, feature {name}, in partition {rows.number}."
     )

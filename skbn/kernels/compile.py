@@ -4,7 +4,7 @@ from types import FunctionType
 
 import numba
 
-from .._cache import set_source_stamp, tolerate_cache_errors
+from .._backends.numba_cache import set_source_stamp, tolerate_cache_errors
 
 FLAGS = {
     "nogil": True,

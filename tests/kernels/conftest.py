@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from helpers import pairwise
-from kernel_problems import DEVICES, SHAPES, WEIGHTS, kernels_of
+from kernels.kernel_problems import DEVICES, SHAPES, WEIGHTS, kernels_of
 
 AXES = {"shape": SHAPES, "dtype": [np.float32, np.float64], "weight": list(WEIGHTS)}
 

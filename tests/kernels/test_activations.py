@@ -4,9 +4,9 @@ import network_oracle
 import numba
 import numpy as np
 import pytest
-from kernel_problems import DEVICES, assert_within, kernels_of, normal
+from kernels.kernel_problems import DEVICES, assert_within, kernels_of, normal
 
-from skbn._device import CPU
+from skbn._backends.cpu import CPU
 from skbn._model import activations
 from skbn.kernels import formulas
 

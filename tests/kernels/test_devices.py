@@ -5,7 +5,15 @@ from types import FunctionType
 
 import numpy as np
 import pytest
-from kernel_problems import DEVICES, EPSILON, MOMENTUM, dyadic, kernels_of, normal, wraps_around
+from kernels.kernel_problems import (
+    DEVICES,
+    EPSILON,
+    MOMENTUM,
+    dyadic,
+    kernels_of,
+    normal,
+    wraps_around,
+)
 
 from skbn.kernels import cpu
 from skbn.kernels.formulas import ACTIVATIONS

@@ -5,7 +5,7 @@ from itertools import combinations
 import network_oracle
 import numpy as np
 import pytest
-from kernel_problems import (
+from kernels.kernel_problems import (
     assert_within,
     normal,
     wraps_around,

@@ -3,7 +3,7 @@
 import network_oracle
 import numpy as np
 import pytest
-from kernel_problems import (
+from kernels.kernel_problems import (
     DEVICES,
     assert_within,
     normal,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import network_oracle
 import numpy as np
 import pytest
-from kernel_problems import (
+from kernels.kernel_problems import (
     WEIGHTS,
     assert_within,
     normal,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skbn._moments import RunningMoments
+from skbn._statistics.moments import RunningMoments
 from skbn.dask._averages import Trained, average
 from skbn.kernels import cpu
 

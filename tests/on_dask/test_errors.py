@@ -14,7 +14,7 @@ from on_dask.models import PAIRS, SMALL, N, problem
 from on_dask.parts import SIZES, collection, frame, in_parts, unknown
 
 import skbn
-from skbn.dask import BatchNormalizer, BatchNormMLPClassifier, _fitting
+from skbn.dask import BatchNormalizer, BatchNormMLPClassifier, _trainer
 from skbn.dask._errors import in_partition
 
 X, y = problem("classifier")
@@ -256,8 +256,8 @@ def test_partitions_after_an_empty_one_have_their_number(monkeypatch):
             raise MemoryError("no more memory")
         return trained(plan, state, rows, *arguments)
 
-    trained = _fitting.trained
-    monkeypatch.setattr(_fitting, "trained", fails_in_partition_3)
+    trained = _trainer.trained
+    monkeypatch.setattr(_trainer, "trained", fails_in_partition_3)
     with pytest.raises(MemoryError, match="In partition 3: no more memory"):
         BatchNormMLPClassifier(**SMALL).fit(in_parts(X, sizes), in_parts(y, sizes))
 

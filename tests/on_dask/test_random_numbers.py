@@ -5,7 +5,7 @@ import pytest
 from on_dask.models import PAIRS, problem
 from on_dask.parts import in_parts
 
-from skbn.dask import BatchNormMLPClassifier, _fitting
+from skbn.dask import BatchNormMLPClassifier, _trainer
 from skbn.dask._preparing import rows_of_partition
 from skbn.dask._workers import Plan, Rows
 
@@ -70,8 +70,8 @@ def test_calls_that_go_on_have_other_orders(monkeypatch, method):
         epochs.append(epoch)
         return trained(plan, state, rows, epoch, *bounds)
 
-    epochs, trained = [], _fitting.trained
-    monkeypatch.setattr(_fitting, "trained", recorded)
+    epochs, trained = [], _trainer.trained
+    monkeypatch.setattr(_trainer, "trained", recorded)
     X, y = problem("regressor")
     model = PAIRS["regressor"][0](**PLAIN | {"warm_start": True, "sync_every": None})
     for _ in range(2):

@@ -19,7 +19,7 @@ from sklearn.datasets import make_multilabel_classification
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 import skbn
-from skbn.dask import BatchNormMLPClassifier, BatchNormMLPRegressor, _fitting
+from skbn.dask import BatchNormMLPClassifier, BatchNormMLPRegressor, _trainer
 from skbn.dask._workers import Rows, Validated
 
 
@@ -446,13 +446,13 @@ def test_a_sparse_y_in_memory_is_named():
 
 def test_nothing_refers_to_the_rows_after_a_fit(monkeypatch):
     X, y = problem("classifier")
-    fittings, run = [], _fitting.DistributedFitting.run
+    fittings, run = [], _trainer.DistributedFitting.run
 
     def remembered(self, tasks):
         fittings.append(weakref.ref(self))
         run(self, tasks)
 
-    monkeypatch.setattr(_fitting.DistributedFitting, "run", remembered)
+    monkeypatch.setattr(_trainer.DistributedFitting, "run", remembered)
     gc.collect()
     gc.disable()
     try:

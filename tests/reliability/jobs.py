@@ -7,7 +7,8 @@ import numpy as np
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skbn import BatchNormalizer, BatchNormMLPClassifier, _chunks
+from skbn import BatchNormalizer, BatchNormMLPClassifier
+from skbn._backends import threads
 
 
 def data(n=60_000):
@@ -36,7 +37,7 @@ def n_threads(X, y):
     """Threads that kernels may use here, and those of skbn that there are after some work."""
     digest(X, y)
     own = [thread for thread in threading.enumerate() if thread.name.startswith("skbn")]
-    return _chunks.n_threads(), len(own)
+    return threads.n_threads(), len(own)
 
 
 def nested(X, y):

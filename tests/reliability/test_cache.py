@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from skbn._interrupts import defer_signals
+from skbn._backends.signals import defer_signals
 from skbn.kernels import cpu
 
 pytestmark = pytest.mark.reliability

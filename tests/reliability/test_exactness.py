@@ -22,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 from skbn import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor
-from skbn._moments import RunningMoments
+from skbn._statistics.moments import RunningMoments
 
 pytestmark = [
     pytest.mark.reliability,

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
-from skbn._mlp.state import inference_of
+from skbn._estimators.state import inference_of
 
 pytestmark = pytest.mark.reliability
 

@@ -21,7 +21,9 @@ from reliability import interrupt_trials
 from reliability.figures import say
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skbn import BatchNormalizer, BatchNormMLPClassifier, _blas, _chunks
+from skbn import BatchNormalizer, BatchNormMLPClassifier
+from skbn._backends import blas as blas
+from skbn._backends import threads
 
 pytestmark = pytest.mark.reliability
 
@@ -193,9 +195,9 @@ def test_no_helper_writes_any_more_when_an_interrupted_pass_returns(monkeypatch)
             time.sleep(0.2)
             written.append(i)
 
-    monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
+    monkeypatch.setattr(threads, "n_threads", lambda: 2)
     with pytest.raises(KeyboardInterrupt):
-        _chunks.for_each(write, [(i,) for i in range(100)])
+        threads.for_each(write, [(i,) for i in range(100)])
     assert len(written) == 1
 
 
@@ -207,10 +209,10 @@ def test_a_handler_that_raises_nothing_ends_no_pass(monkeypatch):
             os.kill(os.getpid(), signal.SIGINT)
         done.append(i)
 
-    monkeypatch.setattr(_chunks, "n_threads", lambda: 2)
+    monkeypatch.setattr(threads, "n_threads", lambda: 2)
     before = signal.signal(signal.SIGINT, lambda *_: heard.append(True))
     try:
-        _chunks.for_each(work, [(i,) for i in range(100)])
+        threads.for_each(work, [(i,) for i in range(100)])
     finally:
         signal.signal(signal.SIGINT, before)
     assert heard
@@ -249,7 +251,7 @@ def blas_threads():
 @pytest.mark.parametrize("call", range(1, 7))
 def test_ctrl_c_leaves_blas_its_threads(monkeypatch, call):
     """Before and after each setting of the limit, and each taking back."""
-    calls, set_threads = [], _blas._set_threads
+    calls, set_threads = [], blas._set_threads
 
     def interrupted(numbers):
         calls.append(numbers)
@@ -259,10 +261,10 @@ def test_ctrl_c_leaves_blas_its_threads(monkeypatch, call):
         if 2 * len(calls) == call:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(_blas, "_set_threads", interrupted)
+    monkeypatch.setattr(blas, "_set_threads", interrupted)
     with threadpool_limits(2, user_api="blas"):  # also on a machine with one core
         for _ in range(2):
-            with suppress(KeyboardInterrupt), _blas.limit_blas_threads(1):
+            with suppress(KeyboardInterrupt), blas.limit_blas_threads(1):
                 pass
             assert set(blas_threads()) == {2}
 
@@ -289,7 +291,10 @@ def test_ctrl_c_before_blas_gets_its_threads_back(solver):
     with threadpool_limits(2, user_api="blas"):  # also on a machine with one core
         model = BatchNormMLPClassifier(2, max_iter=5, solver=solver, random_state=0)
         X, y = np.eye(8), np.arange(8) % 2
-        with suppress(KeyboardInterrupt), interrupted_at_call(_blas._OneThread.__exit__.__code__):
+        with (
+            suppress(KeyboardInterrupt),
+            interrupted_at_call(blas._OneThread.__exit__.__code__),
+        ):
             model.fit(X, y)
         assert not hasattr(model, "n_iter_")
         assert set(blas_threads()) == {2}

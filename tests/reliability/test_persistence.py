@@ -21,7 +21,8 @@ from sklearn.base import clone
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import make_pipeline
 
-from skbn import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor, _persistence
+from skbn import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor
+from skbn._estimators import persistence
 
 pytestmark = [
     pytest.mark.reliability,
@@ -111,7 +112,7 @@ def skops_types(types):
     return types
 
 
-OURS = ("skbn._mlp.", "skbn._moments.", "skbn._normalizer.", "skbn._optimizers.")
+OURS = ("skbn._estimators.", "skbn._statistics.", "skbn._model.")
 
 
 def by_skops(model, _folder):
@@ -215,7 +216,7 @@ FITTED = ("normalizer", "strings", "stream")
 def test_a_state_tells_its_format_and_an_estimator_does_not_keep_it(name):
     model, *_ = MODELS[name]()
     for each in (model, clone(model)):
-        assert each.__getstate__()["_format"] == _persistence.FORMAT
+        assert each.__getstate__()["_format"] == persistence.FORMAT
         assert "_format" not in vars(each)
         assert "_format" not in vars(copy.copy(each))
 
@@ -224,7 +225,7 @@ def test_a_state_tells_its_format_and_an_estimator_does_not_keep_it(name):
 @pytest.mark.parametrize("name", FITTED)
 def test_a_newer_format_is_refused_by_name(name, way, tmp_path, monkeypatch):
     model, *_ = MODELS[name]()
-    ours, state_of = _persistence.FORMAT, type(model).__getstate__
+    ours, state_of = persistence.FORMAT, type(model).__getstate__
     newer = {"_format": ours + 1}
     monkeypatch.setattr(type(model), "__getstate__", lambda model: state_of(model) | newer)
     message = rf"This \w+ was saved by a newer skbn \(format {ours + 1}; .* up to {ours}\): upgrade"
@@ -273,13 +274,13 @@ def write_models():
             model, *data = make()
             given = data[0][:8]
             kept[name] = model, given, answers(model, given), data[1][:8] if data[1:] else None
-    path = FOLDER / f"models_format_{_persistence.FORMAT}.pickle.xz"
+    path = FOLDER / f"models_format_{persistence.FORMAT}.pickle.xz"
     path.write_bytes(lzma.compress(pickle.dumps(kept, 5)))
 
 
 def test_each_format_has_its_models():
     assert [path.name for path in KEPT] == [
-        f"models_format_{i + 1}.pickle.xz" for i in range(_persistence.FORMAT)
+        f"models_format_{i + 1}.pickle.xz" for i in range(persistence.FORMAT)
     ]
 
 
@@ -330,26 +331,26 @@ def test_a_pickle_names_types_of_skbn_numpy_and_scikit_learn_alone(make):
 @pytest.mark.parametrize(
     ("name", "types"),
     {
-        "normalizer": {"skbn._normalizer.normalizer.BatchNormalizer"},
+        "normalizer": {"skbn._estimators.normalizer.BatchNormalizer"},
         "strings": {
-            "skbn._mlp.classifier.BatchNormMLPClassifier",
-            "skbn._mlp.labels.LabelTotals",
-            "skbn._normalizer.normalizer.BatchNormalizer",
-            "skbn._optimizers.AdamW",
-            "skbn._optimizers.Cosine",
+            "skbn._estimators.classifier.BatchNormMLPClassifier",
+            "skbn._estimators.label_targets.LabelTotals",
+            "skbn._estimators.normalizer.BatchNormalizer",
+            "skbn._model.optimizers.AdamW",
+            "skbn._model.schedules.Cosine",
         },
         "stream": {
-            "skbn._mlp.regressor.BatchNormMLPRegressor",
-            "skbn._normalizer.normalizer.BatchNormalizer",
-            "skbn._optimizers.AdamW",
-            "skbn._optimizers.InverseTime",
+            "skbn._estimators.regressor.BatchNormMLPRegressor",
+            "skbn._estimators.normalizer.BatchNormalizer",
+            "skbn._model.optimizers.AdamW",
+            "skbn._model.schedules.InverseTime",
         },
     }.items(),
 )
 def test_skops_asks_to_trust_types_of_skbn_alone(name, types):
     skops = pytest.importorskip("skops.io")
     untrusted = skops.get_untrusted_types(data=skops.dumps(MODELS[name]()[0]))
-    assert set(untrusted) == types | {"skbn._moments.RunningMoments"}
+    assert set(untrusted) == types | {"skbn._statistics.moments.RunningMoments"}
 
 
 class Trap:

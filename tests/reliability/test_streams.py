@@ -12,7 +12,7 @@ import pytest
 from reliability.exact import EPS
 
 from skbn import BatchNormalizer
-from skbn._moments import RunningMoments
+from skbn._statistics.moments import RunningMoments
 
 pytestmark = [
     pytest.mark.reliability,

@@ -165,16 +165,16 @@ def batch_norm_backward(z, weight, bounds, statistics, grads, delta):
     """Replace delta (n, c) = ∂ℓ/∂y by ∂ℓ/∂z; write ∂ℓ/∂γ and ∂ℓ/∂β into grads (2, c)."""
     check_batch(z, weight, bounds, grads, statistics)
     check_shapes(delta.shape == z.shape)
-    row_fraction, own_grads = np.empty_like(weight), np.empty_like(grads)
+    row_fraction, ghost_grads = np.empty_like(weight), np.empty_like(grads)
     sums = np.empty(grads.shape)
     grads.fill(0.0)
     for ghost in range(bounds.size - 1):
         start, stop = bounds[ghost], bounds[ghost + 1]
-        rows, own, d = z[start:stop], statistics[ghost], delta[start:stop]
-        gradient_sums(rows, own, d, sums)
+        rows, ghost_statistics, d = z[start:stop], statistics[ghost], delta[start:stop]
+        gradient_sums(rows, ghost_statistics, d, sums)
         for row in range(2):
             for j in range(grads.shape[1]):
-                own_grads[row, j] = sums[row, j]
+                ghost_grads[row, j] = sums[row, j]
                 grads[row, j] += sums[row, j]
         set_row_fractions(weight[start:stop], row_fraction[start:stop])
-        input_gradient(rows, row_fraction[start:stop], own, own_grads, d)
+        input_gradient(rows, row_fraction[start:stop], ghost_statistics, ghost_grads, d)

@@ -42,7 +42,7 @@ TOTAL, DEVIATIONS, SQUARES = range(3)
 SUM_WEIGHT, SUM_GAMMA, SUM_BETA = range(3)
 
 # Rows of the table from which the gradient of a ghost batch is computed.
-OWN_INVERSE_WEIGHT, OWN_GAMMA, OWN_BETA = range(3)
+INVERSE_WEIGHT, GAMMA_SUM, BETA_SUM = range(3)
 
 
 @device_function
@@ -119,10 +119,12 @@ def _follow(running, j, momentum, weight, mean, error, m2):
     kept = formulas.kept_fraction(count, running[WEIGHT, j], momentum)
     old_weight, old_m2 = running[WEIGHT, j] * kept, running[M2, j] * kept
     old_mean, old_error = running[MEAN, j], running[MEAN_ERROR, j]
-    own, own_m2 = formulas.batch_weight(weight, momentum), m2 * (momentum / weight)
+    batch_weight, batch_m2 = formulas.batch_weight(weight, momentum), m2 * (momentum / weight)
     running[COUNT, j] = count + weight
     running[WEIGHT, j], running[MEAN, j], running[MEAN_ERROR, j], running[M2, j] = (
-        formulas.merged_moments(old_weight, old_mean, old_error, old_m2, own, mean, error, own_m2)
+        formulas.merged_moments(
+            old_weight, old_mean, old_error, old_m2, batch_weight, mean, error, batch_m2
+        )
     )
 
 
@@ -209,24 +211,24 @@ def _gradient_sums(z, weight, j, mean, delta, start, stop):
 
 
 @device_function
-def _finish_gradients(weight, bounds, partials, j, c, own, grads):
+def _finish_gradients(weight, bounds, partials, j, c, sums, grads):
     """Gradients of γ and β of column j, for each ghost batch and in total."""
     grad_gamma, grad_beta = 0.0, 0.0
     for ghost in range(bounds.size - 1):
         inverse_weight = 0.0
         if _knows_variance(weight, bounds[ghost], bounds[ghost + 1]):
             inverse_weight = 1.0 / _ghost_sum(partials, SUM_WEIGHT, ghost, j, c)
-        own_gamma = _ghost_sum(partials, SUM_GAMMA, ghost, j, c)
-        own_beta = _ghost_sum(partials, SUM_BETA, ghost, j, c)
-        own[ghost, OWN_INVERSE_WEIGHT, j] = inverse_weight
-        own[ghost, OWN_GAMMA, j], own[ghost, OWN_BETA, j] = own_gamma, own_beta
-        grad_gamma += own_gamma
-        grad_beta += own_beta
+        ghost_gamma = _ghost_sum(partials, SUM_GAMMA, ghost, j, c)
+        ghost_beta = _ghost_sum(partials, SUM_BETA, ghost, j, c)
+        sums[ghost, INVERSE_WEIGHT, j] = inverse_weight
+        sums[ghost, GAMMA_SUM, j], sums[ghost, BETA_SUM, j] = ghost_gamma, ghost_beta
+        grad_gamma += ghost_gamma
+        grad_beta += ghost_beta
     grads[GAMMA, j], grads[BETA, j] = grad_gamma, grad_beta
 
 
 @kernel
-def _batch_gradients(z, weight, bounds, statistics, delta, partials, tickets, own, grads):
+def _batch_gradients(z, weight, bounds, statistics, delta, partials, tickets, sums, grads):
     c = z.shape[1]
     j, thread = cuda.grid(1), thread_in_block()
     shared = cuda.shared.array((3, THREADS), np.float64)
@@ -240,17 +242,17 @@ def _batch_gradients(z, weight, bounds, statistics, delta, partials, tickets, ow
     write_column_sums(shared, partials, j, c)
     n_blocks = cuda.gridDim.y * cuda.gridDim.z
     if is_last_block(tickets, cuda.blockIdx.x, n_blocks) and cuda.threadIdx.y == 0 and j < c:
-        _finish_gradients(weight, bounds, partials, j, c, own, grads)
+        _finish_gradients(weight, bounds, partials, j, c, sums, grads)
 
 
 @kernel
-def _input_gradient(z, weight, bounds, statistics, own, delta):
+def _input_gradient(z, weight, bounds, statistics, sums, delta):
     j, ghost, step = cuda.grid(1), cuda.blockIdx.z, cuda.gridDim.y * ROWS
     if j < z.shape[1]:
         mean, slope = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
         inverse_std = statistics[ghost, INVERSE_STD, j]
-        per_weight = own[ghost, OWN_INVERSE_WEIGHT, j]
-        of_gamma, of_beta = own[ghost, OWN_GAMMA, j], own[ghost, OWN_BETA, j]
+        per_weight = sums[ghost, INVERSE_WEIGHT, j]
+        of_gamma, of_beta = sums[ghost, GAMMA_SUM, j], sums[ghost, BETA_SUM, j]
         i, stop = _first_row(bounds[ghost]), bounds[ghost + 1]
         while i < stop:
             # Two rows are loaded before one is stored. At the end both may be the same row.
@@ -295,7 +297,7 @@ def batch_norm_backward(z, weight, bounds, statistics, grads, delta):
     (n, c), n_ghosts = z.shape, bounds.size - 1
     grid = column_grid(n // n_ghosts, c, n_ghosts)
     scratch = cupy.empty((3, n_ghosts * grid[1] * c), np.float64), tickets(grid[0])
-    own = cupy.empty((n_ghosts, 3, c), z.dtype)
+    sums = cupy.empty((n_ghosts, 3, c), z.dtype)
     inputs = z, weight, bounds, statistics
-    launch(_batch_gradients, grid, BLOCK, *inputs, delta, *scratch, own, grads)
-    launch(_input_gradient, element_grid(n // n_ghosts, c, n_ghosts), BLOCK, *inputs, own, delta)
+    launch(_batch_gradients, grid, BLOCK, *inputs, delta, *scratch, sums, grads)
+    launch(_input_gradient, element_grid(n // n_ghosts, c, n_ghosts), BLOCK, *inputs, sums, delta)

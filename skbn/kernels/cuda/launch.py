@@ -9,7 +9,7 @@ import numpy as np
 from numba import config, cuda
 from numba.cuda.args import ArgHint
 
-from ..._cache import set_source_stamp
+from ..._backends.numba_cache import set_source_stamp
 from .. import formulas
 from ..compile import copy_for_formula
 

@@ -36,8 +36,8 @@ def _softmax_row(shifted, label, loss_weight, smoothing, prior, lowest, highest,
     for j in range(k):
         total += np.float64(out[i, j])
     log_total, w = math.log(total), np.float64(loss_weight[i])
-    own = formulas.clipped(shifted[i, label[i]] - log_total, lowest, highest)
-    loss = -w * (1.0 - smoothing) * own
+    log_probability = formulas.clipped(shifted[i, label[i]] - log_total, lowest, highest)
+    loss = -w * (1.0 - smoothing) * log_probability
     for j in range(k):
         own_target = 1.0 - smoothing if j == label[i] else 0.0
         out[i, j] = w * (out[i, j] / total - smoothing * prior[j] - own_target)

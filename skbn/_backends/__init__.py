@@ -1,0 +1,1 @@
+"""The devices that compute, and what Numba, BLAS and signals need."""

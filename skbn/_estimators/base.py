@@ -1,0 +1,378 @@
+"""The base class of the classifier and the regressor: parameters, fit and prediction."""
+
+from itertools import pairwise
+from numbers import Integral, Real
+from operator import is_
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted
+
+from .._backends.cuda import on_host
+from .._backends.selection import device_of, device_of_fitted
+from .._backends.signals import defer_signals
+from .._model import ACTIVATIONS
+from .._model.optimizers import OPTIMIZERS
+from .._model.schedules import SCHEDULES
+from .._statistics.moments import RunningMoments
+from . import validation
+from .fitting import RowsFitting
+from .normalizer import fitted_normalizer
+from .normalizer_statistics import seen_moments
+from .persistence import Persistent
+from .recalibration import recalibrated
+from .state import hidden_units, inference_key, inference_of
+from .validation import Interval, Options, StrOptions, fit_context
+
+
+def shallow_copy(estimator):
+    """An estimator with the same attributes, without the state checks of ``copy.copy``."""
+    other = object.__new__(type(estimator))
+    vars(other).update(vars(estimator))
+    return other
+
+
+class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
+    """Base class of multi-layer perceptrons with batch normalization."""
+
+    def __init_subclass__(cls):
+        """Insert the names of the activations into the docstring."""
+        super().__init_subclass__()
+        if cls.__doc__:  # python -OO removes docstrings
+            names = ", ".join(f'"{name}"' for name in ACTIVATIONS)
+            cls.__doc__ = cls.__doc__.replace("{activations}", f"{{{names}}}")
+
+    _parameter_constraints = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({*ACTIVATIONS})],
+        "solver": [StrOptions({"lbfgs", *OPTIMIZERS})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto", "scaled"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({*SCHEDULES})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [StrOptions({"scaled"}), Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "batch_norm": ["boolean"],
+        "batch_norm_momentum": [Interval(Real, 0, 1, closed="right")],
+        "batch_norm_epsilon": [Interval(Real, 0, None, closed="neither")],
+        "virtual_batch_size": [None, Interval(Integral, 2, None, closed="left")],
+        "normalize_inputs": ["boolean"],
+        "smooth_clip": [Interval(Real, 0, None, closed="neither"), None],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "dtype": [StrOptions({"float32", "float64", "input"})],
+        "device": [StrOptions({"cpu", "cuda", "auto"})],
+    }
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+        """Fit the model to X and y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, an indicator matrix of labels (multilabel), or target values.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss and in all statistics. They must not be negative.
+
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Validation set, scored after every epoch. With ``early_stopping=True`` it replaces the
+            set split off the training rows. Otherwise it is scored without effect on training.
+
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Labels or target values of X_val.
+
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the rows of X_val. They must not be negative.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument or a parameter is invalid, or if training diverges. The fitted
+            attributes are then unchanged.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    def _fit(self, X, y, sample_weight, validation_data, incremental=False, **first_call):
+        """Train a copy of the estimator, then copy its fitted attributes to the estimator."""
+        self._check_parameters(incremental)
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+        task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
+        with device_of(self.device).oom_guard():
+            fitting = self._prepared(X, y, sample_weight, validation_data, incremental, first_call)
+            context = self._init_callback_context(max_subtasks=fitting.max_iter)
+            context.call_on_fit_task_begin(**task)
+            fitting.run(fitting.tasks_of(context, task))
+            self._commit(fitting)
+            context.call_on_fit_task_end(**task, reconstruction_attributes={})
+        return self
+
+    def _prepared(self, X, y, sample_weight, validation_data, incremental, first_call):
+        """A RowsFitting of a copy of the estimator to the validated data."""
+        estimator, targets, y = shallow_copy(self), self._targets(), on_host(y)
+        first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        if incremental:
+            targets.begin_stream(y, **{name: on_host(value) for name, value in first_call.items()})
+        X, y = estimator._validate_X_y(X, y, reset=first_pass)
+        weight = self._validate_weights(sample_weight, X)
+        targets.fit(y, weight, first_pass, incremental)
+        estimator._random_state = random_state = check_random_state(self.random_state)
+        estimator.n_layers_ = len(hidden_units(self)) + 2
+        dtype = self._compute_dtype(X.dtype, first_pass)
+        encoded = targets.encode(y, dtype, weight)
+        loss_weight = targets.loss_weight(y, weight, incremental)
+        targets.fit_prior(encoded, loss_weight, incremental)
+        moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
+        estimator._learn_inputs(moments, first_pass, incremental)
+        estimator._take_targets(targets, first_pass)
+        validation_data = estimator._check_validation_data(*validation_data, targets, dtype)
+        rows = X, encoded, weight, loss_weight
+        call = estimator, targets, first_pass, incremental, dtype, random_state
+        return RowsFitting(*call, *rows, validation_data)
+
+    def _targets(self):
+        """The LabelTargets or ValueTargets of the estimator."""
+        return self._targets_class.of(self)
+
+    def _take_targets(self, targets, first_pass):
+        """Set the attributes learned from y; if training continues, rescale the last layer."""
+        vars(self).update(targets.attributes())
+        if not first_pass:
+            last = targets.rescaled_output(self.coefs_[-1], self.intercepts_[-1])
+            self.coefs_ = [*self.coefs_[:-1], last[0]]
+            self.intercepts_ = [*self.intercepts_[:-1], last[1]]
+
+    def _commit(self, fitting):
+        """Set all fitted attributes. Called after everything that may raise."""
+        reset_names = {*validation.IDENTITY, "_optimizer"}
+        kept = {name: value for name, value in vars(self).items() if name not in reset_names}
+        attributes = fitting.learned_attributes()
+        with defer_signals():
+            self.__dict__ = kept | attributes
+            self.loss_curve_ = fitting.history.extend_loss_curve()
+        self._inference()
+
+    def _check_parameters(self, incremental):
+        """Raise if parameters, although valid individually, contradict each other."""
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if self.solver == "lbfgs" and self.virtual_batch_size:
+            raise ValueError(
+                "solver='lbfgs' takes all rows as one batch: virtual_batch_size must be None, got "
+                f"{self.virtual_batch_size}."
+            )
+        if self.solver == "adamw" and self.learning_rate_init * self.weight_decay >= 1:
+            raise ValueError(
+                "learning_rate_init times weight_decay must be below 1, or weights change sign at "
+                f"a step, got {self.learning_rate_init} and {self.weight_decay}."
+            )
+
+    def _validate_weights(self, sample_weight, X):
+        weight = validation.validate_weights(sample_weight, X)
+        if weight is not None and not weight.any():
+            raise ValueError("sample_weight sums to 0, expected a positive sum.")
+        return weight
+
+    def _compute_dtype(self, dtype_of_X, first_pass):
+        """The dtype of the network; with "input" that of X in the first call."""
+        if self.dtype == "input":
+            return dtype_of_X if first_pass else self.coefs_[0].dtype
+        return np.dtype(self.dtype)
+
+    def _validate_X_y(self, X, y, reset):
+        X, y = validation.validate_data(
+            self,
+            on_host(X),
+            on_host(y),
+            accept_sparse="csr",
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=reset,
+            **self._targets_class.checks,
+        )
+        self._check_smooth_clip_dense(X, self.smooth_clip)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return X, y
+
+    def _check_smooth_clip_dense(self, X, smooth_clip):
+        if smooth_clip is not None and sparse.issparse(X):
+            raise ValueError(
+                f"smooth_clip={smooth_clip} needs dense X, because normalized and clipped "
+                "values are not sparse; got a sparse matrix. Pass smooth_clip=None or X.toarray()."
+            )
+
+    def _learn_inputs(self, moments, first_pass, incremental):
+        """Set input_norm_ to the exact statistics of the rows, or in a stream of all rows seen."""
+        previous = None if first_pass else self.input_norm_
+        if not first_pass and self.normalize_inputs != (previous is not None):
+            raise ValueError(
+                "Training can only continue with the normalize_inputs of the previous call to fit, "
+                f"got {self.normalize_inputs}."
+            )
+        if not first_pass and self.smooth_clip != self.smooth_clip_:
+            raise ValueError(
+                "Training can only continue with the smooth_clip of the previous call to fit, "
+                f"{self.smooth_clip_}, got {self.smooth_clip}."
+            )
+        self.input_norm_, self.smooth_clip_ = None, self.smooth_clip
+        if moments is not None:
+            if previous is not None and incremental:
+                moments = seen_moments(previous).merge(moments)
+            identity = validation.identity(self)
+            self.input_norm_ = fitted_normalizer(moments, identity, named_by=identity)
+
+    def _check_validation_data(self, X_val, y_val, sample_weight_val, targets, dtype):
+        """The validation set as (X, targets, weight), or None."""
+        given = [value is not None for value in (X_val, y_val, sample_weight_val)]
+        if not any(given):
+            return None
+        if not all(given[:2]):
+            raise ValueError(
+                "X_val and y_val must be given together (sample_weight_val is optional); got "
+                f"{'no X_val' if X_val is None else 'no y_val'}."
+            )
+        try:
+            X, y = self._validate_X_y(X_val, y_val, reset=False)
+            weight = self._validate_weights(sample_weight_val, X)
+            return X, targets.encode(y, dtype, weight), weight
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"X_val, y_val, sample_weight_val: {error}") from error
+
+    def recalibrate(self, X, sample_weight=None):
+        """Recompute the statistics of the hidden layers on other rows.
+
+        Weights, γ, β and ``input_norm_`` do not change. This is precise batch normalization (Wu &
+        Johnson, arXiv:2105.07576, section 3), or, on rows of another domain, adaptive batch
+        normalization (Li et al., arXiv:1603.04779).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to compute the statistics of, at least two.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the statistics.
+
+        Returns
+        -------
+        self : object
+            The estimator with new ``batch_norms_``.
+
+        Raises
+        ------
+        ValueError
+            If there are no batch-normalized layers, if X has a single row, or if rows are so far
+            from the others that the statistics of the layers are not finite.
+        """
+        X = self._validate_X(X)
+        weight = self._validate_weights(sample_weight, X)
+        device = device_of_fitted(self.device)
+        with device.oom_guard(), np.errstate(all="ignore"):
+            batch_norms = recalibrated(self, X, weight)
+        if not all(np.isfinite([norm.mean_, norm.var_]).all() for norm in batch_norms):
+            raise ValueError(
+                "X contains rows so far from the others that statistics of hidden layers are "
+                f"beyond {self.coefs_[0].dtype}: remove these rows."
+            )
+        self.batch_norms_ = batch_norms
+        return self
+
+    def _validate_X(self, X):
+        """X validated for prediction, without scikit-learn's validation where it is not needed."""
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        if validation.is_plain(X) and validation.identity(self) == {"n_features_in_": X.shape[1]}:
+            with np.errstate(over="ignore", invalid="ignore"):
+                if np.isfinite(X.sum()):
+                    return X
+        X = validation.validate_data(
+            self, on_host(X), accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
+        )
+        self._check_smooth_clip_dense(X, self.smooth_clip_)
+        return X
+
+    def _inference(self):
+        """The folded network, which is rebuilt when a fitted attribute was replaced."""
+        parts = inference_key(self)
+        previous, network = getattr(self, "_folded", ((), None))
+        if len(previous) == len(parts) and all(map(is_, previous, parts)):
+            return network
+        self._folded = parts, inference_of(self)
+        return self._folded[1]
+
+    def _outputs(self, X):
+        """The outputs of the network for the rows of X, (n, n_outputs) in the compute dtype."""
+        X = self._validate_X(X)
+        return self._inference()(X)
+
+    def _logits(self, X):
+        """The outputs of the network before the output activation."""
+        X = self._validate_X(X)
+        return self._inference().logits(X)
+
+    def _check_solver(self):
+        if self.solver not in OPTIMIZERS:
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. "
+                f"{self.solver} is not stochastic."
+            )
+        return True
+
+    def _arrays(self):
+        """Name, array and expected shape of the fitted attributes, to check a loaded state."""
+        if not hasattr(self, "coefs_"):
+            return
+        units = [self.n_features_in_, *(len(intercept) for intercept in self.intercepts_)]
+        for i, (weight, shape) in enumerate(zip(self.coefs_, pairwise(units), strict=True)):
+            yield f"coefs_[{i}]", weight, shape
+        norms = zip([self.input_norm_, *self.batch_norms_], units, strict=False)
+        for normalizer, n_units in norms:
+            if normalizer is not None:
+                yield "mean_ of a normalizer", normalizer.mean_, (n_units,)
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("_folded", None)
+        if "loss_curve_" in state:  # copied, because it grows in place and shallow copies share it
+            state["loss_curve_"] = list(state["loss_curve_"])
+        return state
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "coefs_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self.smooth_clip is None
+        return tags

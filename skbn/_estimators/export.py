@@ -1,0 +1,53 @@
+"""Conversion to scikit-learn estimators with every normalization folded in."""
+
+from copy import deepcopy
+
+import numpy as np
+
+from .state import FITTED, fitted_attributes, folded_layers, folded_targets
+
+SCIKIT_LEARNS_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
+
+# For these the result has scikit-learn's defaults, because the learning rate is too high for
+# further training without batch normalization, weight decay and a cosine schedule.
+TRAINING_PARAMETERS = ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha")
+OURS = {"coefs_", "intercepts_", "batch_norms_", "input_norm_", "target_norm_", "smooth_clip_"}
+OURS |= {"_label_totals", "_best_validation", "_largest_loss", "_optimizer"}
+COPIED = [name for name in FITTED if name not in OURS]
+
+
+def stock_parameters(estimator, defaults):
+    """Parameters of the estimator, with the ``defaults`` for values scikit-learn lacks."""
+    parameters = estimator.get_params(deep=False)
+    is_ours = parameters["solver"] == "adamw" or parameters["learning_rate"] == "cosine"
+    replaced = {*(TRAINING_PARAMETERS if is_ours else ())}
+    replaced |= {name for name in ("batch_size", "max_iter") if parameters[name] == "scaled"}
+    kept = {name: parameters[name] for name in defaults.keys() - replaced}
+    return defaults | kept
+
+
+def check_exportable(estimator, stock_class):
+    """Raise if ``stock_class`` cannot compute the predictions of the estimator."""
+    if estimator.smooth_clip_ is not None:
+        raise ValueError(
+            f"{stock_class.__name__} cannot clip its inputs: smooth_clip must be None, got "
+            f"{estimator.smooth_clip_}. Clip them in a previous step, or fit without smooth_clip."
+        )
+    if estimator.activation not in SCIKIT_LEARNS_ACTIVATIONS:
+        raise ValueError(
+            f"{stock_class.__name__} has no activation {estimator.activation!r}: to_sklearn needs "
+            f"an estimator fitted with one of {SCIKIT_LEARNS_ACTIVATIONS}."
+        )
+
+
+def to_stock(estimator, stock_class):
+    """A fitted ``stock_class`` with the predictions of the estimator."""
+    check_exportable(estimator, stock_class)
+    stock = stock_class(**stock_parameters(estimator, stock_class().get_params()))
+    *layers, last = folded_layers(estimator, np.float64, folds_inputs=True)
+    layers.append(folded_targets(last, getattr(estimator, "target_norm_", None)))
+    vars(stock).update(deepcopy(fitted_attributes(estimator, COPIED)))
+    stock.coefs_ = [weight.copy() for weight, _ in layers]
+    stock.intercepts_ = [bias.copy() for _, bias in layers]
+    stock._best_coefs, stock._best_intercepts = deepcopy((stock.coefs_, stock.intercepts_))
+    return stock

@@ -1,0 +1,189 @@
+"""The rows of X, dense or sparse. Rows are normalized when they are taken, not all at once."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from .._backends.cpu import CPU
+
+# A normalization is folded into the first layer if means are at most this many standard deviations
+# from zero. The error in float32 is then at most 2e-6 standard deviations.
+MAX_FOLDED_MEAN = 32.0
+
+# ... and if standard deviations are within these bounds, which avoid the limits of float32.
+FOLDED_SCALES = 1e-12, 1e12
+
+
+class InputNorm(NamedTuple):
+    """The normalization of rows: (x − mean)·scale, then a smooth clip to ±bound.
+
+    Attributes
+    ----------
+    mean_scale : ndarray of shape (2, d), float64
+    bound : float
+        Infinity if nothing is clipped.
+    """
+
+    mean_scale: np.ndarray
+    bound: float = np.inf
+
+    @classmethod
+    def unchanged(cls, n_features):
+        """The normalization that leaves rows unchanged."""
+        return cls(np.stack([np.zeros(n_features), np.ones(n_features)]))
+
+    @property
+    def clips(self):
+        return self.bound < np.inf
+
+
+def folds_well(norm):
+    """Whether a normalization can be folded into the first layer without loss of digits."""
+    (mean, scale), (least, largest) = norm.mean_scale, FOLDED_SCALES
+    is_near_zero = np.abs(mean * scale) <= MAX_FOLDED_MEAN
+    return bool((is_near_zero & (scale >= 1.0 / largest) & (scale <= 1.0 / least)).all())
+
+
+class DenseRows:
+    """Rows of an array X (n, d) in C order, float32 or float64.
+
+    Rows are normalized in float64 and then cast, so that timestamps keep the digits in which they
+    differ.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    norm : InputNorm or None
+        With None, ``slice`` returns unchanged rows.
+    """
+
+    is_dense = True
+
+    def __init__(self, X, norm, dtype, device):
+        self.n_rows, self.width = X.shape
+        self.X = device.to_device(X)
+        self.norm = norm
+        self.mean_scale = None if norm is None else device.to_device(norm.mean_scale)
+        self.dtype, self.device = dtype, device
+
+    def take(self, index, buffer):
+        """Write the rows at the index (m,) into the buffer (m, d), and return it."""
+        self.device.kernels.gather_rows(self.X, index, self.mean_scale, buffer)
+        if self.norm.clips:
+            self.device.kernels.smooth_clip(buffer, buffer.dtype.type(self.norm.bound), buffer)
+        return buffer
+
+    def slice(self, start, stop):
+        """The rows from start to stop. No kernel is used, so that inference compiles nothing."""
+        rows = self.X[start:stop]
+        if self.norm is None:
+            return rows.astype(self.dtype, copy=False)
+        mean, scale = self.mean_scale
+        if not self.norm.clips:
+            return ((rows - mean) * scale).astype(self.dtype, copy=False)
+        xp = self.device.xp
+        with np.errstate(over="ignore"):
+            t = xp.clip((rows - mean) * scale / self.norm.bound, -1e9, 1e9)
+        return (self.norm.bound * (t / xp.sqrt(1 + t * t))).astype(self.dtype, copy=False)
+
+    def clipped(self, rows, largest):
+        """The rows, with their values clipped to ±largest."""
+        return self.device.xp.clip(rows, -largest, largest)
+
+    def dot(self, rows, weight, out):
+        """out (m, h) = the rows times the weight (d, h)."""
+        self.device.dot(rows, weight, out=out)
+
+    def transposed_dot(self, rows, delta, out):
+        """out (d, h) = the transposed rows times delta (m, h)."""
+        self.device.dot(rows.T, delta, out=out)
+
+
+class DensifiedRows(DenseRows):
+    """Rows of a CSR matrix X (n, d) on a device on which dense products are faster.
+
+    The device holds the stored values of X, and the rows of one batch as a dense array.
+
+    Parameters
+    ----------
+    X : sparse matrix of shape (n, d), CSR
+    norm : InputNorm or None
+        A normalization that does not clip; None leaves rows unchanged.
+    """
+
+    def __init__(self, X, norm, dtype, device):
+        self.n_rows, self.width = X.shape
+        self.stored = [device.to_device(array) for array in (X.data, X.indices, X.indptr)]
+        norm = norm or InputNorm.unchanged(self.width)
+        self.mean_scale = device.to_device(norm.mean_scale)
+        self.dtype, self.device = dtype, device
+
+    def take(self, index, buffer):
+        """Write the rows at the index (m,) into the buffer (m, d), and return it."""
+        self.device.kernels.gather_sparse_rows(*self.stored, index, self.mean_scale, buffer)
+        return buffer
+
+    def slice(self, start, stop):
+        """The rows from start to stop."""
+        xp, stop = self.device.xp, min(stop, self.n_rows)
+        return self.take(xp.arange(start, stop), xp.empty((stop - start, self.width), self.dtype))
+
+
+class SparseRows:
+    """Rows of a CSR matrix X (n, d) in host memory, normalized without losing their zeros.
+
+    (x − μ)/σ·W is computed as (x/σ)W − (μ/σ)W, so that sparse and dense X give the same model.
+
+    Parameters
+    ----------
+    X : sparse matrix of shape (n, d), CSR
+    norm : InputNorm or None
+        A normalization that does not clip, because clipping leaves no zeros. None leaves rows
+        unchanged.
+    """
+
+    is_dense = False
+
+    def __init__(self, X, norm, dtype, device):
+        self.X, self.device = X, device
+        self.n_rows, self.width = X.shape[0], 1  # most of a row is not stored
+        self.mean_scale = (norm or InputNorm.unchanged(X.shape[1])).mean_scale
+        shift = np.prod(self.mean_scale, axis=0)
+        # In float32, the difference of two large products has no correct digits.
+        self.dtype = dtype if np.abs(shift).max() <= MAX_FOLDED_MEAN else np.dtype(np.float64)
+        self.shift = shift.astype(self.dtype) if shift.any() else None
+
+    def _scaled(self, rows):
+        data = (rows.data * self.mean_scale[1, rows.indices]).astype(self.dtype, copy=False)
+        return sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+
+    def take(self, index, _buffer):
+        """The rows at the index (m,), scaled."""
+        return self._scaled(self.X[index])
+
+    def slice(self, start, stop):
+        """The rows from start to stop, scaled."""
+        return self._scaled(self.X[start:stop])
+
+    def clipped(self, rows, largest):
+        """The rows, with their values clipped to ±largest."""
+        data = np.clip(rows.data, -largest, largest)
+        return sparse.csr_array((data, rows.indices, rows.indptr), shape=rows.shape)
+
+    def dot(self, rows, weight, out):
+        """out (m, h) = the normalized rows times the weight (d, h)."""
+        out[...] = rows @ weight if self.shift is None else rows @ weight - self.shift @ weight
+
+    def transposed_dot(self, rows, delta, out):
+        """out (d, h) = the transposed normalized rows times delta (m, h)."""
+        out[...] = rows.T @ delta
+        if self.shift is not None:
+            out -= np.outer(self.shift, delta.sum(axis=0, dtype=self.dtype))
+
+
+def rows_of(X, norm, dtype, device=CPU):
+    """The rows of X, dense or CSR, for a network of this dtype."""
+    if not sparse.issparse(X):
+        return DenseRows(X, norm, dtype, device)
+    return (DensifiedRows if device.densifies else SparseRows)(X, norm, dtype, device)

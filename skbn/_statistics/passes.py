@@ -1,0 +1,19 @@
+"""The passes over rows of a device."""
+
+from functools import cache
+
+from .host import HostPasses
+
+_HOST = HostPasses()
+
+
+def passes_of(device):
+    """The HostPasses or DevicePasses of a Device."""
+    return _device_passes() if device.densifies else _HOST
+
+
+@cache
+def _device_passes():
+    from .device import DevicePasses
+
+    return DevicePasses()

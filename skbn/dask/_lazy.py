@@ -1,0 +1,163 @@
+"""Lazy calls of methods on Dask collections, block by block, for methods that work row by row.
+
+This module does not import Dask. It uses the methods of collections.
+"""
+
+import sys
+from contextlib import contextmanager
+from copy import copy
+from functools import partial, wraps
+
+import numpy as np
+from scipy import sparse
+
+
+def is_lazy(value, name="X"):
+    """Whether the argument ``name`` is a Dask array or DataFrame; raise for other collections."""
+    if not _is_collection(value):
+        return False
+    check_collection(value, name)
+    return True
+
+
+def check_collection(value, name):
+    """Raise if the argument ``name`` is a Delayed, a Bag, or an xarray object with chunks."""
+    if _is_collection(value) and not hasattr(value, "_meta"):
+        raise TypeError(
+            f"{name} must be array-like, a dask.array.Array or a dask.dataframe.DataFrame, got "
+            f"{_type_name(value)}, another type of Dask collection: pass "
+            f"{_replacement(value, name)}."
+        )
+
+
+def _is_collection(value):
+    """Whether the value has a Dask graph. xarray objects in memory have only the methods."""
+    base = sys.modules.get("dask.base")  # imported by any collection
+    return hasattr(value, "__dask_graph__") and bool(base) and base.is_dask_collection(value)
+
+
+def _type_name(value):
+    return f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+
+
+def _replacement(value, name):
+    """What to pass instead of a collection that is not a table."""
+    has_array = hasattr(getattr(value, "data", None), "_meta")
+    return f"{name}.data, its array of Dask" if has_array else f"{name}.compute()"
+
+
+def dask_blockwise(gives_frames=False, **options):
+    """Decorate a method of a fitted estimator and X. For a collection it returns a lazy one.
+
+    Parameters
+    ----------
+    gives_frames : bool
+        Whether DataFrames give DataFrames with the same columns, instead of arrays.
+    **options
+        Arguments with which the method is called for each block.
+    """
+
+    def decorate(method):
+        @wraps(method)
+        def row_wise(self, X, *args, **kwargs):
+            if not is_lazy(X):
+                return method(self, X, *args, **kwargs)
+            of_block = partial(_of_block, as_frame=gives_frames, estimator=_plain(self))
+            of_block = partial(of_block, name=method.__name__, options=options)
+            return map_blocks(method.__name__, of_block, X)
+
+        return row_wise
+
+    return decorate
+
+
+def _plain(estimator):
+    """A copy of the estimator without callbacks, whose output is an array."""
+    config = getattr(estimator, "_sklearn_output_config", {}).get("transform", "default")
+    if config != "default":
+        raise ValueError(
+            f"set_output(transform={config!r}) does not apply to collections of Dask: DataFrames "
+            "give DataFrames, and arrays give arrays. Call set_output(transform='default')."
+        )
+    plain = copy(estimator)
+    vars(plain).pop("_skl_callbacks", None)
+    return plain
+
+
+def _of_block(X, name, options, as_frame, estimator):
+    out = getattr(estimator, name)(X, **options)
+    return in_frame(out, X) if as_frame else out
+
+
+def in_frame(out, X):
+    """The values in a DataFrame like X if X is one, otherwise unchanged."""
+    return type(X)(out, index=X.index, columns=X.columns) if is_frame(X) else out
+
+
+def is_frame(X):
+    """Whether X has named columns. A dimension ``columns`` of an xarray object does not count."""
+    return hasattr(type(X), "columns")
+
+
+def sample_of(X):
+    """Two rows of the type, dtype and width of a collection, without any computation."""
+    if hasattr(X, "_meta_nonempty"):
+        return X._meta_nonempty.ffill().bfill()  # the second of two strings is missing
+    return np.zeros((2, *X.shape[1:]), X.dtype)
+
+
+@contextmanager
+def checking_sample(*samples):
+    """Remove the text from errors of samples, because DataFrame samples have made-up text."""
+    try:
+        yield
+    except ValueError as error:
+        message = _without_value(str(error)) if any(map(_is_made_up, samples)) else None
+        if message is None:
+            raise
+        raise ValueError(message) from None
+
+
+def _is_made_up(sample):
+    """Whether a sample is a DataFrame or one of its columns."""
+    return is_frame(sample) or hasattr(type(sample), "to_frame")
+
+
+def _without_value(message):
+    """A message about text that is not a number, without the text; None for other messages."""
+    text = "could not convert string to float"
+    if not message.startswith(f"{text}: "):
+        return None
+    _, _, column = message.partition(" in column ")  # only for X; scikit-learn does not name y
+    return f"{text} in column {column}" if column else f"{text}: y has text."
+
+
+def whole_rows(X):
+    """X, rechunked if needed so that its blocks have whole rows."""
+    has_parts = not is_frame(X) and X.ndim == 2 and X.numblocks[1] > 1
+    return X.rechunk({1: -1}) if has_parts else X
+
+
+def map_blocks(name, function, X, **arguments):
+    """Apply the function to the blocks of X. Each row of X gives one row of the result.
+
+    ``arguments`` may be Delayed values. Dask's diagnostics show the name.
+    """
+    X = whole_rows(X)
+    computed = {name: value for name, value in arguments.items() if not _is_collection(value)}
+    sample = sample_of(X)
+    with checking_sample(sample):
+        meta = function(sample, **computed)[:0]
+    of_block = partial(_unless_empty, function=function, meta=meta)
+    if is_frame(X):
+        return X.map_partitions(
+            of_block, meta=meta, enforce_metadata=False, token=name, **arguments
+        )
+    shape = {"drop_axis": 1} if meta.ndim == 1 else {"chunks": (X.chunks[0], meta.shape[1:])}
+    return X.map_blocks(of_block, dtype=meta.dtype, meta=meta, token=name, **shape, **arguments)
+
+
+def _unless_empty(X, function, meta, **arguments):
+    if X.shape[0]:
+        return function(X, **arguments)
+    return X if sparse.issparse(X) else meta
