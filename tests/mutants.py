@@ -33,7 +33,7 @@ SOURCES = {
 # Commands that run one after the other; the tests that fail soonest come first.
 TESTS = {
     "kernels": """\
-NUMBA_DISABLE_JIT=1 pytest tests/kernels/test_kernels.py tests/kernels
+NUMBA_DISABLE_JIT=1 pytest tests/kernels
 pytest tests/model/test_optimizers.py tests/model/test_network.py tests/statistics/test_moments.py
 pytest tests/training tests/estimators/test_mlp_statistics.py""",
     "training": """\

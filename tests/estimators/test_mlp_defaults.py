@@ -13,7 +13,7 @@ from sklearn.utils import get_tags
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
 from skbn._estimators import fitting
 from skbn._estimators.sizes import scaled_batch_size, scaled_max_iter
-from skbn._model.optimizers import InverseTime
+from skbn._model.schedules import InverseTime
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
