@@ -1,4 +1,4 @@
-"""Measure all contenders side by side in one process, and print a table in Markdown."""
+"""Measure all baselines side by side in one process, and print a table in Markdown."""
 
 import argparse
 import tempfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from suite import fresh, measures, problems
-from suite.contenders import CONTENDERS, able_to
+from suite.baselines import BASELINES, able_to
 from suite.side_by_side import (
     interleaved_medians,
     is_installed,
@@ -25,7 +25,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows-divisor", type=int, default=problems.ROWS_DIVISOR)
     parser.add_argument("--repeat", type=int, default=7, help="samples of each large call")
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--baselines", nargs="+", choices=BASELINES, default=list(BASELINES))
     return parser.parse_args()
 
 
@@ -108,8 +108,8 @@ def all_rows(names, divisor, repeat):
 
 def main():
     options = arguments()
-    wanted = {"skbn", *options.contenders}
-    names = [n for n in CONTENDERS if n in wanted and is_installed(CONTENDERS[n])]
+    wanted = {"skbn", *options.baselines}
+    names = [n for n in BASELINES if n in wanted and is_installed(BASELINES[n])]
     print_header("measure", "shape", *names)
     for measure, label, cells in all_rows(names, options.rows_divisor, options.repeat):
         print_row(measure, label, *(cells.get(name, "–") for name in names))

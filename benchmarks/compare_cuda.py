@@ -5,11 +5,11 @@ import sys
 from functools import partial
 
 # The suite comes before NumPy, so that it can still tell BLAS the number of threads.
-from suite import N_THREADS, batch_norm_contenders, launches, measures, mlp_measures, problems
-from suite.batch_norm_contenders import PASSES
-from suite.contenders import CONTENDERS
+from suite import N_THREADS, batch_norm_baselines, launches, measures, mlp_measures, problems
+from suite.baselines import BASELINES
+from suite.batch_norm_baselines import PASSES
 from suite.devices import back_to_back, copy, n_calls
-from suite.mlp_contenders import CONTENDERS as MLP_CONTENDERS
+from suite.mlp_baselines import BASELINES as MLP_BASELINES
 from suite.mlp_problems import ACCURACY_MARGIN, GPU_SHAPES, SHAPES, shrunk
 from suite.mlp_problems import Problem as MLPProblem
 from suite.side_by_side import (
@@ -42,7 +42,7 @@ def arguments():
 
 
 def installed(makers, *arguments):
-    """The makers of contenders, by name, that can make one for the GPU."""
+    """The makers of baselines, by name, that can make one for the GPU."""
     return {n: m for n, m in makers.items() if is_installed(partial(m, *arguments, "cuda"))}
 
 
@@ -64,19 +64,19 @@ def share_row(measure, rate, bandwidth, bar):
 
 
 def batch_norm_seconds(problem, repeat):
-    """Of each pass of each contender, as (name, pass), and of "copy"."""
+    """Of each pass of each baseline, as (name, pass), and of "copy"."""
     calls = {"copy": copy(problem.x.nbytes, "cuda")}
-    for name in installed(batch_norm_contenders.CONTENDERS, problem):
-        contender = batch_norm_contenders.checked(name, problem, "cuda")
-        calls |= {(name, passes): getattr(contender, passes) for passes in PASSES}
+    for name in installed(batch_norm_baselines.BASELINES, problem):
+        baseline = batch_norm_baselines.checked(name, problem, "cuda")
+        calls |= {(name, passes): getattr(baseline, passes) for passes in PASSES}
     in_a_row = {key: back_to_back(call, "cuda") for key, call in calls.items()}
     seconds = interleaved_medians(in_a_row, 1, repeat)
     return {key: s / n_calls("cuda") for key, s in seconds.items()}
 
 
 def batch_norm_rows(divisor, repeat):
-    shape = problems.shrunk(batch_norm_contenders.SHAPE, divisor)
-    problem = batch_norm_contenders.Problem(shape)
+    shape = problems.shrunk(batch_norm_baselines.SHAPE, divisor)
+    problem = batch_norm_baselines.Problem(shape)
     seconds, n_bytes = batch_norm_seconds(problem, repeat), problem.x.nbytes
     for passes, n_matrices in PASSES.items():
         name, total = passes.replace("_", " + "), n_matrices * n_bytes
@@ -93,7 +93,7 @@ def normalizer_rows(divisor, repeat):
     problem = problems.Problem(problems.normal_matrix(problems.shrunk(SHAPE, divisor)))
     host = f"skbn on {N_THREADS} cores"
     calls = {host: measures.fit_transform("skbn", problem).call}
-    for name in installed({name: CONTENDERS[name] for name in ("skbn", "torch")}):
+    for name in installed({name: BASELINES[name] for name in ("skbn", "torch")}):
         calls[name] = measures.fit_transform(name, problem, "cuda").call
     seconds, total = interleaved_medians(calls, 1, repeat), 3 * problem.X.nbytes
     measure = "fit + transform on the device, {:,} × {:,} float32".format(*problem.X.shape)
@@ -103,22 +103,22 @@ def normalizer_rows(divisor, repeat):
             yield factor_row(counted, seconds, name, bar)
 
 
-def mlp_contenders(problem):
+def mlp_baselines(problem):
     """Those on the GPU, all trained, and all about as accurate."""
-    there = installed({n: MLP_CONTENDERS[n] for n in ("skbn float32", "torch float32")}, None)
-    contenders = {n.split()[0]: mlp_measures.fitted(n, problem, "cuda") for n in there}
+    there = installed({n: MLP_BASELINES[n] for n in ("skbn float32", "torch float32")}, None)
+    baselines = {n.split()[0]: mlp_measures.fitted(n, problem, "cuda") for n in there}
     X = problem.rows["float32"]
-    accuracies = [problem.check(c.predict_proba(X)) for c in contenders.values()]
+    accuracies = [problem.check(c.predict_proba(X)) for c in baselines.values()]
     # Too few rows to learn from leave it to chance.
     if problem.shape.n_steps > MIN_STEPS:
         apart = max(accuracies) - min(accuracies)
         assert apart < ACCURACY_MARGIN, f"accuracies are {accuracies}"
-    return contenders
+    return baselines
 
 
 def mlp_rows(label, divisor, repeat):
     problem = MLPProblem(shrunk(GPU_SHAPES[label], divisor))
-    epochs = mlp_measures.epochs(mlp_contenders(problem), problem, repeat)
+    epochs = mlp_measures.epochs(mlp_baselines(problem), problem, repeat)
     seconds = {name: epoch.alone for name, epoch in epochs.items()}
     measure = f"MLP epoch, {problem.shape.n_rows:,} rows, {label}"
     if "torch" in seconds:
@@ -129,9 +129,9 @@ def mlp_rows(label, divisor, repeat):
 
 
 def loss_curve(problem, device):
-    contender = MLP_CONTENDERS["skbn float32"](problem.shape, device)
-    contender.fit(problem.rows["float32"], problem.y, N_CURVE_EPOCHS)
-    return contender.model.loss_curve_
+    baseline = MLP_BASELINES["skbn float32"](problem.shape, device)
+    baseline.fit(problem.rows["float32"], problem.y, N_CURVE_EPOCHS)
+    return baseline.model.loss_curve_
 
 
 def curve_row(divisor):

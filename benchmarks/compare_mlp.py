@@ -1,4 +1,4 @@
-"""Measure the MLPs of all contenders side by side in one process, and print tables in Markdown."""
+"""Measure the MLPs of all baselines side by side in one process, and print tables in Markdown."""
 
 import argparse
 import tempfile
@@ -8,7 +8,7 @@ from statistics import geometric_mean
 
 # The suite comes before NumPy, so that it can still tell BLAS the number of threads.
 from suite import fresh, mlp_measures
-from suite.mlp_contenders import CONTENDERS
+from suite.mlp_baselines import BASELINES
 from suite.mlp_problems import (
     LONG_FIT,
     MEMORY_SHAPE,
@@ -43,17 +43,17 @@ def arguments():
     parser.add_argument("--rows-divisor", type=int, default=ROWS_DIVISOR)
     parser.add_argument("--repeat", type=int, default=5, help="samples of each fit")
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
-    parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--baselines", nargs="+", choices=BASELINES, default=list(BASELINES))
     return parser.parse_args()
 
 
 def reference(name):
     """Whom to compare with: skbn, given rows of the same dtype."""
-    return f"skbn {CONTENDERS[name].rows_dtype}"
+    return f"skbn {BASELINES[name].rows_dtype}"
 
 
 def times_of_reference(seconds):
-    """How many times those of skbn the seconds of each contender are."""
+    """How many times those of skbn the seconds of each baseline are."""
     return {n: s / seconds[reference(n)] for n, s in seconds.items() if reference(n) in seconds}
 
 
@@ -79,7 +79,7 @@ class Report:
     def summary(self):
         """Geometric means, and the shapes where skbn is ahead least."""
         print()
-        print_header("measure", "contender", "geometric mean", "worst", "of")
+        print_header("measure", "baseline", "geometric mean", "worst", "of")
         for (measure, name), factors in self.factors.items():
             if name != reference(name):
                 worst = min(factors, key=factors.get)
@@ -89,8 +89,8 @@ class Report:
                 print_row(measure, name, *cells, worst)
 
 
-def training_rows(report, label, contenders, problem, repeat):
-    epochs = mlp_measures.epochs(contenders, problem, repeat)
+def training_rows(report, label, baselines, problem, repeat):
+    epochs = mlp_measures.epochs(baselines, problem, repeat)
     fits = {name: epoch.fit for name, epoch in epochs.items()}
     report.seconds(f"fit of {LONG_FIT} epochs / {LONG_FIT}, ms", label, MILLISECONDS, fits)
     alone = {name: epoch.alone for name, epoch in epochs.items()}
@@ -103,13 +103,13 @@ def training_rows(report, label, contenders, problem, repeat):
     report.row("step outside GEMM, µs", label, texts)
 
 
-def prediction_rows(report, label, contenders, problem, repeat):
-    calls = {n: mlp_measures.predict_proba(c, problem) for n, c in contenders.items()}
+def prediction_rows(report, label, baselines, problem, repeat):
+    calls = {n: mlp_measures.predict_proba(c, problem) for n, c in baselines.items()}
     repeat *= REPEATS
     seconds = interleaved_medians(calls, CALLS, repeat, REST_SECONDS_AFTER_BLAS)
     n_rows = min(N_PREDICTED_ROWS, problem.shape.n_rows)
     report.seconds(f"predict_proba of {n_rows:,} rows, ms", label, MILLISECONDS, seconds)
-    calls = {n: mlp_measures.predict_proba_one_row(c, problem) for n, c in contenders.items()}
+    calls = {n: mlp_measures.predict_proba_one_row(c, problem) for n, c in baselines.items()}
     seconds = interleaved_medians(calls, CALLS_OF_ONE_ROW, repeat, REST_SECONDS_AFTER_BLAS)
     report.seconds("predict_proba of one row, µs", label, MICROSECONDS, seconds)
 
@@ -117,9 +117,9 @@ def prediction_rows(report, label, contenders, problem, repeat):
 def shape_rows(report, label, divisor, repeat):
     """Rows of one shape; a function of its own, so that the data are freed before the next."""
     problem = Problem(shrunk(SHAPES[label], divisor))
-    contenders = {name: mlp_measures.fitted(name, problem) for name in report.names}
-    training_rows(report, label, contenders, problem, repeat)
-    prediction_rows(report, label, contenders, problem, repeat)
+    baselines = {name: mlp_measures.fitted(name, problem) for name in report.names}
+    training_rows(report, label, baselines, problem, repeat)
+    prediction_rows(report, label, baselines, problem, repeat)
 
 
 def memory_row(report):
@@ -130,7 +130,7 @@ def memory_row(report):
         texts = {
             name: f"{fresh.peak_anonymous_megabytes('mlp_memory', name, path):.0f}"
             for name in report.names
-            if CONTENDERS[name].rows_dtype == "float32"
+            if BASELINES[name].rows_dtype == "float32"
         }
     report.row(f"fit, MB of memory beyond {N_MEMORY_ROWS:,} rows", MEMORY_SHAPE, texts)
 
@@ -147,8 +147,8 @@ def compilation_rows(report):
 
 def main():
     options = arguments()
-    wanted = {name for name in CONTENDERS if name.startswith("skbn")} | set(options.contenders)
-    installed = (n for n in CONTENDERS if is_installed(lambda n=n: CONTENDERS[n](None)))
+    wanted = {name for name in BASELINES if name.startswith("skbn")} | set(options.baselines)
+    installed = (n for n in BASELINES if is_installed(lambda n=n: BASELINES[n](None)))
     report = Report([name for name in installed if name in wanted])
     for label in options.shapes:
         shape_rows(report, label, options.rows_divisor, options.repeat)

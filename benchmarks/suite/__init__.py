@@ -1,4 +1,4 @@
-"""Benchmarks of skbn and its contenders, who all get the same number of threads."""
+"""Benchmarks of skbn and its baselines, who all get the same number of threads."""
 
 import os
 

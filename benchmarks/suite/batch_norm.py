@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from .batch_norm_contenders import CONTENDERS, PASSES, SHAPE, Problem, checked
+from .batch_norm_baselines import BASELINES, PASSES, SHAPE, Problem, checked
 from .devices import DEVICES, array_module, copy_bandwidth, seconds_of
 from .problems import shrunk
 
@@ -15,27 +15,27 @@ def problem():
 class BatchNormTraining:
     """Without activation. Calls that are launched one after the other, and waited for at the end.
 
-    Bytes are those that have to be read or written: a contender that does more is slower by it.
+    Bytes are those that have to be read or written: a baseline that does more is slower by it.
     """
 
-    params = (tuple(CONTENDERS), DEVICES, tuple(PASSES))
-    param_names = ("contender", "device", "passes")
+    params = (tuple(BASELINES), DEVICES, tuple(PASSES))
+    param_names = ("baseline", "device", "passes")
     timeout = 300
 
-    def setup(self, contender, device, passes):
+    def setup(self, baseline, device, passes):
         array_module(device)  # skips what is not there before it takes time
-        self.call = getattr(checked(contender, problem(), device), passes)
+        self.call = getattr(checked(baseline, problem(), device), passes)
 
     def bytes_per_second(self, device, passes):
         return PASSES[passes] * problem().x.nbytes / seconds_of(self.call, device)
 
-    def track_milliseconds(self, _contender, device, _passes):
+    def track_milliseconds(self, _baseline, device, _passes):
         return 1e3 * seconds_of(self.call, device)
 
-    def track_gigabytes_per_second(self, _contender, device, passes):
+    def track_gigabytes_per_second(self, _baseline, device, passes):
         return self.bytes_per_second(device, passes) / 1e9
 
-    def track_share_of_copy_bandwidth(self, _contender, device, passes):
+    def track_share_of_copy_bandwidth(self, _baseline, device, passes):
         return self.bytes_per_second(device, passes) / copy_bandwidth(problem().x.nbytes, device)
 
     track_milliseconds.unit = "ms"

@@ -1,4 +1,4 @@
-"""Where contenders compute, and what a GPU asks of those who time it."""
+"""Where baselines compute, and what a GPU asks of those who time it."""
 
 import timeit
 from functools import partial
@@ -43,7 +43,7 @@ def finished(call, device):
 
 
 class OnDevice:
-    """A contender on one of the devices that it knows."""
+    """A baseline on one of the devices that it knows."""
 
     devices = ("cpu",)
 
@@ -55,7 +55,7 @@ class OnDevice:
         self.device = device
 
     def timed(self, method, *arguments):
-        """What is timed of a method of this contender."""
+        """What is timed of a method of this baseline."""
         return finished(partial(method, *arguments), self.device)
 
 

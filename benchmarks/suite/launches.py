@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from .mlp_contenders import SkbnFloat32
+from .mlp_baselines import SkbnFloat32
 from .mlp_problems import Shape
 
 BATCH_SIZE = 8
@@ -42,9 +42,9 @@ def of_an_epoch(units, n_steps):
     """Launches and matrix products of a fit of one epoch."""
     shape = Shape(n_steps * BATCH_SIZE, units, BATCH_SIZE, None)
     X = np.random.default_rng(0).standard_normal((shape.n_rows, units[0]), dtype=np.float32)
-    contender = SkbnFloat32(shape, "cuda")
+    baseline = SkbnFloat32(shape, "cuda")
     with counting() as counts:
-        contender.fit(X, np.arange(shape.n_rows) % units[-1], 1)
+        baseline.fit(X, np.arange(shape.n_rows) % units[-1], 1)
     return np.array([counted.count for counted in counts])
 
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
 
 from . import N_THREADS
-from .contenders import require
+from .baselines import require
 from .torch_mlp import TorchBatchNormMLP
 
 REFERENCE = "scikit-learn"

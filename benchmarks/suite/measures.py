@@ -1,11 +1,11 @@
-"""What is timed: calls of a contender that are warm, and whose answers were found to be right."""
+"""What is timed: calls of a baseline that are warm, and whose answers were found to be right."""
 
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from .contenders import CONTENDERS
+from .baselines import BASELINES
 from .problems import N_BATCHES
 
 
@@ -16,53 +16,53 @@ class Measure(NamedTuple):
     error: float | None
 
 
-def _statistics_error(contender, problem):
-    if not hasattr(contender, "statistics"):
+def _statistics_error(baseline, problem):
+    if not hasattr(baseline, "statistics"):
         return None
-    return problem.check_statistics(*contender.statistics())
+    return problem.check_statistics(*baseline.statistics())
 
 
-def _normalized_error(contender, Y, problem):
-    if not hasattr(contender, "statistics"):
+def _normalized_error(baseline, Y, problem):
+    if not hasattr(baseline, "statistics"):
         return None
-    return problem.check_normalized(contender.to_host(Y))
+    return problem.check_normalized(baseline.to_host(Y))
 
 
 def fit(name, problem, device="cpu"):
     """Learn the statistics of all rows."""
-    contender = CONTENDERS[name](device)
-    X = contender.load(problem.X)
-    contender.fit(X)
-    return Measure(contender.timed(contender.fit, X), _statistics_error(contender, problem))
+    baseline = BASELINES[name](device)
+    X = baseline.load(problem.X)
+    baseline.fit(X)
+    return Measure(baseline.timed(baseline.fit, X), _statistics_error(baseline, problem))
 
 
 def fit_weighted(name, problem):
     """Learn the statistics of all rows, each of weight 2."""
-    contender = CONTENDERS[name]()
+    baseline = BASELINES[name]()
     weight = np.full(len(problem.X), 2.0)
-    contender.fit_weighted(problem.X, weight)
-    error = _statistics_error(contender, problem)
-    return Measure(partial(contender.fit_weighted, problem.X, weight), error)
+    baseline.fit_weighted(problem.X, weight)
+    error = _statistics_error(baseline, problem)
+    return Measure(partial(baseline.fit_weighted, problem.X, weight), error)
 
 
 def partial_fit(name, problem, device="cpu"):
     """Learn the statistics of one more batch."""
-    contender = CONTENDERS[name](device)
-    batches = [contender.load(batch) for batch in np.split(problem.X, N_BATCHES)]
+    baseline = BASELINES[name](device)
+    batches = [baseline.load(batch) for batch in np.split(problem.X, N_BATCHES)]
     for batch in batches:
-        contender.partial_fit(batch)
-    error = _statistics_error(contender, problem)
-    return Measure(contender.timed(contender.partial_fit, batches[0]), error)
+        baseline.partial_fit(batch)
+    error = _statistics_error(baseline, problem)
+    return Measure(baseline.timed(baseline.partial_fit, batches[0]), error)
 
 
 def transform(name, problem, device="cpu", n_rows=None):
     """Normalize the first rows (all by default) by the statistics of all."""
-    contender = CONTENDERS[name](device)
-    X = contender.load(problem.X)
-    contender.learn(X)
-    Y = contender.transform(X[:n_rows])
-    error = _normalized_error(contender, Y, problem)
-    return Measure(contender.timed(contender.transform, X[:n_rows]), error)
+    baseline = BASELINES[name](device)
+    X = baseline.load(problem.X)
+    baseline.learn(X)
+    Y = baseline.transform(X[:n_rows])
+    error = _normalized_error(baseline, Y, problem)
+    return Measure(baseline.timed(baseline.transform, X[:n_rows]), error)
 
 
 def transform_one_row(name, problem, device="cpu"):
@@ -72,9 +72,9 @@ def transform_one_row(name, problem, device="cpu"):
 
 def fit_transform(name, problem, device="cpu"):
     """Learn the statistics of all rows, and normalize them."""
-    contender = CONTENDERS[name](device)
-    X = contender.load(problem.X)
-    contender.learn(X)
-    _statistics_error(contender, problem)
-    error = _normalized_error(contender, contender.fit_transform(X), problem)
-    return Measure(contender.timed(contender.fit_transform, X), error)
+    baseline = BASELINES[name](device)
+    X = baseline.load(problem.X)
+    baseline.learn(X)
+    _statistics_error(baseline, problem)
+    error = _normalized_error(baseline, baseline.fit_transform(X), problem)
+    return Measure(baseline.timed(baseline.fit_transform, X), error)

@@ -7,22 +7,22 @@ import sys
 
 import numpy as np
 
-from .contenders import CONTENDERS
+from .baselines import BASELINES
 from .fresh import memory_map
 
 N_WARM_ROWS = 1000
 
 
 def main(method, name, path, n_columns):
-    contender = CONTENDERS[name]()
+    baseline = BASELINES[name]()
     X = memory_map(path, int(n_columns))
-    warm = contender.load(np.array(X[:N_WARM_ROWS]))
-    contender.learn(warm)
-    call = getattr(contender, method)
+    warm = baseline.load(np.array(X[:N_WARM_ROWS]))
+    baseline.learn(warm)
+    call = getattr(baseline, method)
     call(warm)
     print("warm", flush=True)
     sys.stdin.readline()
-    call(contender.load(X))
+    call(baseline.load(X))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""asv benchmarks of BatchNormMLPClassifier and its contenders."""
+"""asv benchmarks of BatchNormMLPClassifier and its baselines."""
 
 import tempfile
 from functools import cache
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import fresh, mlp_measures
 from .devices import DEVICES
-from .mlp_contenders import CONTENDERS
+from .mlp_baselines import BASELINES
 from .mlp_problems import GPU_SHAPES, MEMORY_SHAPE, N_MEMORY_ROWS, SHAPES, problem, shrunk
 from .problems import ROWS_DIVISOR
 
@@ -24,33 +24,33 @@ def fitted(name, device, shape):
     """Cached, because asv calls ``setup`` again before every sample."""
     if device == "cpu" and shape in GPU_SHAPES:
         raise NotImplementedError("takes minutes on the CPU")
-    CONTENDERS[name](None, device)  # skips what is not there before it takes time
+    BASELINES[name](None, device)  # skips what is not there before it takes time
     return mlp_measures.fitted(name, problem(shape), device)
 
 
 class _Shapes:
-    params = (tuple(CONTENDERS), DEVICES, SHAPE_NAMES)
-    param_names = ("contender", "device", "shape")
+    params = (tuple(BASELINES), DEVICES, SHAPE_NAMES)
+    param_names = ("baseline", "device", "shape")
     timeout = 600
 
-    def setup(self, contender, device, shape):
-        self.contender = fitted(contender, device, shape)
+    def setup(self, baseline, device, shape):
+        self.baseline = fitted(baseline, device, shape)
         self.problem = problem(shape)
 
 
 class _Training(_Shapes):
     def epoch(self, name):
-        return mlp_measures.epochs({name: self.contender}, self.problem, REPEAT)[name]
+        return mlp_measures.epochs({name: self.baseline}, self.problem, REPEAT)[name]
 
 
 class MLPEpoch(_Training):
     """The fit by its epochs, and an epoch without what a fit does before and after."""
 
-    def track_fit_milliseconds_per_epoch(self, contender, *_):
-        return 1e3 * self.epoch(contender).fit
+    def track_fit_milliseconds_per_epoch(self, baseline, *_):
+        return 1e3 * self.epoch(baseline).fit
 
-    def track_epoch_milliseconds(self, contender, *_):
-        return 1e3 * self.epoch(contender).alone
+    def track_epoch_milliseconds(self, baseline, *_):
+        return 1e3 * self.epoch(baseline).alone
 
     track_fit_milliseconds_per_epoch.unit = track_epoch_milliseconds.unit = "ms"
 
@@ -58,15 +58,15 @@ class MLPEpoch(_Training):
 class MLPStep(_Training):
     """A step without its matrix products: of a small network, and as a share of a large one."""
 
-    params = (tuple(CONTENDERS), DEVICES, STEP_SHAPES)
+    params = (tuple(BASELINES), DEVICES, STEP_SHAPES)
 
-    def track_microseconds_outside_gemms(self, contender, *_):
-        return 1e6 * self.epoch(contender).outside_gemms / self.problem.shape.n_steps
+    def track_microseconds_outside_gemms(self, baseline, *_):
+        return 1e6 * self.epoch(baseline).outside_gemms / self.problem.shape.n_steps
 
     track_microseconds_outside_gemms.unit = "µs"
 
-    def track_share_outside_gemms(self, contender, *_):
-        epoch = self.epoch(contender)
+    def track_share_outside_gemms(self, baseline, *_):
+        epoch = self.epoch(baseline)
         return epoch.outside_gemms / epoch.alone
 
     track_share_outside_gemms.unit = "of the step"
@@ -77,9 +77,9 @@ class MLPPredictProba(_Shapes):
     repeat = (3, 100, 5.0)
     warmup_time = 0.1
 
-    def setup(self, contender, device, shape):
-        super().setup(contender, device, shape)
-        self.call = mlp_measures.predict_proba(self.contender, self.problem)
+    def setup(self, baseline, device, shape):
+        super().setup(baseline, device, shape)
+        self.call = mlp_measures.predict_proba(self.baseline, self.problem)
 
     def time_predict_proba(self, *_):
         self.call()
@@ -90,9 +90,9 @@ class MLPPredictProbaOneRow(_Shapes):
     repeat = (100, 5000, 2.0)
     warmup_time = 0.1
 
-    def setup(self, contender, device, shape):
-        super().setup(contender, device, shape)
-        self.call = mlp_measures.predict_proba_one_row(self.contender, self.problem)
+    def setup(self, baseline, device, shape):
+        super().setup(baseline, device, shape)
+        self.call = mlp_measures.predict_proba_one_row(self.baseline, self.problem)
 
     def time_predict_proba_one_row(self, *_):
         self.call()
@@ -101,20 +101,20 @@ class MLPPredictProbaOneRow(_Shapes):
 class MLPMemory:
     """Anonymous memory of a fit on a float32 memory map of 157 MB, whose pages do not count."""
 
-    params = (tuple(name for name in CONTENDERS if name.endswith("float32")),)
-    param_names = ("contender",)
+    params = (tuple(name for name in BASELINES if name.endswith("float32")),)
+    param_names = ("baseline",)
     timeout = 300
 
-    def setup(self, contender):
+    def setup(self, baseline):
         # asv skips what is not installed here, and calls it a failure there.
-        CONTENDERS[contender](SHAPES[MEMORY_SHAPE])
+        BASELINES[baseline](SHAPES[MEMORY_SHAPE])
 
-    def track_anonymous_megabytes(self, contender):
+    def track_anonymous_megabytes(self, baseline):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "X"
             shape = shrunk(SHAPES[MEMORY_SHAPE]._replace(n_rows=N_MEMORY_ROWS))
             fresh.write_matrix(path, (shape.n_rows, shape.units[0]))
-            return fresh.peak_anonymous_megabytes("mlp_memory", contender, path)
+            return fresh.peak_anonymous_megabytes("mlp_memory", baseline, path)
 
     track_anonymous_megabytes.unit = "MB"
 

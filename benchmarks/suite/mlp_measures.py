@@ -1,4 +1,4 @@
-"""What is timed of the MLPs: calls of a contender that is warm and learns as well as the others."""
+"""What is timed of the MLPs: calls of a baseline that is warm and learns as well as the others."""
 
 from functools import partial
 from itertools import pairwise
@@ -8,32 +8,32 @@ from typing import NamedTuple
 import numpy as np
 
 from .devices import array_module, finished, require_gpu
-from .mlp_contenders import CONTENDERS
+from .mlp_baselines import BASELINES
 from .mlp_problems import LONG_FIT, N_PREDICTED_ROWS, SHORT_FIT
 from .side_by_side import REST_SECONDS_AFTER_BLAS, interleaved_samples
 
 
 def fitted(name, problem, device="cpu"):
-    """The contender, trained by the long fit and found accurate."""
-    contender = CONTENDERS[name](problem.shape, device)
-    X = problem.rows[contender.rows_dtype]
-    contender.fit(*contender.load(X, problem.y), LONG_FIT)
-    problem.check(contender.predict_proba(X))
-    return contender
+    """The baseline, trained by the long fit and found accurate."""
+    baseline = BASELINES[name](problem.shape, device)
+    X = problem.rows[baseline.rows_dtype]
+    baseline.fit(*baseline.load(X, problem.y), LONG_FIT)
+    problem.check(baseline.predict_proba(X))
+    return baseline
 
 
-def predict_proba(contender, problem):
+def predict_proba(baseline, problem):
     """Probabilities of many rows."""
-    X = problem.rows[contender.rows_dtype][:N_PREDICTED_ROWS]
-    return partial(contender.predict_proba, X)
+    X = problem.rows[baseline.rows_dtype][:N_PREDICTED_ROWS]
+    return partial(baseline.predict_proba, X)
 
 
-def predict_proba_one_row(contender, problem):
+def predict_proba_one_row(baseline, problem):
     """Probabilities of one row, which are those that it has among others."""
-    X = problem.rows[contender.rows_dtype]
-    expected = contender.predict_proba(X[:2])[:1]
-    np.testing.assert_allclose(contender.predict_proba(X[:1]), expected, rtol=1e-3, atol=1e-6)
-    return partial(contender.predict_proba, X[:1])
+    X = problem.rows[baseline.rows_dtype]
+    expected = baseline.predict_proba(X[:2])[:1]
+    np.testing.assert_allclose(baseline.predict_proba(X[:1]), expected, rtol=1e-3, atol=1e-6)
+    return partial(baseline.predict_proba, X[:1])
 
 
 class Gemms:
@@ -84,23 +84,23 @@ class Epoch(NamedTuple):
         return self.alone - self.gemms
 
 
-def computing(contender):
-    """What the matrix products of a contender depend on."""
-    return contender.dtype, contender.device
+def computing(baseline):
+    """What the matrix products of a baseline depend on."""
+    return baseline.dtype, baseline.device
 
 
-def epochs(contenders, problem, repeat):
-    """The times of an epoch of each contender, all measured in turns."""
+def epochs(baselines, problem, repeat):
+    """The times of an epoch of each baseline, all measured in turns."""
     calls = {}
-    for dtype, device in {computing(contender) for contender in contenders.values()}:
+    for dtype, device in {computing(baseline) for baseline in baselines.values()}:
         gemms = Gemms(problem.shape, dtype, device)
         calls[dtype, device] = finished(gemms.epoch, device)
-    for name, contender in contenders.items():
-        X, y = contender.load(problem.rows[contender.rows_dtype], problem.y)
+    for name, baseline in baselines.items():
+        X, y = baseline.load(problem.rows[baseline.rows_dtype], problem.y)
         for n in (LONG_FIT, SHORT_FIT):
-            calls[name, n] = contender.timed(contender.fit, X, y, n)
+            calls[name, n] = baseline.timed(baseline.fit, X, y, n)
     samples = interleaved_samples(calls, 1, repeat, REST_SECONDS_AFTER_BLAS)
-    return {n: epoch(samples, n, computing(contender)) for n, contender in contenders.items()}
+    return {n: epoch(samples, n, computing(baseline)) for n, baseline in baselines.items()}
 
 
 def epoch(samples, name, gemms):

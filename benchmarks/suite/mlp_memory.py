@@ -10,20 +10,20 @@ import sys
 import numpy as np
 
 from .fresh import memory_map
-from .mlp_contenders import CONTENDERS
+from .mlp_baselines import BASELINES
 from .mlp_problems import MEMORY_SHAPE, SHAPES, SHORT_FIT
 
 
 def main(name, path):
     shape = SHAPES[MEMORY_SHAPE]
-    contender = CONTENDERS[name](shape)
+    baseline = BASELINES[name](shape)
     X = memory_map(path, shape.units[0])
     y = np.arange(len(X)) % shape.units[-1]
     n_warm = 2 * shape.batch_size
-    contender.fit(*contender.load(np.array(X[:n_warm]), y[:n_warm]), SHORT_FIT)
+    baseline.fit(*baseline.load(np.array(X[:n_warm]), y[:n_warm]), SHORT_FIT)
     print("warm", flush=True)
     sys.stdin.readline()
-    contender.fit(*contender.load(X, y), SHORT_FIT)
+    baseline.fit(*baseline.load(X, y), SHORT_FIT)
 
 
 if __name__ == "__main__":

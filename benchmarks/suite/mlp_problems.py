@@ -1,4 +1,4 @@
-"""The data of the MLP benchmarks, the same for every contender, and the accuracy it allows."""
+"""The data of the MLP benchmarks, the same for every baseline, and the accuracy it allows."""
 
 from functools import cache
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""asv benchmarks of BatchNormalizer and its contenders."""
+"""asv benchmarks of BatchNormalizer and its baselines."""
 
 import tempfile
 import timeit
@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 
 from . import fresh, measures, problems
-from .contenders import CONTENDERS, able_to
+from .baselines import BASELINES, able_to
 from .devices import DEVICES, copy_bandwidth
 
 # Once in asv's fork server, instead of in each of the processes that it forks. None of them begins
@@ -25,11 +25,11 @@ MEMORY_MAP_SHAPE = problems.shrunk(problems.MEMORY_MAP_SHAPE)
 
 
 @cache
-def prepared(measure, contender, device, shape, dtype=np.float32):
+def prepared(measure, baseline, device, shape, dtype=np.float32):
     """The call to time. Cached, because asv calls ``setup`` again before every sample."""
-    CONTENDERS[contender](device)  # skips what is not there before it takes time
+    BASELINES[baseline](device)  # skips what is not there before it takes time
     problem = problems.Problem(problems.normal_matrix(shape, dtype))
-    return measure(contender, problem, device).call
+    return measure(baseline, problem, device).call
 
 
 def n_bytes(shape):
@@ -40,7 +40,7 @@ def n_bytes(shape):
 class _Large:
     """Calls of up to a few seconds, warm already."""
 
-    param_names = ("contender", "device", "shape")
+    param_names = ("baseline", "device", "shape")
     number = 1
     repeat = (3, 20, 10.0)
     warmup_time = 0
@@ -48,8 +48,8 @@ class _Large:
 
 
 class _Fit(_Large):
-    def setup(self, contender, device, shape):
-        self.call = prepared(measures.fit, contender, device, shape)
+    def setup(self, baseline, device, shape):
+        self.call = prepared(measures.fit, baseline, device, shape)
 
     def bytes_per_second(self, shape):
         seconds = median(timeit.repeat(self.call, number=1, repeat=5))
@@ -62,7 +62,7 @@ class Fit(_Fit):
     def time_fit(self, *_):
         self.call()
 
-    def track_gigabytes_per_second(self, _contender, _device, shape):
+    def track_gigabytes_per_second(self, _baseline, _device, shape):
         return self.bytes_per_second(shape) / 1e9
 
     track_gigabytes_per_second.unit = "GB/s"
@@ -73,7 +73,7 @@ class FitOnGPU(_Fit):
 
     params = (able_to("fit"), ("cuda",), SHAPES)
 
-    def track_share_of_copy_bandwidth(self, _contender, device, shape):
+    def track_share_of_copy_bandwidth(self, _baseline, device, shape):
         return self.bytes_per_second(shape) / copy_bandwidth(n_bytes(shape), device)
 
     track_share_of_copy_bandwidth.unit = "of a copy's"
@@ -82,8 +82,8 @@ class FitOnGPU(_Fit):
 class Transform(_Large):
     params = (able_to("transform"), DEVICES, SHAPES)
 
-    def setup(self, contender, device, shape):
-        self.call = prepared(measures.transform, contender, device, shape)
+    def setup(self, baseline, device, shape):
+        self.call = prepared(measures.transform, baseline, device, shape)
 
     def time_transform(self, *_):
         self.call()
@@ -92,7 +92,7 @@ class Transform(_Large):
 class _Small:
     """Calls of microseconds, one a sample because asv calls ``setup`` before each."""
 
-    param_names = ("contender", "device")
+    param_names = ("baseline", "device")
     number = 1
     repeat = (100, 5000, 2.0)
     warmup_time = 0.1
@@ -101,9 +101,9 @@ class _Small:
 class PartialFit(_Small):
     params = (able_to("partial_fit"), DEVICES)
 
-    def setup(self, contender, device):
+    def setup(self, baseline, device):
         shape = problems.STREAM_SHAPE
-        self.call = prepared(measures.partial_fit, contender, device, shape, np.float64)
+        self.call = prepared(measures.partial_fit, baseline, device, shape, np.float64)
 
     def time_partial_fit(self, *_):
         self.call()
@@ -112,9 +112,9 @@ class PartialFit(_Small):
 class TransformOneRow(_Small):
     params = (able_to("transform"), DEVICES)
 
-    def setup(self, contender, device):
+    def setup(self, baseline, device):
         shape = problems.STREAM_SHAPE
-        self.call = prepared(measures.transform_one_row, contender, device, shape, np.float64)
+        self.call = prepared(measures.transform_one_row, baseline, device, shape, np.float64)
 
     def time_transform_one_row(self, *_):
         self.call()
@@ -125,18 +125,18 @@ class VarianceError:
 
     n_rows = 2000
     params = (able_to("partial_fit"), (0.0, 1e3, 1e6, 1e9), (1, 7, 1000, n_rows))
-    param_names = ("contender", "offset", "chunk")
+    param_names = ("baseline", "offset", "chunk")
     timeout = 300
 
-    def setup(self, contender, offset, _chunk):
-        self.contender = CONTENDERS[contender]()
+    def setup(self, baseline, offset, _chunk):
+        self.baseline = BASELINES[baseline]()
         self.X = problems.normal_matrix((self.n_rows, 10), np.float64) + offset
 
-    def track_variance_error(self, _contender, _offset, chunk):
+    def track_variance_error(self, _baseline, _offset, chunk):
         for start in range(0, self.n_rows, chunk):
-            self.contender.partial_fit(self.X[start : start + chunk])
+            self.baseline.partial_fit(self.X[start : start + chunk])
         exact = self.X.astype(np.longdouble).var(axis=0)
-        error = np.abs(self.contender.statistics()[1] / exact - 1).max()
+        error = np.abs(self.baseline.statistics()[1] / exact - 1).max()
         return np.inf if np.isnan(error) else float(error)  # asv takes NaN for skipped
 
     track_variance_error.unit = "relative error"
@@ -145,33 +145,33 @@ class VarianceError:
 class _MemoryMap:
     """On a float32 memory map of 2 GB."""
 
-    param_names = ("contender",)
+    param_names = ("baseline",)
     timeout = 300
 
-    def setup(self, contender):
-        # First, because asv calls teardown even where a contender is not installed.
+    def setup(self, baseline):
+        # First, because asv calls teardown even where a baseline is not installed.
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "X"
         n_columns = MEMORY_MAP_SHAPE[1]
-        self.contender = CONTENDERS[contender]()
-        self.contender.learn(self.contender.load(problems.normal_matrix((1000, n_columns))))
+        self.baseline = BASELINES[baseline]()
+        self.baseline.learn(self.baseline.load(problems.normal_matrix((1000, n_columns))))
         fresh.write_matrix(self.path, MEMORY_MAP_SHAPE)
 
     def teardown(self, _):
         self.folder.cleanup()
 
     def load(self):
-        return self.contender.load(fresh.memory_map(self.path, MEMORY_MAP_SHAPE[1]))
+        return self.baseline.load(fresh.memory_map(self.path, MEMORY_MAP_SHAPE[1]))
 
 
 class FitMemory(_MemoryMap):
     params = (able_to("fit"),)
 
     def peakmem_fit(self, _):
-        self.contender.fit(self.load())
+        self.baseline.fit(self.load())
 
-    def track_anonymous_megabytes(self, contender):
-        arguments = "fit", contender, self.path, MEMORY_MAP_SHAPE[1]
+    def track_anonymous_megabytes(self, baseline):
+        arguments = "fit", baseline, self.path, MEMORY_MAP_SHAPE[1]
         return fresh.peak_anonymous_megabytes("memory", *arguments)
 
     track_anonymous_megabytes.unit = "MB"
@@ -181,7 +181,7 @@ class TransformMemory(_MemoryMap):
     params = (able_to("transform"),)
 
     def peakmem_transform(self, _):
-        self.contender.transform(self.load())
+        self.baseline.transform(self.load())
 
 
 class Import:

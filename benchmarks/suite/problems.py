@@ -1,4 +1,4 @@
-"""The data, the same for every contender, and NumPy's answer to check them against."""
+"""The data, the same for every baseline, and NumPy's answer to check them against."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What the scripts that compare contenders in one process have in common."""
+"""What the scripts that compare baselines in one process have in common."""
 
 import time
 import timeit
@@ -42,9 +42,9 @@ def interleaved_medians(calls, number, repeat, rest=REST_SECONDS):
     return {name: median(seconds) for name, seconds in samples.items()}
 
 
-def is_installed(contender):
+def is_installed(baseline):
     try:
-        contender()
+        baseline()
     except NotImplementedError:
         return False
     return True

@@ -7,7 +7,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 
 from . import N_THREADS
-from .contenders import require
+from .baselines import require
 
 HIDDEN = (256, 256, 256)
 N_EPOCHS = 60

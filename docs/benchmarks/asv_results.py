@@ -64,7 +64,7 @@ def medians(name):
 
 
 def failed():
-    """The names of the benchmarks of which a contender failed, which is not to be skipped."""
+    """The names of the benchmarks of which a baseline failed, which is not to be skipped."""
     return sorted(
         {
             name

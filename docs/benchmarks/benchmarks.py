@@ -76,7 +76,7 @@ one_row
 # against extended precision, of chunks of 1, 7, 1,000 and all rows the worst.
 
 errors = medians("normalizer.VarianceError.track_variance_error")
-errors = by_library(errors.groupby(["machine", "contender", "offset"], sort=False).max())
+errors = by_library(errors.groupby(["machine", "baseline", "offset"], sort=False).max())
 draw(Measured(errors, "error of the variance, by offset", "relative error"))
 errors.map("{:.0e}".format).replace("inf", "NaN")
 

@@ -22,11 +22,11 @@ def rounded(number, digits=3):
 def by_library(values):
     """A row for each problem, a column for each library; what all rows share is left out.
 
-    The contender "torch float32" is the library torch, for rows of float32.
+    The baseline "torch float32" is the library torch, for rows of float32.
     """
     frame = values.rename("value").reset_index()
-    contender = frame.pop("contender").str.partition(" float")
-    frame["library"], frame["rows"] = contender[0], contender[1].str.strip() + contender[2]
+    baseline = frame.pop("baseline").str.partition(" float")
+    frame["library"], frame["rows"] = baseline[0], baseline[1].str.strip() + baseline[2]
     problem = [c for c in frame if c not in ("library", "value") and frame[c].nunique() > 1]
     problem = problem or frame.columns.intersection(["machine", "device"])[-1:].to_list()
     for name in problem:  # in the order of the parameters, not of the alphabet

@@ -160,7 +160,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         return RowsFitting(*call, *rows, validation_data)
 
     def _targets(self):
-        """The LabelTargets or ValueTargets of the estimator."""
+        """The LabelTargets or RegressionTargets of the estimator."""
         return self._targets_class.of(self)
 
     def _take_targets(self, targets, first_pass):

@@ -90,7 +90,7 @@ class Fitting:
     estimator : BatchNormMLP
         The parameters and attributes of the data, and the fitted attributes if training continues.
         ``attributes`` returns the new ones.
-    targets : LabelTargets or ValueTargets
+    targets : LabelTargets or RegressionTargets
         Attributes learned from y.
     first_pass : bool
         Whether training starts from new weights.

@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import (
 
 from .._model.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, log_softmax
 from . import validation
+from .targets import Targets
 
 
 class LabelTotals(NamedTuple):
@@ -42,7 +43,7 @@ class LabelTotals(NamedTuple):
 
 
 @dataclass
-class LabelTargets:
+class LabelTargets(Targets):
     """The labels of a classifier, encoded as the targets that its network is trained on.
 
     Attributes
@@ -62,9 +63,6 @@ class LabelTargets:
     classes_: np.ndarray | None = None
     binarizer: LabelBinarizer | None = None
     totals: LabelTotals | None = None
-
-    # Arguments of ``validate_data`` for the validation of y.
-    checks = {}
 
     @classmethod
     def of(cls, estimator):
@@ -97,10 +95,6 @@ class LabelTargets:
     def loss_class(self):
         is_multiclass = self.binarizer.y_type_ == "multiclass"
         return SoftmaxCrossEntropy if is_multiclass else BinaryCrossEntropy
-
-    @property
-    def out_activation(self):
-        return self.loss_class.link
 
     def begin_stream(self, y, classes):
         """Set the labels to ``classes`` in the first call of partial_fit."""
@@ -223,32 +217,28 @@ class LabelTargets:
             return log_expit(logits)
         return log_expit(np.hstack([-logits, logits]))
 
-    def strata(self, targets):
+    def strata(self, encoded):
         """Labels for the ``stratify`` argument of the split: only for two classes, else None."""
-        return self.classes_[targets[:, 0].astype(int)] if targets.shape[1:] == (1,) else None
+        return self.classes_[encoded[:, 0].astype(int)] if encoded.shape[1:] == (1,) else None
 
-    def fit_prior(self, targets, weight, incremental):
+    def fit_prior(self, encoded, weight, incremental):
         """Compute the total weight of each label, in a stream over all rows seen."""
-        self.add_totals(LabelTotals.of(targets, weight, self.n_outputs), incremental)
+        self.add_totals(LabelTotals.of(encoded, weight, self.n_outputs), incremental)
 
     def add_totals(self, totals, incremental):
         is_known = incremental and self.totals is not None
         self.totals = self.totals + totals if is_known else totals
 
-    def rescaled_output(self, coef, intercept):
-        """The unchanged last layer, because labels have no units."""
-        return coef, intercept
-
     def loss(self, device, dtype):
         """The loss minimized in training."""
         return self.loss_class(device, dtype, self.label_smoothing, self.totals.prior())
 
-    def score(self, targets, logits, sample_weight):
+    def score(self, encoded, logits, sample_weight):
         """Accuracy; for multilabel y, all labels of a row must be correct."""
-        if targets.ndim == 1:
-            is_right = logits.argmax(axis=1) == targets
+        if encoded.ndim == 1:
+            is_right = logits.argmax(axis=1) == encoded
         else:
-            is_right = ((logits > 0) == targets).all(axis=1)
+            is_right = ((logits > 0) == encoded).all(axis=1)
         return float(np.average(is_right, weights=sample_weight))
 
 

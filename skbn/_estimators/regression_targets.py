@@ -9,10 +9,11 @@ from .._model.losses import OUTPUT_ACTIVATIONS, REGRESSION_LOSSES
 from .._statistics.moments import RunningMoments
 from .normalizer import BatchNormalizer, fitted_normalizer
 from .normalizer_statistics import seen_moments
+from .targets import Targets
 
 
 @dataclass
-class ValueTargets:
+class RegressionTargets(Targets):
     """The target values of a regressor, encoded as the targets that its network is trained on.
 
     Attributes
@@ -40,12 +41,14 @@ class ValueTargets:
     norm: BatchNormalizer | None = None
     fitted_activation: str | None = None
 
-    # Arguments of ``validate_data`` for the validation of y.
+    # The normalizer in whose units the last layer is; None if outputs are in the units of y.
+    output_units: BatchNormalizer | None = None
+
     checks = {"y_numeric": True}
 
     @classmethod
     def of(cls, estimator):
-        """The ValueTargets of an estimator, fitted or not."""
+        """The RegressionTargets of an estimator, fitted or not."""
         fitted = vars(estimator)
         return cls(
             type(estimator).__name__,
@@ -68,10 +71,6 @@ class ValueTargets:
     @property
     def loss_class(self):
         return REGRESSION_LOSSES[self.loss_name]
-
-    @property
-    def out_activation(self):
-        return self.loss_class.link
 
     def begin_stream(self, _y):
         """Do nothing: a stream of target values needs no information in advance."""
@@ -142,10 +141,6 @@ class ValueTargets:
             )
         return y
 
-    def loss_weight(self, _y, weight, _incremental):
-        """The weights of the rows in the loss, or None: the sample weights."""
-        return weight
-
     def encode(self, y, dtype, weight=None):
         """The targets (n, n_outputs), standardized if there is a normalizer.
 
@@ -166,27 +161,21 @@ class ValueTargets:
             outputs = outputs * self.norm.scale_ + self.norm.mean_
         return outputs.ravel() if self.n_outputs == 1 else outputs
 
-    def strata(self, _targets):
-        """None, because a split of target values is not stratified."""
-
-    def fit_prior(self, _targets, _weight, _incremental):
-        """Do nothing, because target values are not smoothed."""
-
     def loss(self, device, _dtype):
         """The loss minimized in training."""
         return self.loss_class(device, self.n_outputs)
 
     def predicted(self, logits):
-        """The predicted targets, from logits (n, n_outputs)."""
+        """The predicted encoded targets, from logits (n, n_outputs)."""
         predicted = logits.copy()
         with np.errstate(over="ignore"):
             OUTPUT_ACTIVATIONS[self.out_activation](predicted)
         return predicted
 
-    def score(self, targets, logits, sample_weight):
+    def score(self, encoded, logits, sample_weight):
         """R², which does not depend on the standardization; NaN where it is not defined."""
         predicted = self.predicted(logits)
-        return _r2(targets, predicted, sample_weight) if np.isfinite(predicted).all() else np.nan
+        return _r2(encoded, predicted, sample_weight) if np.isfinite(predicted).all() else np.nan
 
 
 def _r2(targets, predicted, sample_weight):

@@ -11,7 +11,7 @@ from .._model.losses import REGRESSION_LOSSES
 from ..dask._lazy import dask_blockwise
 from .base import BatchNormMLP
 from .export import to_stock
-from .regression_targets import ValueTargets
+from .regression_targets import RegressionTargets
 from .validation import Interval, StrOptions, fit_context
 
 
@@ -217,7 +217,7 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
     array([14.])
     """
 
-    _targets_class = ValueTargets
+    _targets_class = RegressionTargets
     _parameter_constraints = BatchNormMLP._parameter_constraints | {
         "loss": [StrOptions({*REGRESSION_LOSSES})],
         "normalize_targets": ["boolean"],

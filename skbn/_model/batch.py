@@ -30,12 +30,13 @@ class Batch:
         Bounds of the ghost batches.
     seed, step : int
         Seed and step of the dropout, which depends on these two only.
-    steps : list of (layer, Buffers)
+    layers : list of (layer, Buffers)
+        The layers in the order of the forward pass.
     """
 
-    def __init__(self, rows, buffer, bounds, steps):
+    def __init__(self, rows, buffer, bounds, layers):
         self.rows, self.buffer, self.inputs = rows, buffer, buffer
-        self.bounds, self.steps = bounds, steps
+        self.bounds, self.layers = bounds, layers
         self.seed = self.step = 0
         (n, dtype), xp = (buffer.shape[0], buffer.dtype), rows.device.xp
         self.weight = xp.ones(n, dtype)
@@ -48,12 +49,12 @@ class Batch:
     @property
     def logits(self):
         """Outputs (n, n_outputs) of the last layer."""
-        return self.steps[-1][1].out
+        return self.layers[-1][1].out
 
     @property
     def delta(self):
         """The buffer for the gradient of the loss with respect to the logits."""
-        return self.steps[-1][1].delta
+        return self.layers[-1][1].delta
 
 
 class Workspace:
@@ -91,9 +92,9 @@ class Workspace:
         def empty(n_units):
             return self.xp.empty((n, n_units), dtype)
 
-        for layer, of_layer in zip(self.network.layers, grads, strict=True):
+        for layer, layer_grads in zip(self.network.layers, grads, strict=True):
             buffers.append(layer.buffers(buffers[-1], empty, n_ghosts))
-            buffers[-1].grads = of_layer
+            buffers[-1].grads = layer_grads
         return buffers[1:]
 
     def _bounds(self, n):
@@ -105,6 +106,6 @@ class Workspace:
         if n not in self.batches:
             bounds = self._bounds(n)
             buffers = [buffers.of(n, len(bounds) - 1) for buffers in self.buffers]
-            steps = list(zip(self.network.layers, buffers, strict=True))
-            self.batches[n] = Batch(self.rows, self.buffer[:n], self.xp.asarray(bounds), steps)
+            layers = list(zip(self.network.layers, buffers, strict=True))
+            self.batches[n] = Batch(self.rows, self.buffer[:n], self.xp.asarray(bounds), layers)
         return self.batches[n]

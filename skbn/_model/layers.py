@@ -227,7 +227,7 @@ class BatchNorm(Layer):
         layers[-1] = tuple(array.astype(weight.dtype) for array in folded)
 
 
-class Activation(Layer):
+class ActivationLayer(Layer):
     """out = f(x). It overwrites x, unless the gradient is computed from x."""
 
     def __init__(self, name, n_units, device):

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from .activations import ACTIVATIONS
-from .layers import Activation, BatchNorm, Dense, Dropout, FirstDense
+from .layers import ActivationLayer, BatchNorm, Dense, Dropout, FirstDense
 from .parameters import Layout
 
 
@@ -54,8 +54,8 @@ class Network:
         self.layer_units, self.dtype, self.device = layer_units, np.dtype(dtype), device
         self.activation = activation
         self.has_dropout = dropout > 0.0
-        of_batch_norm = (epsilon, momentum) if batch_norm else None
-        self.layers = self._make_layers(of_batch_norm, self.dtype.type(dropout))
+        norm_parameters = (epsilon, momentum) if batch_norm else None
+        self.layers = self._make_layers(norm_parameters, self.dtype.type(dropout))
         self.dense = [layer for layer in self.layers if isinstance(layer, Dense)]
         self.batch_norms = [layer for layer in self.layers if isinstance(layer, BatchNorm)]
         self.layout = Layout([layer.shapes for layer in self.layers])
@@ -64,30 +64,30 @@ class Network:
         for layer, params in zip(self.layers, self.layout.views(self.params), strict=True):
             layer.bind(params)
 
-    def _make_layers(self, of_batch_norm, dropout):
+    def _make_layers(self, norm_parameters, dropout):
         layers, device = [], self.device
         n_hidden = len(self.layer_units) - 2
         for i, (n_inputs, n_units) in enumerate(pairwise(self.layer_units)):
             dense, is_hidden = Dense if i else FirstDense, i < n_hidden
-            has_bias = of_batch_norm is None or not is_hidden
+            has_bias = norm_parameters is None or not is_hidden
             layers.append(dense(n_inputs, n_units, has_bias, device))
-            if is_hidden and of_batch_norm is not None:
-                layers.append(BatchNorm(n_units, *of_batch_norm, self.dtype, device))
+            if is_hidden and norm_parameters is not None:
+                layers.append(BatchNorm(n_units, *norm_parameters, self.dtype, device))
             if is_hidden and self.activation != "identity":
-                layers.append(Activation(self.activation, n_units, device))
+                layers.append(ActivationLayer(self.activation, n_units, device))
             if is_hidden and self.has_dropout:
                 layers.append(Dropout(dropout, i, n_hidden, n_units, device))
         return layers
 
     def forward(self, batch):
         """Return the logits (n, n_outputs) of a batch, and update the running statistics."""
-        for layer, buffers in batch.steps:
+        for layer, buffers in batch.layers:
             layer.forward(buffers, batch)
         return batch.logits
 
     def backward(self, batch):
         """Compute the gradients of all parameters from the ``delta`` of the batch."""
-        for layer, buffers in reversed(batch.steps):
+        for layer, buffers in reversed(batch.layers):
             layer.backward(buffers, batch)
 
     def add_penalty(self, factor, penalty, grads):

@@ -98,6 +98,6 @@ def _weighing(fraction, table):
     return scaled
 
 
-def merged_moments(group):
+def moments_of_partitions(group):
     """The moments of the rows of all partitions."""
     return RunningMoments.merge(*group)

@@ -18,7 +18,7 @@ from ._errors import naming_partitions
 from ._lazy import checking_sample, is_lazy
 from ._partitions import Partitions, check_rows_with_weight
 from ._preparing import Prepared, merged_summaries, summary
-from ._targets import PartitionedLabels, PartitionedValues
+from ._targets import PartitionedLabels, PartitionedRegression
 from ._tasks import all_persisted
 from ._trainer import DistributedFitting
 from ._workers import plain, predicted
@@ -327,7 +327,7 @@ class BatchNormMLPRegressor(Distributed, regressor.BatchNormMLPRegressor):
     """
 
     _parameter_constraints = regressor.BatchNormMLPRegressor._parameter_constraints | CONSTRAINT
-    _targets_class = PartitionedValues
+    _targets_class = PartitionedRegression
     _metric = staticmethod(r2_score)
     _local = regressor.BatchNormMLPRegressor
 

@@ -85,7 +85,7 @@ class Prepared:
     ----------
     estimator : BatchNormMLP
         The estimator, with the statistics learned from X.
-    targets : PartitionedLabels or PartitionedValues
+    targets : PartitionedLabels or PartitionedRegression
         The targets, with the statistics learned from y.
     dtype : dtype
         Dtype of the network.

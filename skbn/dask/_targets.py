@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
 from .._estimators.label_targets import LabelTargets, LabelTotals
-from .._estimators.regression_targets import ValueTargets
+from .._estimators.regression_targets import RegressionTargets
 from .._statistics.moments import RunningMoments
 from ..kernels import cpu
 
@@ -143,7 +143,7 @@ class PartitionedLabels(LabelTargets):
         return float(score)
 
 
-class PartitionedValues(ValueTargets):
+class PartitionedRegression(RegressionTargets):
     """Target values of partitions.
 
     The score is R² = 1 − Σw(y − ŷ)² / Σw(y − mean)², averaged over the outputs. It is NaN if ŷ is

@@ -7,7 +7,7 @@ from .._estimators.fitting import Fitting, batch_bounds
 from .._estimators.state import check_rows_to_normalize_by
 from .._training import EpochTasks
 from ..kernels import cpu
-from ._averages import average, merged_moments
+from ._averages import average, moments_of_partitions
 from ._tasks import mapped, merged, persisted
 from ._workers import Plan, State, farthest, moments_of_layer, plain, trained, validated
 
@@ -195,7 +195,7 @@ class DistributedFitting(Fitting):
     def _set_population_moments(self):
         for i, layer in enumerate(self.network.batch_norms):
             state = on_host(self.network)
-            moments = self.compute(moments_of_layer, merged_moments, self.prepared, state, i)
+            moments = self.compute(moments_of_layer, moments_of_partitions, self.prepared, state, i)
             layer.running = self.device.xp.array(moments.table)
 
     def _validation_by(self, validation_data):

@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     ----------
     estimator : BatchNormMLP
         The estimator, with its parameters and with what was learned from X and y.
-    targets : PartitionedLabels or PartitionedValues
+    targets : PartitionedLabels or PartitionedRegression
     dtype : dtype
         Dtype of the network.
     batch_size : int

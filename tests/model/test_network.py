@@ -93,12 +93,12 @@ class Problem:
         self()
         self.network.backward(self.batch)
         self.network.add_penalty(self.alpha, np.empty(1), self.workspace.grads)
-        first, buffers = self.batch.steps[0]
+        first, buffers = self.batch.layers[0]
         return self.workspace.grads.copy(), buffers.delta @ first.weight.T
 
     def grads(self, layer):
         """The gradients of the parameters of a layer, by their names."""
-        return next(buffers.grads for known, buffers in self.batch.steps if known is layer)
+        return next(buffers.grads for other, buffers in self.batch.layers if other is layer)
 
     def results(self):
         """Loss, gradients and running statistics of one step."""
@@ -155,7 +155,7 @@ def test_gradients_with_penalty_and_the_dropout_of_one_step(activation, norm):
     problem = Problem(activation=activation, dropout=0.3, alpha=0.3, **norm).weigh(*WEIGHTS)
     problem.batch.seed, problem.batch.step = 7, 2
     assert_gradients(problem)
-    dropped = [buffers.out for layer, buffers in problem.batch.steps if isinstance(layer, Dropout)]
+    dropped = [buffers.out for layer, buffers in problem.batch.layers if isinstance(layer, Dropout)]
     assert all((out == 0).any() for out in dropped)
     assert len(dropped) == 2
     problem.network.add_penalty(0.3, penalty := np.empty(1), problem.workspace.grads)
@@ -225,7 +225,7 @@ def test_running_statistics_forget_old_ghost_batches():
     expected = RunningMoments.empty(UNITS[1])
     for _ in range(3):
         problem()
-        bounds, z = problem.batch.bounds, problem.batch.steps[0][1].out
+        bounds, z = problem.batch.bounds, problem.batch.layers[0][1].out
         for start, stop in pairwise(bounds):
             part = RunningMoments.of(z[start:stop], WEIGHTS[0][start:stop])
             expected = expected.forget(part, 0.3)

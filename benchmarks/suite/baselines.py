@@ -1,7 +1,7 @@
-"""The contenders, each behind the same few methods.
+"""The baselines, each behind the same few methods.
 
 ``load``
-    X as the contender takes it: on the CPU without a copy, else on the GPU; never timed.
+    X as the baseline takes it: on the CPU without a copy, else on the GPU; never timed.
 ``fit``, ``partial_fit``
     Learn the statistics, of one array and of a stream; timed.
 ``learn``
@@ -17,7 +17,7 @@
 ``devices``
     Those that it computes on, of which its maker is given one.
 
-A contender has no method for what its library has not; a floor has no statistics, since it
+A baseline has no method for what its library has not; a floor has no statistics, since it
 computes nothing that could be right or wrong.
 """
 
@@ -53,7 +53,7 @@ def torch_on(device):
     return torch
 
 
-class Contender(OnDevice):
+class Baseline(OnDevice):
     """What all of them do alike."""
 
     def load(self, X):
@@ -66,7 +66,7 @@ class Contender(OnDevice):
         self.fit(X)
 
 
-class Scaler(Contender):
+class Scaler(Baseline):
     """An estimator with StandardScaler's methods, which takes missing values and weights."""
 
     def __init__(self, device="cpu"):
@@ -109,7 +109,7 @@ class ScikitLearn(Scaler):
     estimator = StandardScaler
 
 
-class UsesTorch(Contender):
+class UsesTorch(Baseline):
     devices = DEVICES
 
     def __init__(self, device="cpu"):
@@ -147,7 +147,7 @@ class Torch(UsesTorch):
         return self.to_host(self.mean), self.to_host(self.var)
 
 
-class OneDAL(Contender):
+class OneDAL(Baseline):
     """oneDAL's bare binding, which looks for neither NaN nor infinity."""
 
     module = "onedal.basic_statistics"
@@ -197,7 +197,7 @@ class PureRead(UsesTorch):
         X.sum()
 
 
-class Copy(Contender):
+class Copy(Baseline):
     """The floor of ``transform``: NumPy's copy into fresh memory, on one thread, or CuPy's."""
 
     devices = DEVICES
@@ -209,7 +209,7 @@ class Copy(Contender):
         return X.copy()
 
 
-CONTENDERS = {
+BASELINES = {
     "skbn": Skbn,
     "scikit-learn": ScikitLearn,
     "torch": Torch,
@@ -221,5 +221,5 @@ CONTENDERS = {
 
 
 def able_to(method):
-    """The names of the contenders that have the method."""
-    return tuple(name for name, contender in CONTENDERS.items() if hasattr(contender, method))
+    """The names of the baselines that have the method."""
+    return tuple(name for name, baseline in BASELINES.items() if hasattr(baseline, method))

@@ -1,7 +1,7 @@
-"""The contenders that train an MLP, each behind the same few methods.
+"""The baselines that train an MLP, each behind the same few methods.
 
 ``load``
-    Rows and labels as the contender takes them: of PyTorch on its device, else in host memory,
+    Rows and labels as the baseline takes them: of PyTorch on its device, else in host memory,
     without a copy; never timed.
 ``fit``
     Build the model and train it for some epochs; timed.
@@ -26,7 +26,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from . import N_THREADS
-from .contenders import torch_on
+from .baselines import torch_on
 from .devices import DEVICES, OnDevice
 from .mlp_problems import ALPHA, LEARNING_RATE
 
@@ -165,7 +165,7 @@ class Torch(OnDevice):
             return self.model(self.tensor(X)).softmax(dim=1).cpu().numpy()
 
 
-CONTENDERS = {
+BASELINES = {
     "skbn float64": Skbn,
     "skbn float32": SkbnFloat32,
     "scikit-learn float64": ScikitLearn,

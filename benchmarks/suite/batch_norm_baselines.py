@@ -10,7 +10,7 @@
 
 import numpy as np
 
-from .contenders import UsesTorch, require
+from .baselines import UsesTorch, require
 from .devices import DEVICES, OnDevice
 
 SHAPE = (65_536, 1024)
@@ -78,7 +78,7 @@ class Skbn(OnDevice):
         network = _model.Network([1, c, 1], activation="identity", device=self.where, **settings)
         rows = inputs.rows_of(problem.x[:, :1], None, np.float32, self.where)
         self.batch = _model.Workspace(network, rows, n).batch(n)
-        self.layer, self.buffers = self.batch.steps[1]
+        self.layer, self.buffers = self.batch.layers[1]
         asarray = self.where.xp.asarray
         self.layer.affine[...] = asarray(np.stack([problem.gamma, problem.beta]))
         self.buffers.x[...] = asarray(problem.x)
@@ -121,12 +121,12 @@ class Torch(UsesTorch):
         return [self.to_host(tensor) for tensor in (self.out.detach(), *self.grads)]
 
 
-CONTENDERS = {"skbn": Skbn, "torch": Torch}
+BASELINES = {"skbn": Skbn, "torch": Torch}
 
 
 def checked(name, problem, device):
-    """The contender, warm and found to be right."""
-    contender = CONTENDERS[name](problem, device)
-    contender.forward_backward()
-    problem.check(contender.results())
-    return contender
+    """The baseline, warm and found to be right."""
+    baseline = BASELINES[name](problem, device)
+    baseline.forward_backward()
+    problem.check(baseline.results())
+    return baseline

@@ -1,0 +1,35 @@
+"""What an estimator learns from y: the base class for labels and for target values."""
+
+
+class Targets:
+    """The y of an estimator: what is learned from it, its encoding, its loss and its score.
+
+    An object is made of an estimator for one call of fit or partial_fit. ``attributes`` returns
+    what the estimator keeps. Encoded targets are called ``encoded``, an array of shape (n,) or
+    (n, n_outputs).
+
+    Subclasses define ``of``, ``fit``, ``encode``, ``decode``, ``loss_class``, ``loss``, ``score``
+    and ``attributes``, and what they need of the following.
+    """
+
+    # Arguments of ``validate_data`` for the validation of y.
+    checks = {}
+
+    @property
+    def out_activation(self):
+        """The activation of the outputs in a prediction."""
+        return self.loss_class.link
+
+    def loss_weight(self, _y, weight, _incremental):
+        """The weights of the rows in the loss, or None: the sample weights."""
+        return weight
+
+    def fit_prior(self, _encoded, _weight, _incremental):
+        """Learn from the encoded targets of the training rows; most targets need nothing of it."""
+
+    def rescaled_output(self, coef, intercept):
+        """The last layer after a change of the units of y, which most targets do not have."""
+        return coef, intercept
+
+    def strata(self, _encoded):
+        """Labels for the ``stratify`` argument of a split, or None."""
