@@ -14,7 +14,8 @@ from .signals import defer_signals
 # it calls (numba #1833). After an upgrade it would still use the old machine code.
 SOURCES = hashlib.sha256(
     b"".join(
-        path.read_bytes() for path in sorted((Path(__file__).parent / "kernels").glob("**/*.py"))
+        path.read_bytes()
+        for path in sorted((Path(__file__).parents[1] / "kernels").glob("**/*.py"))
     )
 ).hexdigest()
 

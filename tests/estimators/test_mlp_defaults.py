@@ -82,9 +82,11 @@ def test_defaults_are_those_of_the_rows(case, monkeypatch):
 def test_lbfgs_takes_scikit_learns_number_of_iterations(case, monkeypatch):
     make, X, y = case
     given = []
-    minimize = fitting.LBFGSLoop._minimize
+    minimize = fitting.LBFGSTrainer._minimize
     monkeypatch.setattr(
-        fitting.LBFGSLoop, "_minimize", lambda self: given.append(self.max_iter) or minimize(self)
+        fitting.LBFGSTrainer,
+        "_minimize",
+        lambda self: given.append(self.max_iter) or minimize(self),
     )
     make(hidden_layer_sizes=2, solver="lbfgs", random_state=0).fit(X, y)
     assert given == [200]

@@ -204,7 +204,7 @@ def test_without_dask_an_error_says_what_to_install(run_python):
     assert not {"dask", "distributed"} & set(sys.modules)
     sys.modules["distributed"] = None
     try:
-        import skbn.dask
+        from skbn.dask import BatchNormalizer
     except ImportError as error:
         print(error)
     """

@@ -101,14 +101,14 @@ def _column_moments(x, weight, weight_step, rows, partials, tickets, moments):
     shared = cuda.shared.array((4, THREADS), np.float64)
     if v < width:
         k = (i * rows + v // c) * weight_step
-        moments = _thread_moments(
+        partial = _thread_moments(
             x, weight, i * width + v, n_rows * width, k, n_rows * rows * weight_step
         )
-        set_column(shared, thread_in_block(), moments)
+        set_column(shared, thread_in_block(), partial)
     cuda.syncthreads()
     if v < width and cuda.threadIdx.y == 0:
-        moments = merged(shared, cuda.threadIdx.x, THREADS, COLUMNS)
-        set_column(partials, cuda.blockIdx.y * width + v, moments)
+        partial = merged(shared, cuda.threadIdx.x, THREADS, COLUMNS)
+        set_column(partials, cuda.blockIdx.y * width + v, partial)
     if is_last_block(tickets, 0, cuda.gridDim.x * cuda.gridDim.y):
         _finish(partials, width, moments)
 
