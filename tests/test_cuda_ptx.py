@@ -26,6 +26,7 @@ ARGUMENTS = {
     "layers._add_bias": "x1 x2",
     "layers._bias_backward": "x2 d2 u1 x1",
     "layers._dropout": "x2 x u u x2",
+    "layers._encode_bins": "x2 i1 i1 d2 x2",
     "layers._gather_rows": "x2 i1 d2 x2",
     "layers._gather_sparse_rows": "x1 s1 s1 i1 d2 x2",
     "layers._smooth_clip": "x1 x x1",

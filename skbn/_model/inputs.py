@@ -15,18 +15,36 @@ MAX_FOLDED_MEAN = 32.0
 FOLDED_SCALES = 1e-12, 1e12
 
 
+class Bins(NamedTuple):
+    """The bins of a piecewise-linear encoding, as kernels read them.
+
+    Attributes
+    ----------
+    column : ndarray of shape (k,), int64
+        The column of X of each bin.
+    edges : ndarray of shape (2, k), float64
+        Half of the lower edge of each bin, and the inverse of half its width.
+    """
+
+    column: np.ndarray
+    edges: np.ndarray
+
+
 class InputNorm(NamedTuple):
-    """The normalization of rows: (x − mean)·scale, then a smooth clip to ±bound.
+    """The inputs of a network, from rows: (x − mean)·scale, smoothly clipped to ±bound, and bins.
 
     Attributes
     ----------
     mean_scale : ndarray of shape (2, d), float64
     bound : float
         Infinity if nothing is clipped.
+    bins : Bins or None
+        Bins of columns of the unchanged rows, whose encodings are further inputs.
     """
 
     mean_scale: np.ndarray
     bound: float = np.inf
+    bins: Bins | None = None
 
     @classmethod
     def unchanged(cls, n_features):
@@ -36,6 +54,12 @@ class InputNorm(NamedTuple):
     @property
     def clips(self):
         return self.bound < np.inf
+
+    @property
+    def n_inputs(self):
+        """The number of inputs of the network."""
+        n_bins = 0 if self.bins is None else len(self.bins.column)
+        return self.mean_scale.shape[1] + n_bins
 
 
 def folds_well(norm):
@@ -98,6 +122,36 @@ class DenseRows:
     def transposed_dot(self, rows, delta, out):
         """out (d, h) = the transposed rows times delta (m, h)."""
         self.device.dot(rows.T, delta, out=out)
+
+
+class EncodedRows(DenseRows):
+    """Rows of an array X (n, d), normalized, and beside them the encodings of their bins.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    norm : InputNorm
+        Its bins are not None.
+    """
+
+    def __init__(self, X, norm, dtype, device):
+        super().__init__(X, norm, dtype, device)
+        self.n_columns, self.width = X.shape[1], norm.n_inputs
+        self.column, self.edges = map(device.to_device, norm.bins)
+
+    def take(self, index, buffer):
+        """Write the inputs for the rows at the index (m,) into the buffer (m, d + k)."""
+        super().take(index, buffer)
+        self.device.kernels.encode_bins(self.X, index, self.column, self.edges, buffer)
+        return buffer
+
+    def slice(self, start, stop):
+        """The inputs for the rows from start to stop. No kernel is used, as in DenseRows."""
+        xp, (half_lower, inverse_half_width) = self.device.xp, self.edges
+        values = self.X[start:stop].astype(np.float64)[:, self.column]
+        with np.errstate(over="ignore"):
+            encoded = xp.clip((0.5 * values - half_lower) * inverse_half_width, 0.0, 1.0)
+        return xp.hstack([super().slice(start, stop), encoded.astype(self.dtype)])
 
 
 class DensifiedRows(DenseRows):
@@ -185,5 +239,6 @@ class SparseRows:
 def rows_of(X, norm, dtype, device=CPU):
     """The rows of X, dense or CSR, for a network of this dtype."""
     if not sparse.issparse(X):
-        return DenseRows(X, norm, dtype, device)
+        is_encoded = norm is not None and norm.bins is not None
+        return (EncodedRows if is_encoded else DenseRows)(X, norm, dtype, device)
     return (DensifiedRows if device.densifies else SparseRows)(X, norm, dtype, device)

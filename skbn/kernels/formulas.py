@@ -19,6 +19,17 @@ def normalize(x, mean, scale, offset):
 
 
 @jit
+def bin_value(x, half_lower, inverse_half_width):
+    """(x − lower)/(upper − lower), limited to 0 and 1: a piecewise-linear encoding of x.
+
+    Gorishniy, Rubachev & Babenko 2022 (arXiv:2203.05556), equation 1. Half of x and half of the
+    edges are used, because x − lower may overflow. NaN is encoded as 0.
+    """
+    t = (0.5 * x - half_lower) * inverse_half_width
+    return min(t, 1.0) if t > 0.0 else 0.0
+
+
+@jit
 def smooth_clip(x, bound):
     """x/√(1 + (x/bound)²): close to x near zero, tends to ±bound (Holzmüller et al. 2024).
 

@@ -17,6 +17,9 @@ GAMMA, BETA = range(2)
 # Rows of ``mean_scale``, by which the rows of X are normalized.
 NORM_MEAN, NORM_SCALE = range(2)
 
+# Rows of ``edges``, by which values of X are encoded in bins.
+HALF_LOWER, INVERSE_HALF_WIDTH = range(2)
+
 # Rows of a narrow array are joined until they have at least this many values. A pass over
 # 33,000,000x3 float32 took 11.7 times as long as a pure read without this, 1.1 times with it.
 LANES = 128

@@ -6,7 +6,14 @@ from importlib import import_module
 OF_BOTH_DEVICES = {
     "activations": ("ACTIVATIONS",),
     "batch_norm": ("batch_norm_forward", "batch_norm_backward"),
-    "layers": ("gather_rows", "smooth_clip", "add_bias", "bias_backward", "dropout"),
+    "layers": (
+        "gather_rows",
+        "encode_bins",
+        "smooth_clip",
+        "add_bias",
+        "bias_backward",
+        "dropout",
+    ),
     "losses": (
         "shift_to_max",
         "softmax_cross_entropy",

@@ -34,6 +34,11 @@ def shape_of_several_blocks():
     return shape
 
 
+def bins(rng, n_columns):
+    """Column and edges of three bins."""
+    return rng.integers(0, n_columns, 3), rng.uniform([[-0.5], [0.5]], [[0.5], [2.0]], (2, 3))
+
+
 def layers(rng, shape, dtype):
     out, delta = normal(rng, shape, dtype), normal(rng, shape, dtype)
     empty = np.empty(shape, dtype)
@@ -41,6 +46,12 @@ def layers(rng, shape, dtype):
     mean_scale = rng.normal(size=(2, shape[1]))
     return {
         "gather_rows": (out, index, mean_scale, empty),
+        "encode_bins": (
+            out,
+            index,
+            *bins(rng, shape[1]),
+            np.zeros((shape[0], shape[1] + 3), dtype),
+        ),
         "smooth_clip": (out, dtype(1.5), empty),
         "add_bias": (vector, out),
         "bias_backward": (delta, vector),

@@ -31,6 +31,25 @@ def test_gather_rows_keeps_the_digits_in_which_timestamps_differ(kernels, rng):
     assert np.abs(out - seconds).max() <= 2.0**-22
 
 
+def test_encode_bins_is_the_position_within_each_bin(kernels, shape, dtype, rng):
+    x, index = normal(rng, shape, dtype), rng.integers(0, shape[0], 2 * shape[0])
+    column, lower = rng.integers(0, shape[1], 7), rng.normal(size=7)
+    width = rng.uniform(0.1, 2.0, 7)
+    edges, out = np.stack([lower / 2, 2 / width]), np.full((len(index), shape[1] + 7), 3.0, dtype)
+    kernels.encode_bins(x, index, column, edges, out)
+    position = (network_oracle.exact(x)[np.ix_(index, column)] - lower) / width
+    assert_within(8, out[:, shape[1] :], np.clip(position, 0, 1), 1 / width + 1, dtype)
+    assert (out[:, : shape[1]] == 3.0).all()
+
+
+def test_encode_bins_of_values_near_the_largest_float(kernels):
+    x = np.array([[-1.7e308], [0.0], [1.7e308], [np.nan]])
+    column, edges = np.zeros(1, int), np.array([[-0.85e308], [1 / 1.7e308]])
+    out = np.empty((4, 2))
+    kernels.encode_bins(x, np.arange(4), column, edges, out)
+    np.testing.assert_allclose(out[:, 1], [0.0, 0.5, 1.0, 0.0], rtol=1e-15)
+
+
 # The host multiplies sparse rows as they are.
 of_cuda = pytest.mark.parametrize("kernels", DEVICES[1:], indirect=True)
 

@@ -4,23 +4,41 @@ import numpy as np
 
 from .. import formulas
 from ..compile import jit
-from ..layout import NORM_MEAN, NORM_SCALE, check_shapes
+from ..layout import HALF_LOWER, INVERSE_HALF_WIDTH, NORM_MEAN, NORM_SCALE, check_shapes
 
 
 @jit
 def gather_rows(x, index, mean_scale, out):
-    """out (m, d) = the rows of x (n, d) at the index (m,), normalized in float64.
+    """The first d columns of out (m, ≥ d) = the rows of x (n, d) at the index (m,), normalized.
 
-    ``mean_scale`` (2, d) holds the mean and the scale. (x − mean)·scale is computed before the cast
-    to the dtype of out, so that values far from zero, such as timestamps, keep the digits in which
-    they differ.
+    ``mean_scale`` (2, d), float64, holds the mean and the scale. (x − mean)·scale is computed before
+    the cast to the dtype of out, so that values far from zero, such as timestamps, keep the digits
+    in which they differ.
     """
-    check_shapes(out.shape == (index.size, x.shape[1]) and mean_scale.shape == (2, x.shape[1]))
+    d = x.shape[1]
+    check_shapes(out.shape[0] == index.size and out.shape[1] >= d and mean_scale.shape == (2, d))
     for i in range(index.size):
         row = index[i]
-        for j in range(x.shape[1]):
+        for j in range(d):
             out[i, j] = formulas.normalize(
                 x[row, j], mean_scale[NORM_MEAN, j], mean_scale[NORM_SCALE, j], 0
+            )
+
+
+@jit
+def encode_bins(x, index, column, edges, out):
+    """The last k columns of out (m, d + k) = the bins of the rows of x (n, d) at the index (m,).
+
+    ``column`` (k,) is the column of x that a bin belongs to. ``edges`` (2, k), float64, holds half
+    of its lower edge and the inverse of half its width.
+    """
+    d, k = x.shape[1], column.size
+    check_shapes(out.shape == (index.size, d + k) and edges.shape == (2, k))
+    for i in range(index.size):
+        row = index[i]
+        for t in range(k):
+            out[i, d + t] = formulas.bin_value(
+                x[row, column[t]], edges[HALF_LOWER, t], edges[INVERSE_HALF_WIDTH, t]
             )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from numba import config
 
 from .. import formulas
-from ..layout import NORM_MEAN, NORM_SCALE, check_shapes
+from ..layout import HALF_LOWER, INVERSE_HALF_WIDTH, NORM_MEAN, NORM_SCALE, check_shapes
 from .launch import (
     BLOCK,
     ROWS,
@@ -28,10 +28,20 @@ SPARSE_TILE = 8 if config.ENABLE_CUDASIM else 2048
 @kernel
 def _gather_rows(x, index, mean_scale, out):
     j, start = cuda.grid(2)
-    if j < out.shape[1]:
+    if j < x.shape[1]:
         mean, scale = mean_scale[NORM_MEAN, j], mean_scale[NORM_SCALE, j]
         for i in range(start, out.shape[0], cuda.gridDim.y * ROWS):
             out[i, j] = formulas.normalize(x[index[i], j], mean, scale, 0.0)
+
+
+@kernel
+def _encode_bins(x, index, column, edges, out):
+    t, start = cuda.grid(2)
+    if t < column.size:
+        half_lower, inverse = edges[HALF_LOWER, t], edges[INVERSE_HALF_WIDTH, t]
+        for i in range(start, out.shape[0], cuda.gridDim.y * ROWS):
+            value = formulas.bin_value(x[index[i], column[t]], half_lower, inverse)
+            out[i, x.shape[1] + t] = value
 
 
 @kernel
@@ -94,13 +104,23 @@ def _dropout(x, scale, threshold, key, out):
 
 
 def gather_rows(x, index, mean_scale, out):
-    """out (m, d) = the rows of x (n, d) at the index (m,), normalized in float64.
+    """The first d columns of out (m, ≥ d) = the rows of x (n, d) at the index (m,), normalized.
 
     ``mean_scale`` is (2, d), float64.
     """
-    d = x.shape[1]
-    check_shapes(out.shape == (index.size, d) and mean_scale.shape == (2, d))
-    launch(_gather_rows, element_grid(*out.shape), BLOCK, x, index, mean_scale, out)
+    m, d = index.size, x.shape[1]
+    check_shapes(out.shape[0] == m and out.shape[1] >= d and mean_scale.shape == (2, d))
+    launch(_gather_rows, element_grid(m, d), BLOCK, x, index, mean_scale, out)
+
+
+def encode_bins(x, index, column, edges, out):
+    """The last k columns of out (m, d + k) = the bins of the rows of x (n, d) at the index (m,).
+
+    ``column`` (k,) and ``edges`` (2, k) are those of the kernel of the host.
+    """
+    m, d, k = index.size, x.shape[1], column.size
+    check_shapes(out.shape == (m, d + k) and edges.shape == (2, k))
+    launch(_encode_bins, element_grid(m, k), BLOCK, x, index, column, edges, out)
 
 
 def gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
