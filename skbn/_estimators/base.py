@@ -19,12 +19,13 @@ from .._model.optimizers import OPTIMIZERS
 from .._model.schedules import SCHEDULES
 from .._statistics.moments import RunningMoments
 from . import validation
+from .encoders import learn_bin_edges
 from .fitting import RowsFitting
 from .normalizer import fitted_normalizer
 from .normalizer_statistics import seen_moments
 from .persistence import Persistent
 from .recalibration import recalibrated
-from .state import hidden_units, inference_key, inference_of
+from .state import hidden_units, inference_key, inference_of, input_norm_of
 from .validation import Interval, Options, StrOptions, fit_context
 
 
@@ -79,6 +80,8 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         "virtual_batch_size": [None, Interval(Integral, 2, None, closed="left")],
         "normalize_inputs": ["boolean"],
         "smooth_clip": [Interval(Real, 0, None, closed="neither"), None],
+        "numeric_encoding": [StrOptions({"piecewise"}), None],
+        "n_bins": [Interval(Integral, 2, None, closed="left")],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "dtype": [StrOptions({"float32", "float64", "input"})],
         "device": [StrOptions({"cpu", "cuda", "auto"})],
@@ -153,6 +156,8 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         targets.fit_prior(encoded, loss_weight, incremental)
         moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
         estimator._learn_inputs(moments, first_pass, incremental)
+        if first_pass:
+            estimator._learn_bins(X, weight)
         estimator._take_targets(targets, first_pass)
         validation_data = estimator._check_validation_data(*validation_data, targets, dtype)
         rows = X, encoded, weight, loss_weight
@@ -220,17 +225,21 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             reset=reset,
             **self._targets_class.checks,
         )
-        self._check_smooth_clip_dense(X, self.smooth_clip)
+        self._check_dense(X, self.smooth_clip, self.numeric_encoding)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
 
-    def _check_smooth_clip_dense(self, X, smooth_clip):
-        if smooth_clip is not None and sparse.issparse(X):
-            raise ValueError(
-                f"smooth_clip={smooth_clip} needs dense X, because normalized and clipped "
-                "values are not sparse; got a sparse matrix. Pass smooth_clip=None or X.toarray()."
-            )
+    def _check_dense(self, X, smooth_clip, numeric_encoding):
+        """Raise if X is sparse and a parameter would make its zeros other values."""
+        if not sparse.issparse(X):
+            return
+        for name, value in (("smooth_clip", smooth_clip), ("numeric_encoding", numeric_encoding)):
+            if value is not None:
+                raise ValueError(
+                    f"{name}={value!r} needs dense X, because its values are not sparse; got a "
+                    f"sparse matrix. Pass {name}=None or X.toarray()."
+                )
 
     def _learn_inputs(self, moments, first_pass, incremental):
         """Set input_norm_ to the exact statistics of the rows, or in a stream of all rows seen."""
@@ -240,17 +249,25 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
                 "Training can only continue with the normalize_inputs of the previous call to fit, "
                 f"got {self.normalize_inputs}."
             )
-        if not first_pass and self.smooth_clip != self.smooth_clip_:
-            raise ValueError(
-                "Training can only continue with the smooth_clip of the previous call to fit, "
-                f"{self.smooth_clip_}, got {self.smooth_clip}."
-            )
+        for name in () if first_pass else ("smooth_clip", "numeric_encoding"):
+            previous_value, value = getattr(self, f"{name}_"), getattr(self, name)
+            if value != previous_value:
+                raise ValueError(
+                    f"Training can only continue with the {name} of the previous call to fit, "
+                    f"{previous_value!r}, got {value!r}."
+                )
         self.input_norm_, self.smooth_clip_ = None, self.smooth_clip
         if moments is not None:
             if previous is not None and incremental:
                 moments = seen_moments(previous).merge(moments)
             identity = validation.identity(self)
             self.input_norm_ = fitted_normalizer(moments, identity, named_by=identity)
+
+    def _learn_bins(self, X, weight):
+        """Set the bins of the columns of X, which stay the same while training continues."""
+        encodes = self.numeric_encoding is not None
+        self.numeric_encoding_ = self.numeric_encoding
+        self.bin_edges_ = learn_bin_edges(X, weight, self.n_bins) if encodes else None
 
     def _check_validation_data(self, X_val, y_val, sample_weight_val, targets, dtype):
         """The validation set as (X, targets, weight), or None."""
@@ -320,7 +337,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         X = validation.validate_data(
             self, on_host(X), accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
         )
-        self._check_smooth_clip_dense(X, self.smooth_clip_)
+        self._check_dense(X, self.smooth_clip_, self.numeric_encoding_)
         return X
 
     def _inference(self):
@@ -354,9 +371,12 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         """Name, array and expected shape of the fitted attributes, to check a loaded state."""
         if not hasattr(self, "coefs_"):
             return
-        units = [self.n_features_in_, *(len(intercept) for intercept in self.intercepts_)]
+        units = [input_norm_of(self).n_inputs, *(len(intercept) for intercept in self.intercepts_)]
         for i, (weight, shape) in enumerate(zip(self.coefs_, pairwise(units), strict=True)):
             yield f"coefs_[{i}]", weight, shape
+        units[0] = self.n_features_in_
+        if self.bin_edges_ is not None:
+            yield "bin_edges_", np.empty(len(self.bin_edges_)), (self.n_features_in_,)
         norms = zip([self.input_norm_, *self.batch_norms_], units, strict=False)
         for normalizer, n_units in norms:
             if normalizer is not None:

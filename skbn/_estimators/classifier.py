@@ -243,6 +243,8 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
         virtual_batch_size=None,
         normalize_inputs=True,
         smooth_clip=None,
+        numeric_encoding=None,
+        n_bins=16,
         weight_decay=1.5,
         dropout=0.1,
         class_weight=None,
@@ -279,6 +281,8 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
         self.virtual_batch_size = virtual_batch_size
         self.normalize_inputs = normalize_inputs
         self.smooth_clip = smooth_clip
+        self.numeric_encoding = numeric_encoding
+        self.n_bins = n_bins
         self.weight_decay = weight_decay
         self.dropout = dropout
         self.class_weight = class_weight

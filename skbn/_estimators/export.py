@@ -3,7 +3,11 @@
 from copy import deepcopy
 
 import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import SplineTransformer
 
+from .encoders import bins_of
 from .state import FITTED, fitted_attributes, folded_layers, folded_targets
 
 SCIKIT_LEARNS_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
@@ -12,7 +16,14 @@ SCIKIT_LEARNS_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
 # further training without batch normalization, weight decay and a cosine schedule.
 TRAINING_PARAMETERS = ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha")
 OURS = {"coefs_", "intercepts_", "batch_norms_", "input_norm_", "target_norm_", "smooth_clip_"}
-OURS |= {"_label_totals", "_best_validation", "_largest_loss", "_optimizer"}
+OURS |= {
+    "numeric_encoding_",
+    "bin_edges_",
+    "_label_totals",
+    "_best_validation",
+    "_largest_loss",
+    "_optimizer",
+}
 COPIED = [name for name in FITTED if name not in OURS]
 
 
@@ -41,13 +52,72 @@ def check_exportable(estimator, stock_class):
 
 
 def to_stock(estimator, stock_class):
-    """A fitted ``stock_class`` with the predictions of the estimator."""
+    """A fitted ``stock_class`` with the predictions of the estimator.
+
+    If columns are encoded, it is the last step of a Pipeline, whose first step encodes them.
+    """
     check_exportable(estimator, stock_class)
+    stock = _stock_mlp(estimator, stock_class)
+    if bins_of(estimator.bin_edges_) is None:
+        return stock
+    stock.n_features_in_ = len(stock.coefs_[0])
+    vars(stock).pop("feature_names_in_", None)
+    return Pipeline([("encoder", _stock_encoder(estimator)), ("mlp", stock)])
+
+
+def _stock_mlp(estimator, stock_class):
+    """A fitted ``stock_class``, whose inputs are the columns of X and the splines of their bins."""
     stock = stock_class(**stock_parameters(estimator, stock_class().get_params()))
     *layers, last = folded_layers(estimator, np.float64, folds_inputs=True)
     layers.append(folded_targets(last, getattr(estimator, "target_norm_", None)))
+    layers[0] = _spline_weights(layers[0][0], estimator), layers[0][1]
     vars(stock).update(deepcopy(fitted_attributes(estimator, COPIED)))
     stock.coefs_ = [weight.copy() for weight, _ in layers]
     stock.intercepts_ = [bias.copy() for _, bias in layers]
     stock._best_coefs, stock._best_intercepts = deepcopy((stock.coefs_, stock.intercepts_))
     return stock
+
+
+def _columns_by_n_edges(estimator):
+    """The columns that have bins, by their number of edges: a dict of lists."""
+    groups = {}
+    for column, edges in enumerate(estimator.bin_edges_ or []):
+        if len(edges):
+            groups.setdefault(len(edges), []).append(column)
+    return groups
+
+
+def _stock_encoder(estimator):
+    """A fitted ColumnTransformer: the unchanged columns, then the splines of their bins."""
+    n_features, edges = estimator.n_features_in_, estimator.bin_edges_
+    steps = [("columns", "passthrough", list(range(n_features)))]
+    for n_edges, columns in _columns_by_n_edges(estimator).items():
+        knots = np.stack([edges[column] for column in columns], axis=1).astype(np.float64)
+        splines = SplineTransformer(degree=1, knots=knots, extrapolation="constant")
+        steps.append((f"bins_{n_edges - 1}", splines, columns))
+    encoder = ColumnTransformer(steps).fit(np.zeros((2, n_features)))
+    return _with_feature_names(encoder, estimator)
+
+
+def _with_feature_names(encoder, estimator):
+    """The encoder, and each of its steps, with the names of features that the estimator has."""
+    names = fitted_attributes(estimator, ("feature_names_in_",)).get("feature_names_in_")
+    if names is not None:
+        encoder.feature_names_in_ = names
+        for _, step, columns in encoder.transformers_:
+            step.feature_names_in_ = names[columns]
+    return encoder
+
+
+def _spline_weights(weight, estimator):
+    """The weight (d + k, h) of a first layer, for the splines of the bins instead of the bins.
+
+    The encoding of bin t is the sum of the linear splines that peak at edge t or above. The weight
+    of the spline at an edge is therefore the sum of the weights of all bins up to that edge.
+    """
+    columns = weight[: estimator.n_features_in_]
+    n_bins = [max(len(edges) - 1, 0) for edges in estimator.bin_edges_ or []]
+    of_column = np.split(weight[len(columns) :], np.cumsum(n_bins)[:-1])
+    order = [column for group in _columns_by_n_edges(estimator).values() for column in group]
+    splines = [np.vstack([np.zeros_like(weight[:1]), of_column[j].cumsum(axis=0)]) for j in order]
+    return np.vstack([columns, *splines])

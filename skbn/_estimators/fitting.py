@@ -55,7 +55,7 @@ def uses_batches(estimator):
 def network_of(estimator, dtype):
     """The network that the parameters of an estimator describe."""
     return Network(
-        [estimator.n_features_in_, *hidden_units(estimator), estimator.n_outputs_],
+        [input_norm_of(estimator).n_inputs, *hidden_units(estimator), estimator.n_outputs_],
         activation=estimator.activation,
         dtype=dtype,
         device=device_of(estimator.device),

@@ -3,11 +3,14 @@
 import numpy as np
 
 # The version is incremented when the previous version would misread a state.
-FORMAT = 2
+FORMAT = 3
 
 # Parameters added after the first format, with the value that preserves the behavior of models
 # saved in an older format.
-ADDED_PARAMETERS = {"target_momentum": None}
+ADDED_PARAMETERS = {"target_momentum": None, "numeric_encoding": None, "n_bins": 16}
+
+# Fitted attributes added after the first format, of estimators that are fitted.
+ADDED_ATTRIBUTES = {"numeric_encoding_": None, "bin_edges_": None}
 
 
 class Persistent:
@@ -29,6 +32,8 @@ class Persistent:
         else:
             added = ADDED_PARAMETERS.keys() & self._parameter_constraints.keys()
             state = {name: ADDED_PARAMETERS[name] for name in added} | state
+            if "coefs_" in state:
+                state = ADDED_ATTRIBUTES | state
         super().__setstate__(state)
         self._check_shapes()
 

@@ -257,6 +257,8 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
         virtual_batch_size=None,
         normalize_inputs=True,
         smooth_clip=None,
+        numeric_encoding=None,
+        n_bins=16,
         weight_decay=0.1,
         dropout=0.0,
         normalize_targets=True,
@@ -294,6 +296,8 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
         self.virtual_batch_size = virtual_batch_size
         self.normalize_inputs = normalize_inputs
         self.smooth_clip = smooth_clip
+        self.numeric_encoding = numeric_encoding
+        self.n_bins = n_bins
         self.weight_decay = weight_decay
         self.dropout = dropout
         self.normalize_targets = normalize_targets

@@ -9,6 +9,7 @@ from .._model.folded import FoldedNetwork
 from .._model.inputs import InputNorm, folds_well
 from .._statistics.moments import RunningMoments
 from .._training.history import ATTRIBUTES
+from .encoders import bins_of
 from .normalizer import fitted_normalizer
 from .normalizer_statistics import seen_moments
 
@@ -28,6 +29,7 @@ def hidden_units(estimator):
 
 # The attributes that ``fit`` sets, grouped by the data that they are computed from.
 OF_DATA = ("n_features_in_", "feature_names_in_", "input_norm_", "smooth_clip_")
+OF_DATA += ("numeric_encoding_", "bin_edges_")
 OF_TARGETS = ("classes_", "n_outputs_", "out_activation_", "target_norm_")
 OF_TARGETS += ("_label_binarizer", "_label_totals")
 OF_NETWORK = ("n_layers_", "coefs_", "intercepts_", "batch_norms_")
@@ -120,6 +122,7 @@ def input_norm_of(estimator):
     normalizer, bound = estimator.input_norm_, estimator.smooth_clip_
     if normalizer is not None:
         norm = InputNorm(np.stack([normalizer.mean_, 1.0 / normalizer.scale_]))
+    norm = norm._replace(bins=bins_of(estimator.bin_edges_))
     return norm if bound is None else norm._replace(bound=bound)
 
 
@@ -134,7 +137,8 @@ def folded_inputs(layer, normalizer):
         return layer
     scale, shift = normalizer.fold()
     weight, bias = (array.astype(np.float64) for array in layer)
-    return weight * scale[:, None], bias + shift @ weight
+    columns, bins = np.split(weight, [len(scale)])
+    return np.vstack([columns * scale[:, None], bins]), bias + shift @ columns
 
 
 def folded_layers(estimator, dtype, folds_inputs):
@@ -158,7 +162,7 @@ def inference_of(estimator):
     20,000 rows of 20 features took 1.1 ms with folding, 2.5 ms without.
     """
     norm, dtype = input_norm_of(estimator), estimator.coefs_[0].dtype
-    folds_inputs = folds_well(norm) and not norm.clips
+    folds_inputs = folds_well(norm) and not norm.clips and norm.bins is None
     return FoldedNetwork(
         folded_layers(estimator, dtype, folds_inputs),
         estimator.activation,
@@ -182,5 +186,5 @@ def inference_key(estimator):
         if norm is not None
         for value in (norm.mean_, norm.scale_, norm.gamma_, norm.beta_)
     ]
-    parameters = [estimator.activation, estimator.smooth_clip_]
+    parameters = [estimator.activation, estimator.smooth_clip_, estimator.bin_edges_]
     return [*parameters, *estimator.coefs_, *estimator.intercepts_, *arrays]

@@ -11,9 +11,9 @@ from ..layout import HALF_LOWER, INVERSE_HALF_WIDTH, NORM_MEAN, NORM_SCALE, chec
 def gather_rows(x, index, mean_scale, out):
     """The first d columns of out (m, ≥ d) = the rows of x (n, d) at the index (m,), normalized.
 
-    ``mean_scale`` (2, d), float64, holds the mean and the scale. (x − mean)·scale is computed before
-    the cast to the dtype of out, so that values far from zero, such as timestamps, keep the digits
-    in which they differ.
+    ``mean_scale`` (2, d), float64, holds the mean and the scale. (x − mean)·scale is computed
+    before the cast to the dtype of out, so that values far from zero, such as timestamps, keep the
+    digits in which they differ.
     """
     d = x.shape[1]
     check_shapes(out.shape[0] == index.size and out.shape[1] >= d and mean_scale.shape == (2, d))
