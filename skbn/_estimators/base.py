@@ -1,7 +1,8 @@
 """The base class of the classifier and the regressor: parameters, fit and prediction."""
 
+from contextlib import contextmanager
+from copy import deepcopy
 from itertools import pairwise
-from numbers import Integral, Real
 from operator import is_
 
 import numpy as np
@@ -14,78 +15,42 @@ from sklearn.utils.validation import check_is_fitted
 from .._backends.cuda import on_host
 from .._backends.selection import device_of, device_of_fitted
 from .._backends.signals import defer_signals
-from .._model import ACTIVATIONS
 from .._model.optimizers import OPTIMIZERS
-from .._model.schedules import SCHEDULES
 from .._statistics.moments import RunningMoments
 from . import validation
+from .constraints import CONSTRAINTS
+from .docstrings import with_shared_parts
 from .encoders import learn_bin_edges
 from .fitting import RowsFitting
 from .normalizer import fitted_normalizer
 from .normalizer_statistics import seen_moments
 from .persistence import Persistent
+from .pilots import LabelledRows, Pilots, resolve_auto, split_rows
 from .recalibration import recalibrated
-from .state import hidden_units, inference_key, inference_of, input_norm_of
-from .validation import Interval, Options, StrOptions, fit_context
+from .state import hidden_units, inference_key, inference_of, input_norm_of, shallow_copy
+from .validation import fit_context
 
 
-def shallow_copy(estimator):
-    """An estimator with the same attributes, without the state checks of ``copy.copy``."""
-    other = object.__new__(type(estimator))
-    vars(other).update(vars(estimator))
-    return other
+@contextmanager
+def _naming_validation_data():
+    """Begin errors with the names of the arguments of the validation set."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"X_val, y_val, sample_weight_val: {error}") from error
 
 
 class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
     """Base class of multi-layer perceptrons with batch normalization."""
 
     def __init_subclass__(cls):
-        """Insert the names of the activations into the docstring."""
+        """Insert the parts of the docstring that the subclasses share."""
         super().__init_subclass__()
         if cls.__doc__:  # python -OO removes docstrings
-            names = ", ".join(f'"{name}"' for name in ACTIVATIONS)
-            cls.__doc__ = cls.__doc__.replace("{activations}", f"{{{names}}}")
+            cls.__doc__ = with_shared_parts(cls.__doc__)
 
-    _parameter_constraints = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({*ACTIVATIONS})],
-        "solver": [StrOptions({"lbfgs", *OPTIMIZERS})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto", "scaled"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({*SCHEDULES})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [StrOptions({"scaled"}), Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "batch_norm": ["boolean"],
-        "batch_norm_momentum": [Interval(Real, 0, 1, closed="right")],
-        "batch_norm_epsilon": [Interval(Real, 0, None, closed="neither")],
-        "virtual_batch_size": [None, Interval(Integral, 2, None, closed="left")],
-        "normalize_inputs": ["boolean"],
-        "smooth_clip": [Interval(Real, 0, None, closed="neither"), None],
-        "numeric_encoding": [StrOptions({"piecewise"}), None],
-        "n_bins": [Interval(Integral, 2, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "dtype": [StrOptions({"float32", "float64", "input"})],
-        "device": [StrOptions({"cpu", "cuda", "auto"})],
-    }
+    _parameter_constraints = CONSTRAINTS
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
@@ -131,16 +96,17 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
         task = {"estimator": self, "X": X, "y": y, "metadata": metadata}
         with device_of(self.device).oom_guard():
-            fitting = self._prepared(X, y, sample_weight, validation_data, incremental, first_call)
-            context = self._init_callback_context(max_subtasks=fitting.max_iter)
+            prepared = self._prepared(X, y, sample_weight, validation_data, incremental, first_call)
+            context = self._init_callback_context(max_subtasks=prepared.max_iter)
             context.call_on_fit_task_begin(**task)
+            fitting = prepared.begin(context, task)
             fitting.run(fitting.tasks_of(context, task))
             self._commit(fitting)
             context.call_on_fit_task_end(**task, reconstruction_attributes={})
         return self
 
     def _prepared(self, X, y, sample_weight, validation_data, incremental, first_call):
-        """A RowsFitting of a copy of the estimator to the validated data."""
+        """A RowsFitting of a copy of the estimator to the validated data, or its Pilots."""
         estimator, targets, y = shallow_copy(self), self._targets(), on_host(y)
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         if incremental:
@@ -148,21 +114,53 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         X, y = estimator._validate_X_y(X, y, reset=first_pass)
         weight = self._validate_weights(sample_weight, X)
         targets.fit(y, weight, first_pass, incremental)
-        estimator._random_state = random_state = check_random_state(self.random_state)
-        estimator.n_layers_ = len(hidden_units(self)) + 2
+        if first_pass:
+            vars(estimator).update(targets.without_pilots)
+        rows = LabelledRows(X, y, weight, targets.loss_weight(y, weight, incremental))
+        is_piloted = first_pass and not incremental and estimator._is_piloted()
+        if is_piloted and (pilots := estimator._pilots(targets, rows, validation_data)):
+            return pilots
+        resolve_auto(estimator, first_pass)
+        return estimator._fitting(targets, rows, validation_data, first_pass, incremental)
+
+    def _is_piloted(self):
+        """Whether pilots choose settings called "auto"."""
+        is_auto = "auto" in (self.max_iter, self.numeric_encoding)
+        return is_auto and self.solver in OPTIMIZERS and not self.early_stopping
+
+    def _pilots(self, targets, rows, validation_data):
+        """The Pilots of this copy of the estimator, or None if there are too few rows."""
+        seed = int(deepcopy(check_random_state(self.random_state)).randint(2**31 - 1))
+        held_out = self._check_labelled(*validation_data, targets)
+        parts = [(slice(None), slice(None))]
+        if held_out is None:
+            held_out, labels = rows, targets.labels_of(rows.y)
+            parts = split_rows(len(rows.y), rows.loss_weight, labels, self.shuffle, seed)
+
+        def make_fitting(estimator, targets, part):
+            data = validation_data if part is rows else (None, None, None)
+            return estimator._fitting(targets, part, data)
+
+        pilots = Pilots(self, targets, rows, held_out, parts, seed, make_fitting)
+        return pilots if parts else None
+
+    def _fitting(self, targets, rows, validation_data, first_pass=True, incremental=False):
+        """The RowsFitting of this copy of the estimator to validated rows."""
+        X, y, weight, loss_weight = rows
+        targets.fit(y, weight, first_pass, incremental)
+        self._random_state = random_state = check_random_state(self.random_state)
+        self.n_layers_ = len(hidden_units(self)) + 2
         dtype = self._compute_dtype(X.dtype, first_pass)
         encoded = targets.encode(y, dtype, weight)
-        loss_weight = targets.loss_weight(y, weight, incremental)
         targets.fit_prior(encoded, loss_weight, incremental)
         moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
-        estimator._learn_inputs(moments, first_pass, incremental)
+        self._learn_inputs(moments, first_pass, incremental)
         if first_pass:
-            estimator._learn_bins(X, weight)
-        estimator._take_targets(targets, first_pass)
-        validation_data = estimator._check_validation_data(*validation_data, targets, dtype)
-        rows = X, encoded, weight, loss_weight
-        call = estimator, targets, first_pass, incremental, dtype, random_state
-        return RowsFitting(*call, *rows, validation_data)
+            self._learn_bins(X, weight)
+        self._take_targets(targets, first_pass)
+        validation_data = self._check_validation_data(*validation_data, targets, dtype)
+        call = self, targets, first_pass, incremental, dtype, random_state
+        return RowsFitting(*call, X, encoded, weight, loss_weight, validation_data)
 
     def _targets(self):
         """The LabelTargets or RegressionTargets of the estimator."""
@@ -235,7 +233,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         if not sparse.issparse(X):
             return
         for name, value in (("smooth_clip", smooth_clip), ("numeric_encoding", numeric_encoding)):
-            if value is not None:
+            if value not in (None, "auto"):
                 raise ValueError(
                     f"{name}={value!r} needs dense X, because its values are not sparse; got a "
                     f"sparse matrix. Pass {name}=None or X.toarray()."
@@ -271,6 +269,14 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
 
     def _check_validation_data(self, X_val, y_val, sample_weight_val, targets, dtype):
         """The validation set as (X, targets, weight), or None."""
+        rows = self._check_labelled(X_val, y_val, sample_weight_val, targets)
+        if rows is None:
+            return None
+        with _naming_validation_data():
+            return rows.X, targets.encode(rows.y, dtype, rows.weight), rows.weight
+
+    def _check_labelled(self, X_val, y_val, sample_weight_val, targets):
+        """The validation set as LabelledRows, or None."""
         given = [value is not None for value in (X_val, y_val, sample_weight_val)]
         if not any(given):
             return None
@@ -279,13 +285,10 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
                 "X_val and y_val must be given together (sample_weight_val is optional); got "
                 f"{'no X_val' if X_val is None else 'no y_val'}."
             )
-        try:
+        with _naming_validation_data():
             X, y = self._validate_X_y(X_val, y_val, reset=False)
             weight = self._validate_weights(sample_weight_val, X)
-            return X, targets.encode(y, dtype, weight), weight
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"X_val, y_val, sample_weight_val: {error}") from error
+            return LabelledRows(X, y, weight, targets.held_out_weight(y, weight))
 
     def recalibrate(self, X, sample_weight=None):
         """Recompute the statistics of the hidden layers on other rows.

@@ -16,14 +16,8 @@ SCIKIT_LEARNS_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
 # further training without batch normalization, weight decay and a cosine schedule.
 TRAINING_PARAMETERS = ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha")
 OURS = {"coefs_", "intercepts_", "batch_norms_", "input_norm_", "target_norm_", "smooth_clip_"}
-OURS |= {
-    "numeric_encoding_",
-    "bin_edges_",
-    "_label_totals",
-    "_best_validation",
-    "_largest_loss",
-    "_optimizer",
-}
+OURS |= {"numeric_encoding_", "bin_edges_", "max_iter_", "pilots_", "temperature_"}
+OURS |= {"_label_totals", "_best_validation", "_largest_loss", "_optimizer"}
 COPIED = [name for name in FITTED if name not in OURS]
 
 
@@ -32,7 +26,8 @@ def stock_parameters(estimator, defaults):
     parameters = estimator.get_params(deep=False)
     is_ours = parameters["solver"] == "adamw" or parameters["learning_rate"] == "cosine"
     replaced = {*(TRAINING_PARAMETERS if is_ours else ())}
-    replaced |= {name for name in ("batch_size", "max_iter") if parameters[name] == "scaled"}
+    replaced |= {"batch_size"} if parameters["batch_size"] == "scaled" else set()
+    parameters["max_iter"] = vars(estimator).get("max_iter_", defaults["max_iter"])
     kept = {name: parameters[name] for name in defaults.keys() - replaced}
     return defaults | kept
 

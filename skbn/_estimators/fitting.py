@@ -174,6 +174,28 @@ class Fitting:
         """The EpochTasks of a callback context, with the arguments that are passed to each hook."""
         return EpochTasks(context, arguments, self.attributes)
 
+    def begin(self, _context, _arguments):
+        """Return self, which no pilots precede."""
+        return self
+
+    def run_pilot(self, tasks):
+        """Train without checkpoints: an interruption ends the call."""
+        trainer = self._trainer(tasks)
+        try:
+            for _ in range(self.max_iter):
+                trainer.run_epoch()
+                if tasks.end():
+                    break
+            self._set_population_moments()
+        finally:
+            blas.restore()
+
+    def logits(self, X):
+        """The logits (n, n_outputs) of rows in inference mode, in host memory."""
+        rows = rows_of(X, self.input_norm, self.network.dtype, self.device)
+        folded = folded_network(self.network, self.estimator, self.input_norm)
+        return self.device.to_host(folded.logits_of(rows))
+
     def run(self, tasks):
         """Train; ``tasks`` is the result of ``tasks_of``.
 
@@ -187,6 +209,7 @@ class Fitting:
             else:
                 trainer.run()
                 self._keep_exact_moments()
+                self.network.scale_outputs(1.0 / self.targets.temperature)
         except TrainingDivergedError as error:
             raise ValueError(f"{error}{self._farthest_value()}") from None
         finally:
@@ -251,11 +274,13 @@ class Fitting:
     def learned_attributes(self):
         """The fitted attributes except ``loss_curve_``, which the estimator extends in place."""
         estimator = self.estimator
-        learned = fitted_attributes(estimator, BEFORE_TRAINING)
+        learned = fitted_attributes(estimator, (*BEFORE_TRAINING, "max_iter_"))
         previous = [] if self.first_pass else learned["batch_norms_"]
         is_weighted = self.is_weighted or any(seen_moments(norm).is_weighted for norm in previous)
         learned |= network_attributes(self.network, estimator, is_weighted)
         learned |= self.history.attributes()
+        if not self.incremental:
+            learned["max_iter_"] = self.max_iter
         if self.uses_batches:
             learned["_optimizer"] = self.optimizer.on_host(self.device)
         return learned

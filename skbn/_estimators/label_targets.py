@@ -1,6 +1,6 @@
 """Labels of a classifier: encoding, class weights and priors, for binary to multilabel y."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import (
 
 from .._model.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, log_softmax
 from . import validation
+from .sizes import Lengths
 from .targets import Targets
 
 
@@ -63,6 +64,11 @@ class LabelTargets(Targets):
     classes_: np.ndarray | None = None
     binarizer: LabelBinarizer | None = None
     totals: LabelTotals | None = None
+    temperature: float = 1.0
+
+    has_temperature = True
+    without_pilots = {"pilots_": None, "temperature_": 1.0}
+    pilot_lengths = Lengths(short=0.06, long=0.2, full=1.0, gain=1.0)
 
     @classmethod
     def of(cls, estimator):
@@ -162,6 +168,18 @@ class LabelTargets(Targets):
                 f"is {self.class_weight!r}."
             )
         return loss_weight
+
+    def held_out_weight(self, y, weight):
+        """The weights in the loss of rows that are not trained on, or None."""
+        return self.loss_weight(y, weight, incremental=False)
+
+    def labels_of(self, y):
+        """The labels of the rows, or None for multilabel y."""
+        return None if is_multilabel(y) else y
+
+    def unsmoothed(self):
+        """These targets without label smoothing."""
+        return replace(self, label_smoothing=0.0)
 
     def class_weights(self, y):
         """The class weight of each row; y may lack some of the classes, in ``partial_fit``."""

@@ -10,7 +10,7 @@ FORMAT = 3
 ADDED_PARAMETERS = {"target_momentum": None, "numeric_encoding": None, "n_bins": 16}
 
 # Fitted attributes added after the first format, of estimators that are fitted.
-ADDED_ATTRIBUTES = {"numeric_encoding_": None, "bin_edges_": None}
+ADDED_ATTRIBUTES = {"numeric_encoding_": None, "bin_edges_": None, "pilots_": None}
 
 
 class Persistent:

@@ -9,6 +9,7 @@ from .._model.losses import OUTPUT_ACTIVATIONS, REGRESSION_LOSSES
 from .._statistics.moments import RunningMoments
 from .normalizer import BatchNormalizer, fitted_normalizer
 from .normalizer_statistics import seen_moments
+from .sizes import Lengths
 from .targets import Targets
 
 
@@ -43,6 +44,8 @@ class RegressionTargets(Targets):
 
     # The normalizer in whose units the last layer is; None if outputs are in the units of y.
     output_units: BatchNormalizer | None = None
+
+    pilot_lengths = Lengths(short=0.1, long=0.2, full=0.6, gain=0.9)
 
     checks = {"y_numeric": True}
 

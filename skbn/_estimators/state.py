@@ -14,6 +14,13 @@ from .normalizer import fitted_normalizer
 from .normalizer_statistics import seen_moments
 
 
+def shallow_copy(estimator):
+    """An estimator with the same attributes, without the state checks of ``copy.copy``."""
+    other = object.__new__(type(estimator))
+    vars(other).update(vars(estimator))
+    return other
+
+
 def hidden_units(estimator):
     """The units of each hidden layer, as a list."""
     sizes = estimator.hidden_layer_sizes
@@ -29,11 +36,11 @@ def hidden_units(estimator):
 
 # The attributes that ``fit`` sets, grouped by the data that they are computed from.
 OF_DATA = ("n_features_in_", "feature_names_in_", "input_norm_", "smooth_clip_")
-OF_DATA += ("numeric_encoding_", "bin_edges_")
+OF_DATA += ("numeric_encoding_", "bin_edges_", "pilots_")
 OF_TARGETS = ("classes_", "n_outputs_", "out_activation_", "target_norm_")
-OF_TARGETS += ("_label_binarizer", "_label_totals")
+OF_TARGETS += ("_label_binarizer", "_label_totals", "temperature_")
 OF_NETWORK = ("n_layers_", "coefs_", "intercepts_", "batch_norms_")
-OF_TRAINING = (*ATTRIBUTES.values(), "loss_curve_", "_random_state", "_optimizer")
+OF_TRAINING = (*ATTRIBUTES.values(), "max_iter_", "loss_curve_", "_random_state", "_optimizer")
 FITTED = (*OF_DATA, *OF_TARGETS, *OF_NETWORK, *OF_TRAINING)
 
 

@@ -15,6 +15,13 @@ class Targets:
     # Arguments of ``validate_data`` for the validation of y.
     checks = {}
 
+    # Divides the logits of the fitted network. Pilots set it for targets that have one.
+    temperature = 1.0
+    has_temperature = False
+
+    # Fitted attributes of pilots, where none run.
+    without_pilots = {"pilots_": None}
+
     @property
     def out_activation(self):
         """The activation of the outputs in a prediction."""
@@ -26,6 +33,17 @@ class Targets:
 
     def fit_prior(self, _encoded, _weight, _incremental):
         """Learn from the encoded targets of the training rows; most targets need nothing of it."""
+
+    def unsmoothed(self):
+        """These targets without label smoothing."""
+        return self
+
+    def held_out_weight(self, _y, weight):
+        """The weights in the loss of rows that are not trained on, or None."""
+        return weight
+
+    def labels_of(self, _y):
+        """Labels by which pilots stratify the rows, or None."""
 
     def rescaled_output(self, coef, intercept):
         """The last layer after a change of the units of y, which most targets do not have."""

@@ -97,6 +97,12 @@ class Network:
         self.device.kernels.add_scaled(weights, factor_of_dtype, grads[: weights.size])
         penalty[...] = 0.5 * factor * self.device.xp.dot(weights, weights)
 
+    def scale_outputs(self, factor):
+        """Multiply the logits by a factor, which becomes a part of the last layer."""
+        last = self.dense[-1]
+        last.weight *= self.dtype.type(factor)
+        last.bias *= self.dtype.type(factor)
+
     def initialize(self, random_state):
         """Set all parameters to their initial values."""
         factor = ACTIVATIONS[self.activation].initial_factor
