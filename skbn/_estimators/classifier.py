@@ -22,7 +22,7 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
     dropout, class weights, label smoothing, user-defined validation data, decoupled weight decay, a
     cosine schedule and callbacks. The defaults were chosen on 22 data sets (:doc:`/learning`). With
     ``**MLPClassifier().get_params(), batch_norm=False, normalize_inputs=False, dropout=0,
-    label_smoothing=0, dtype="input"`` the results are those of scikit-learn.
+    label_smoothing=0, dtype="input", numeric_encoding=None`` the results are those of scikit-learn.
 
     Parameters
     ----------

@@ -23,7 +23,8 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
     and targets, dropout, user-defined validation data, decoupled weight decay, a cosine schedule
     and callbacks. The defaults were chosen on 22 data sets (:doc:`/learning`). With
     ``**MLPRegressor().get_params(), batch_norm=False, normalize_inputs=False,
-    normalize_targets=False, dtype="input"`` the results are those of scikit-learn.
+    normalize_targets=False, dtype="input",
+    numeric_encoding=None`` the results are those of scikit-learn.
 
     Parameters
     ----------

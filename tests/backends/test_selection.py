@@ -14,6 +14,7 @@ from skbn._backends.cuda_setup import Driver
 
 X = np.arange(24.0).reshape(12, 2) % 7
 SMALL = {"hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0}
+SMALL["numeric_encoding"] = None
 Y = X[:, 0] > 3
 # Estimators, and their calls that learn.
 LEARNERS = {

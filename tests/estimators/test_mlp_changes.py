@@ -16,14 +16,15 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 IRIS = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
 CLASSES = {"classes": [0, 1, 2]}
+SMALL = {"hidden_layer_sizes": 8, "max_iter": 3, "random_state": 0, "numeric_encoding": None}
 
 
 def classifier(**params):
-    return BatchNormMLPClassifier((8,), max_iter=3, random_state=0, **params)
+    return BatchNormMLPClassifier(**SMALL | params)
 
 
 def regressor(**params):
-    return BatchNormMLPRegressor(hidden_layer_sizes=(8,), max_iter=3, random_state=0, **params)
+    return BatchNormMLPRegressor(**SMALL | params)
 
 
 def test_averages_of_gradients_do_not_outlive_a_fit_by_lbfgs():

@@ -25,6 +25,7 @@ ONE_STEP = {
     "random_state": 0,
 }
 SMALL = {"hidden_layer_sizes": (16, 8), "max_iter": 8, "random_state": 0}
+SMALL["numeric_encoding"] = None
 
 
 def problem(name):

@@ -21,6 +21,7 @@ LABELS = (V[:, 0] + V[:, 1] > 0).astype(int)
 WORDS = np.array(["no", "yes"])[LABELS]
 VALUES = V[:, 0] * 2 + V[:, 1]
 SMALL = {"hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0}
+SMALL["numeric_encoding"] = None
 
 
 def normalizer():

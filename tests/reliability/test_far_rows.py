@@ -13,6 +13,7 @@ X = np.random.default_rng(0).normal(size=(200, 3))
 Y = X[:, 0] > 0
 FAR = np.array([[1e39, 0, 0], [-1e300, 1e300, 0], [0.1, 0.2, 0.3], [1.7e308, -1.7e308, 1.7e308]])
 SMALL = {"hidden_layer_sizes": 8, "max_iter": 5, "random_state": 0}
+SMALL["numeric_encoding"] = None
 MODELS = {
     "classifier": (BatchNormMLPClassifier(**SMALL), Y),
     "several classes": (BatchNormMLPClassifier(**SMALL), np.digitize(X[:, 0], [-0.5, 0.5])),

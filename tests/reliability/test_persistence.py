@@ -37,6 +37,7 @@ NUMBER = X[:, 0] + X[:, 1] / 10
 SEVERAL = np.digitize(NUMBER, [0, 1])
 NAMES = np.array(["low", "mid", "high"])[SEVERAL]
 PARTS = {"hidden_layer_sizes": (4, 3), "max_iter": 3, "random_state": 0, "batch_size": 20}
+PARTS["numeric_encoding"] = None
 
 
 def classifier(**params):
