@@ -69,7 +69,8 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
 
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
             Validation set, scored after every epoch. With ``early_stopping=True`` it replaces the
-            set split off the training rows. Otherwise it is scored without effect on training.
+            set split off the training rows. Otherwise it judges the pilots, if any, and has no
+            other effect on training.
 
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Labels or target values of X_val.

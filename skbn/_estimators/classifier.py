@@ -36,9 +36,9 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
         or rare positives, for example 0.5 when 1 % of the labels are positive.
     class_weight : dict, list of dict, "balanced" or None, default=None
         Weights of the classes in the loss. They do not affect the batch statistics.
-    label_smoothing : float in [0, 1), default=0.02
+    label_smoothing : float in [0, 1), default=0.0
         Fraction of each target that goes to all classes in proportion to their frequency (Pereyra
-        et al., arXiv:1701.06548). Rare classes stay rare. 0.02 has a 7 % lower log-loss than 0.
+        et al., arXiv:1701.06548). Rare classes stay rare.
     {device_parameters}
 
     Attributes
@@ -46,6 +46,8 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     {network_attributes}
+    temperature_ : float
+        Number by which the logits were divided after training; 1 without pilots.
     {training_attributes}
 
     See Also
@@ -59,6 +61,15 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
     to repeating the row, given the same batches and no dropout. Prediction compiles nothing. Ctrl-C
     stops ``fit`` and keeps the last complete epoch, or the best so far. If a call raises, the
     fitted attributes are unchanged.
+
+    The pilots train on 90 % of the rows, or on four of five folds below 1,000 rows, and the loss of
+    the other rows judges them. Two pilots of 0.06 of the "scaled" epochs choose the encoding. If a
+    pilot of 0.2 is better, the encoding is chosen again at this length, and the fit has all
+    "scaled" epochs; otherwise it has 0.06 or 0.2 of them. One temperature, fitted to the logits of
+    the held-out rows (Guo et al. 2017, arXiv:1706.04599), is a part of the last layer. ``X_val``,
+    if given, judges the pilots instead: it is then no test set. No pilots run below 100 rows, with
+    fewer than two rows in a class, with "lbfgs" or ``early_stopping=True``, in ``partial_fit``, or
+    if both settings are given.
 
     References
     ----------

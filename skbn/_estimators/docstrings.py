@@ -30,10 +30,12 @@ NETWORK_PARAMETERS = """\
         normalization. Ignored when ``solver="lbfgs"``.
     power_t : float, default=0.5
         Exponent of the "invscaling" schedule.
-    max_iter : int or "scaled", default="scaled"
+    max_iter : int, "auto" or "scaled", default="auto"
         Maximum number of epochs, or of iterations when ``solver="lbfgs"``. "scaled" is 50 epochs up
         to 10,000 rows, decreases with the square root of the number of rows above, and is 15 from
-        111,000 rows on. When ``solver="lbfgs"``, "scaled" is 200 iterations.
+        111,000 rows on. When ``solver="lbfgs"``, "scaled" is 200 iterations. "auto" chooses a
+        fraction of "scaled" by pilots, which are short fits on a part of the rows: small and noisy
+        data need few epochs, exact data need all. "auto" is "scaled" without pilots. See Notes.
     shuffle : bool, default=True
         Whether to shuffle the rows before each epoch.
     random_state : int, RandomState instance or None, default=None
@@ -44,7 +46,7 @@ NETWORK_PARAMETERS = """\
         improved by at least ``tol`` for more than ``n_iter_no_change`` consecutive epochs (not with
         "cosine"). When ``solver="lbfgs"`` it is the tolerance of the gradient.
     verbose : bool or int, default=False
-        Whether to print progress after each epoch.
+        Whether to print progress after each pilot and each epoch.
     warm_start : bool, default=False
         Whether ``fit`` continues from the fitted weights. The schedule restarts at the full
         ``learning_rate_init``, which at first undoes part of the previous training.
@@ -88,11 +90,12 @@ NETWORK_PARAMETERS = """\
         et al., arXiv:2407.04491). Use 3 if single outlying values spoil predictions. Outliers in
         the training rows also distort the statistics of X: scale such features robustly first.
         Requires dense X. Not supported by ``to_sklearn``, because clipping is not affine.
-    numeric_encoding : "piecewise" or None, default=None
-        Further inputs of the network for each column of more than two values: its piecewise-linear
-        encoding (Gorishniy et al. 2022, arXiv:2203.05556). For a bin from a to b it is
-        (x − a)/(b − a), limited to 0 and 1. Helps with thresholds and periodic effects; smooth
-        functions may need none. Requires dense X.
+    numeric_encoding : {"auto", "piecewise"} or None, default="auto"
+        "piecewise" adds inputs of the network for each column of more than two values: its
+        piecewise-linear encoding (Gorishniy et al. 2022, arXiv:2203.05556). For a bin from a to b
+        it is (x − a)/(b − a), limited to 0 and 1. It helps with thresholds and periodic effects;
+        smooth functions may not need it. It requires dense X. "auto" chooses between "piecewise"
+        and None by pilots, and is None without pilots. See Notes.
     n_bins : int, default=16
         Largest number of bins of a column. Edges are quantiles of the training rows, or all values
         if there are at most ``n_bins`` + 1.
@@ -124,6 +127,11 @@ NETWORK_ATTRIBUTES = """\
         Value of ``smooth_clip`` that the model was fitted with.
     numeric_encoding_ : str or None
         Encoding that the model was fitted with.
+    max_iter_ : int
+        Maximum number of epochs of the last call of ``fit``.
+    pilots_ : list of dict or None
+        Settings (``max_iter``, ``numeric_encoding``), validation ``loss`` and ``seconds`` of each
+        pilot; None if none ran.
     bin_edges_ : list of ndarray of shape (n_edges,) or None
         Edges of the bins of each column of X, in its dtype; empty for a column without bins. None
         without encoding.

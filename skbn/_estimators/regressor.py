@@ -73,6 +73,13 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
     With several outputs, training minimizes the sum of their squared errors, as in scikit-learn,
     and the reported loss is their mean.
 
+    The pilots train on 90 % of the rows, or on four of five folds below 1,000 rows, and the loss of
+    the other rows judges them. Two pilots of 0.1 of the "scaled" epochs choose the encoding. If a
+    pilot of 0.2 is better, the encoding is chosen again at this length. If it is better by more
+    than 10 %, the fit has 0.6 of the "scaled" epochs, otherwise 0.1 or 0.2 of them. ``X_val``, if
+    given, judges the pilots instead: it is then no test set. No pilots run below 100 rows, with
+    "lbfgs" or ``early_stopping=True``, in ``partial_fit``, or if both settings are given.
+
     References
     ----------
     S. Ioffe and C. Szegedy, "Batch Normalization: Accelerating Deep Network Training by
