@@ -254,7 +254,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         self._validate_changed_params()
         identity = self._identity() if hasattr(self, "scale_") else None
         batch, identity = self._validate_batch(X, identity)
-        moments = self._moments_of(batch, sample_weight, identity)
+        moments, _ = self._moments_of(batch, sample_weight, identity)
         if self.with_std and not self.epsilon:  # squashing by a layer's epsilon is intended
             self._batch_scaling(moments).warn_of_lost(self.epsilon, identity)
         out = self._normalized_by(moments, batch)
