@@ -9,7 +9,15 @@ from .._training import EpochTasks
 from ..kernels import cpu
 from ._averages import average, moments_of_partitions
 from ._tasks import mapped, merged, persisted
-from ._workers import Plan, State, farthest, moments_of_layer, plain, trained, validated
+from ._workers import (
+    RoundConfig,
+    State,
+    farthest_in_rows,
+    for_workers,
+    moments_of_layer,
+    train_round,
+    validate_rows,
+)
 
 
 class RoundTasks(EpochTasks):
@@ -46,7 +54,7 @@ class Rounds:
         See Steps.
     """
 
-    # BLAS has one thread if partitions are trained on threads of this process: training a small
+    # BLAS has one thread if partitions are train_round on threads of this process: training a small
     # network on two partitions took 0.22 s with one thread of BLAS, and 5.8 s with two. Other
     # processes have their own limit.
     largest_product = 0
@@ -69,9 +77,10 @@ class Rounds:
     def _round(self, first):
         """Train the batches from ``first`` to the next start; None if no partition could train."""
         self.tasks.begin_round()
-        state = self._state()
-        batches = self.epoch, first, first + self.fitting.sync_every
-        result = self.fitting.compute(trained, average, self.fitting.prepared, state, *batches)
+        last = first + self.fitting.sync_every
+        result = self.fitting.compute(
+            train_round, average, self.fitting.prepared, self._state(), self.epoch, first, last
+        )
         if result is not None:
             self._take_over(result)
         self.tasks.end_round()
@@ -79,8 +88,13 @@ class Rounds:
 
     def _state(self):
         network, optimizer = self.network, self.optimizer.on_host(self.network.device)
-        counters = optimizer.t, self.fitting.step
-        return State(on_host(network), optimizer.states, optimizer.schedule, *counters)
+        return State(
+            network=on_host(network),
+            averages=optimizer.states,
+            schedule=optimizer.schedule,
+            t=optimizer.t,
+            step=self.fitting.step,
+        )
 
     def _take_over(self, result):
         """Set the network and the optimizer to the average."""
@@ -134,7 +148,7 @@ class DistributedFitting(Fitting):
         self.sync_every = estimator.sync_every or self.n_batches
         self.starts = range(0, self.n_batches, self.sync_every)
         self.max_iter = self._max_iter(self.n_rows)
-        self.plan = self._plan()
+        self.config = self._make_config()
         if validation_data is None and self.stops_early:
             validation_data = prepared
         self.validate = None if validation_data is None else self._validation_by(validation_data)
@@ -147,26 +161,24 @@ class DistributedFitting(Fitting):
     def _n_batches_of(self, n):
         return len(batch_bounds(self.network, n, min(self.batch_size, n))) if n else 0
 
-    def _plan(self):
-        """The Plan of all rounds, on the workers."""
-        n_steps = None if self.incremental else self.max_iter * self.n_batches
-        seed = int(self.random_state.randint(2**31 - 1))
-        plan = Plan(
-            plain(self.estimator),
-            self.targets,
+    def _make_config(self):
+        """The RoundConfig of all rounds, on the workers."""
+        config = RoundConfig(
+            estimator=for_workers(self.estimator),
+            targets=self.targets,
             dtype=self.network.dtype,
             batch_size=self.batch_size,
             n_rows=self.n_rows,
-            n_steps=n_steps,
-            seed=seed,
+            n_steps=None if self.incremental else self.max_iter * self.n_batches,
+            seed=int(self.random_state.randint(2**31 - 1)),
             dropout_seed=self.seed,
         )
-        return persisted(plan)
+        return persisted(config)
 
     def compute(self, function, merge, prepared, state, *arguments):
-        """Merge the results of function(plan, state, rows, *arguments) of all partitions."""
+        """Merge the results of function(config, state, rows, *arguments) of all partitions."""
         state, n_bytes = dask.delayed(state, traverse=False), self.network.params.nbytes
-        parts = [(self.plan, state, rows, *arguments) for rows in prepared.partitions]
+        parts = [(self.config, state, rows, *arguments) for rows in prepared.rows]
         # Dask warns of graphs above 10 MB. This graph contains the state, which has to be sent.
         threshold = 10_000_000 + 4 * n_bytes
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": threshold}):
@@ -187,7 +199,7 @@ class DistributedFitting(Fitting):
 
     def _farthest_value(self):
         """A sentence on the value of X that may make training diverge, or an empty string."""
-        return self.compute(farthest, max, self.prepared, None)[1]
+        return self.compute(farthest_in_rows, max, self.prepared, None)[1]
 
     def _steps(self):
         return Rounds(self, self.optimizer, self.tasks)
@@ -205,7 +217,7 @@ class DistributedFitting(Fitting):
         merge = self.targets.merged_scores
 
         def validate(network):
-            total = self.compute(validated, merge, validation_data, on_host(network))
+            total = self.compute(validate_rows, merge, validation_data, on_host(network))
             return self.targets.score_of_parts(total.score), float(total.loss)
 
         return validate

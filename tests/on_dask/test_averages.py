@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skbn._statistics.moments import RunningMoments
-from skbn.dask._averages import Trained, average
+from skbn.dask._averages import RoundResult, average
 from skbn.kernels import cpu
 
 
@@ -13,7 +13,7 @@ def trained(weight, value, rows):
     table = RunningMoments.of(rows).table
     table[[cpu.WEIGHT, cpu.M2]] *= 0.9 / len(rows)  # as an average that forgets has it
     arrays = np.full(3, value), [np.full(3, -value)], [table]
-    return Trained(weight, value, int(weight), 4, *arrays)
+    return RoundResult(weight, value, int(weight), 4, *arrays)
 
 
 def normal(seed, n):
