@@ -117,13 +117,8 @@ class Prepared:
     """
 
     def __init__(self, estimator, targets, dtype, partitions, n_rows, seed, validation_fraction):
-        shared = (
-            persisted(for_workers(estimator)),
-            persisted(targets),
-            dtype,
-            validation_fraction,
-            seed,
-        )
+        learned = persisted(for_workers(estimator)), persisted(targets)
+        shared = *learned, dtype, validation_fraction, seed
         results = partitions.map(rows_of_partition, [(*shared, i) for i in range(len(n_rows))])
         nonempty = [i for i, n in enumerate(n_rows) if n != 0]
         self.places = [partitions.places[i] for i in nonempty]

@@ -142,7 +142,7 @@ class PartitionRows:
         return n_rows > 1 or (n_rows == 1 and knows_statistics)
 
 
-def train_round(config, state, rows, epoch, first, last):
+def train_round(config, rows, state, epoch, first, last):
     """Train on the batches from first to last of an epoch; None if there are none."""
     network = config.network()
     network.restore(state.network)
@@ -179,7 +179,7 @@ def _steps(config, state, network, data, seed):
     return Steps(network, loss, data, options, optimizer, seed=seed, step=state.step)
 
 
-def moments_of_layer(config, state, rows, i):
+def moments_of_layer(config, rows, state, i):
     """Moments of the training rows in layer i, with the previous layers in inference mode."""
     network = config.network()
     network.restore(state)
@@ -187,7 +187,7 @@ def moments_of_layer(config, state, rows, i):
     return layer_moments(network, network.batch_norms[i], taken, rows.index, rows.weight)
 
 
-def validate_rows(config, state, rows):
+def validate_rows(config, rows, state):
     """Score and loss of the held-out rows of weight > 0, or None if there are none."""
     index = rows.index_val
     if rows.weight is not None:
@@ -212,7 +212,7 @@ def predict_rows(estimator, X, *columns):
     return [estimator.predict(X), *map(np.asarray, columns)]
 
 
-def farthest_in_rows(config, _state, rows):
+def farthest_in_rows(config, rows):
     """The distance of the value farthest from the others, and a sentence that describes it."""
     estimator = config.estimator
     far = farthest_value(rows.X, input_norm_of(estimator))

@@ -68,9 +68,9 @@ def test_epochs_have_other_orders():
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_calls_that_go_on_have_other_orders(monkeypatch, method):
-    def recorded(config, state, rows, epoch, *bounds):
+    def recorded(config, rows, state, epoch, *bounds):
         epochs.append(epoch)
-        return train_round(config, state, rows, epoch, *bounds)
+        return train_round(config, rows, state, epoch, *bounds)
 
     epochs, train_round = [], _trainer.train_round
     monkeypatch.setattr(_trainer, "train_round", recorded)
