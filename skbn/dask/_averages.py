@@ -21,8 +21,8 @@ class RoundResult(NamedTuple):
     n_steps : int
         Number of steps of the optimizer; in an average, the maximum over the partitions.
     params : ndarray
-    averages : list of ndarray
-        The buffers of the optimizer.
+    states : list of ndarray
+        The optimizer's state arrays.
     runnings : list of ndarray of shape (5, n_units)
         Moments tables, whose counts include only the rows of the round.
     """
@@ -32,7 +32,7 @@ class RoundResult(NamedTuple):
     n_rows: int
     n_steps: int
     params: np.ndarray
-    averages: list
+    states: list
     runnings: list
 
     @classmethod
@@ -49,7 +49,7 @@ class RoundResult(NamedTuple):
             n_rows=n_rows,
             n_steps=optimizer.t - start.t,
             params=to_host(params),
-            averages=[to_host(average) for average in optimizer.states],
+            states=[to_host(array) for array in optimizer.states],
             runnings=runnings,
         )
 
@@ -67,7 +67,7 @@ def average(group):
         n_rows=sum(result.n_rows for result in group),
         n_steps=max(result.n_steps for result in group),
         params=_weighted_sum(fractions, [result.params for result in group]),
-        averages=_of_each(_weighted_sum, fractions, [result.averages for result in group]),
+        states=_of_each(_weighted_sum, fractions, [result.states for result in group]),
         runnings=_of_each(_mixture, fractions, [result.runnings for result in group]),
     )
 

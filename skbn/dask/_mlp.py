@@ -249,7 +249,7 @@ class BatchNormMLPClassifier(DistributedMixin, classifier.BatchNormMLPClassifier
 
     The estimator has the fitted attributes of :class:`skbn.BatchNormMLPClassifier` and trains in
     rounds (local SGD). In each round, all partitions start from the same parameters and take
-    ``sync_every`` steps. Then the parameters, the averages of the optimizer and the moments of
+    ``sync_every`` steps. Then the parameters, the state arrays of the optimizer and the moments of
     batch normalization are averaged, weighted by the rows. Classes, class weights and statistics
     are those of all partitions. At the end, the statistics of the layers are computed again,
     exactly. The results do not depend on the number of workers, bit for bit. If a worker is lost,

@@ -111,7 +111,7 @@ class Rounds:
         network, optimizer = self.network, self.optimizer.on_host(self.network.device)
         return State(
             network=on_host(network),
-            averages=optimizer.states,
+            states=optimizer.states,
             schedule=optimizer.schedule,
             t=optimizer.t,
             step=self.step,
@@ -125,7 +125,7 @@ class Rounds:
             table[cpu.COUNT] += self.network.device.to_host(previous)[cpu.COUNT]
         runnings = [xp.array(table) for table in result.runnings]
         self.network.restore((xp.asarray(result.params), runnings))
-        self.optimizer.states = [xp.array(average) for average in result.averages]
+        self.optimizer.states = [xp.array(array) for array in result.states]
         self.optimizer.t += result.n_steps
         self.step += result.n_steps
 

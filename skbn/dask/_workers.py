@@ -73,15 +73,15 @@ class State(NamedTuple):
     ----------
     network : tuple
         Parameters and running moments, as returned by ``Network.state``.
-    averages : list of ndarray
-        The buffers of the optimizer.
+    states : list of ndarray
+        The optimizer's state arrays.
     schedule : Constant
     t, step : int
         Number of steps of the optimizer, and of the dropout.
     """
 
     network: tuple
-    averages: list
+    states: list
     schedule: object
     t: int
     step: int
@@ -171,7 +171,7 @@ def _steps(config, state, network, data, seed):
     options = TrainOptions.of(vars(config.estimator))
     optimizer = optimizer_of(options, network, config.n_steps)
     optimizer.schedule, optimizer.t = copy(state.schedule), state.t
-    optimizer.states = [network.device.xp.array(average) for average in state.averages]
+    optimizer.states = [network.device.xp.array(array) for array in state.states]
     # The penalty is that of one batch that consists of the batches of all partitions.
     alpha = options.alpha * len(data.index) / config.n_rows
     loss = config.targets.loss(network.device, network.dtype)
