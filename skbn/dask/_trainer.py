@@ -110,7 +110,7 @@ class Rounds:
     def _state(self):
         network, optimizer = self.network, self.optimizer.on_host(self.network.device)
         return State(
-            network=on_host(network),
+            network=host_state(network),
             states=optimizer.states,
             schedule=optimizer.schedule,
             t=optimizer.t,
@@ -130,7 +130,7 @@ class Rounds:
         self.step += result.n_steps
 
 
-def on_host(network):
+def host_state(network):
     """The state of a network, in host memory."""
     params, runnings = network.state()
     return network.device.to_host(params), [network.device.to_host(table) for table in runnings]
@@ -237,7 +237,7 @@ class DistributedFitting(Fitting):
 
     def _set_population_moments(self):
         for i, layer in enumerate(self.network.batch_norms):
-            state = shared(on_host(self.network))
+            state = shared(host_state(self.network))
             moments = self.compute(moments_of_layer, moments_of_partitions, self.prepared, state, i)
             layer.running = self.device.xp.array(moments.table)
 
@@ -248,7 +248,7 @@ class DistributedFitting(Fitting):
         merge = self.targets.merged_scores
 
         def validate(network):
-            total = self.compute(validate_rows, merge, validation_data, shared(on_host(network)))
+            total = self.compute(validate_rows, merge, validation_data, shared(host_state(network)))
             return self.targets.score_of_parts(total.score), float(total.loss)
 
         return validate
