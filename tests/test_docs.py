@@ -105,6 +105,15 @@ def test_files_that_contributors_are_told_of_exist():
     paths = re.findall(r"`((?:\.ci|benchmarks|docs|skbn|tests)/[\w./]+)`", text)
     assert paths
     assert not [path for path in paths if not (ROOT / path).exists()]
+    names = re.findall(r"`(_[a-z_]\w*(?:/\w+)?(?:\.py)?)`", text)
+    assert names
+    assert not [name for name in names if not is_module(name)]
+
+
+def is_module(name):
+    """Whether a name such as ``_model`` or ``_model/folded.py`` is a module below skbn."""
+    folders = (ROOT / "skbn", ROOT / "skbn/dask")
+    return any((folder / f"{name}{end}").exists() for folder in folders for end in ("", ".py"))
 
 
 def test_the_drawing_of_the_architecture_has_a_word_for_every_module():

@@ -53,7 +53,7 @@ def for_each(function, items):
         try:
             shared.work(deliver)
         finally:
-            shared.rest(helpers)
+            shared.join(helpers)
     if shared.errors:
         raise shared.errors[0]
 
@@ -63,11 +63,11 @@ class _Pass:
 
     def __init__(self, function, items):
         self.function, self.queue = function, deque(items)
-        self.at_work, self.errors = [], []
+        self.active, self.errors = [], []
 
     def work(self, before_each=lambda: None):
         """Process items until there are none, or until one has failed."""
-        self.at_work.append(None)
+        self.active.append(None)
         try:
             while True:
                 before_each()
@@ -81,13 +81,13 @@ class _Pass:
             self.errors.append(error)
             raise
         finally:
-            self.at_work.pop()
+            self.active.pop()
 
-    def rest(self, helpers):
+    def join(self, helpers):
         """Wait for all threads, even those whose start seemed to fail and that have no future."""
         self.queue.clear()
         wait([helper for helper in helpers if not helper.cancel()])
-        while self.at_work:
+        while self.active:
             time.sleep(1e-4)
 
 

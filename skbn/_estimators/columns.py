@@ -7,20 +7,17 @@ from datetime import date, time, timedelta
 import numpy as np
 from scipy import sparse
 
+from ..dask._lazy import is_frame
+
 OBJECT = np.dtype(object)
 
 # Timestamp and Timedelta of pandas are subclasses of these.
 TIMES = (np.datetime64, np.timedelta64, date, time, timedelta)
 
 
-def is_table(X):
-    """Whether X has columns. A dimension ``columns`` of an xarray object does not count."""
-    return hasattr(type(X), "columns") or "columns" in getattr(X, "__dict__", ())
-
-
 def dtypes(X):
     """The dtype of an array, or those of the columns of a table; empty if they are unknown."""
-    if not is_table(X):
+    if not is_frame(X):
         return {X.dtype} if hasattr(X, "dtype") else set()
     of_columns = getattr(X, "dtypes", None)  # pandas creates it on every access
     if of_columns is not None:
@@ -72,7 +69,7 @@ def times_in(X):
 def _described(X, dtype):
     """The dtype, and the columns of a table that have it."""
     of_columns = getattr(X, "dtypes", getattr(getattr(X, "schema", None), "types", None))
-    if not is_table(X) or of_columns is None:
+    if not is_frame(X) or of_columns is None:
         return str(dtype)
     names = getattr(X, "column_names", X.columns)  # Arrow
     columns = [repr(name) for name, of in zip(names, of_columns, strict=True) if of == dtype]
@@ -164,7 +161,7 @@ def _named_columns(X):
         for j in range(X.shape[1]):
             yield f"x{j}", X[:, [j]].toarray().ravel()
         return
-    if is_table(X) and hasattr(X, "__getitem__"):
+    if is_frame(X) and hasattr(X, "__getitem__"):
         names = getattr(X, "column_names", X.columns)  # Arrow
         yield from ((name, _as_numbers(X[name])) for name in names)
         return

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from .._backends.cpu import CPU
-from .._model.folded import LARGEST, parts
+from .._model.folded import LARGEST, row_chunks
 from .._model.inputs import rows_of
 
 # An error about diverged training names a value that is further than this from the mean, in
@@ -50,7 +50,7 @@ class FarValue(NamedTuple):
 def farthest_value(X, input_norm):
     """The FarValue of X that is farthest from the mean, or None if none is far."""
     farthest = FarValue(SUSPICIOUS, 0.0, -1, -1)
-    for start, stop in parts(X.shape[0], X.shape[1], CPU):
+    for start, stop in row_chunks(X.shape[0], X.shape[1], CPU):
         distances = _distances(X[start:stop], input_norm)
         distances = distances.toarray() if sparse.issparse(distances) else distances
         row, column = np.unravel_index(distances.argmax(), distances.shape)

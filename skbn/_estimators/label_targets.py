@@ -23,8 +23,8 @@ from .targets import Targets
 class LabelTotals(NamedTuple):
     """The total weight of the rows with each label (n_outputs,), and of all rows."""
 
-    of_label: np.ndarray
-    of_all: float
+    by_label: np.ndarray
+    total: float
 
     @classmethod
     def of(cls, targets, weight, n_outputs):
@@ -34,13 +34,13 @@ class LabelTotals(NamedTuple):
         return cls(np.bincount(targets, weight, minlength=n_outputs), weight.sum())
 
     def __add__(self, other):
-        return LabelTotals(self.of_label + other.of_label, self.of_all + other.of_all)
+        return LabelTotals(self.by_label + other.by_label, self.total + other.total)
 
     def prior(self):
         """The fraction of the weight that each label has; uniform if the total weight is 0."""
-        if self.of_all == 0.0:
-            return np.full(len(self.of_label), 1.0 / max(len(self.of_label), 2))
-        return self.of_label / self.of_all
+        if self.total == 0.0:
+            return np.full(len(self.by_label), 1.0 / max(len(self.by_label), 2))
+        return self.by_label / self.total
 
 
 @dataclass

@@ -162,7 +162,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         self.copy = copy
         self.device = device
 
-    @dask_blockwise(gives_frames=True, copy=True)
+    @dask_blockwise(as_frame=True, copy=True)
     def transform(self, X, copy=None):
         """Normalize X by the running statistics (Algorithm 2 of the paper).
 
@@ -189,7 +189,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         self._check_centering(X, "center")
         return self._apply(self._affine(X.shape[1]), X, out)
 
-    @dask_blockwise(gives_frames=True, copy=True)
+    @dask_blockwise(as_frame=True, copy=True)
     def inverse_transform(self, X, copy=None):
         """Undo the normalization of ``transform``.
 
@@ -254,7 +254,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         self._validate_changed_params()
         identity = self._identity() if hasattr(self, "scale_") else None
         batch, identity = self._validate_batch(X, identity)
-        moments = self._moments_of(batch, sample_weight, identity)
+        moments, _ = self._moments_of(batch, sample_weight, identity)
         if self.with_std and not self.epsilon:  # squashing by a layer's epsilon is intended
             self._batch_scaling(moments).warn_of_lost(self.epsilon, identity)
         out = self._normalized_by(moments, batch)

@@ -142,14 +142,15 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         """Add the batch X to the moments ``seen``. Compute first, then set all attributes."""
         device_of(self.device)  # raises if the device is not available
         X, identity = self._validate_batch(X, None if seen is None else self._identity())
-        gamma_and_beta = self._gamma_and_beta(X.shape[1])
+        n_features = identity["n_features_in_"]
+        gamma_and_beta = self._gamma_and_beta(n_features)
         context = self._init_callback_context()
         task = {"estimator": self, "X": X, "y": y, "metadata": {"sample_weight": sample_weight}}
         context.call_on_fit_task_begin(**task)
-        batch = self._moments_of(X, sample_weight, identity)
-        seen = RunningMoments.empty(X.shape[1]) if seen is None else seen
+        batch, n_rows = self._moments_of(X, sample_weight, identity)
+        seen = RunningMoments.empty(n_features) if seen is None else seen
         moments = seen.merge(batch) if self.momentum is None else seen.forget(batch, self.momentum)
-        self._check_weights_below_ddof(moments, X.shape[0])
+        self._check_weights_below_ddof(moments, n_rows)
         scaling = self._scaling(moments)
         if self.with_std:
             scaling.warn_of_lost(self.epsilon, identity)
@@ -211,13 +212,14 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         return {"n_features_in_": np.size(vector)} | validation.identity(self)
 
     def _moments_of(self, X, sample_weight, identity):
+        """The moments of X, and its number of rows."""
         weights = validation.validate_weights(sample_weight, X)
         device = device_of_fitted(self.device)
         with device.oom_guard():
             moments = RunningMoments.of(X, weights, device)
         if not moments.is_finite():
             validation.refuse_infinity(identity, X)
-        return moments
+        return moments, X.shape[0]
 
     def _check_weights_below_ddof(self, moments, n_rows):
         """Raise if weights sum to at most ddof, which interprets them as numbers of rows."""

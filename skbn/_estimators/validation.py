@@ -18,13 +18,12 @@ from sklearn.utils.validation import validate_data as validate_data_of_sklearn
 
 from .._backends.cuda import is_on_gpu, on_host, xp_of
 from .._backends.stacklevel import levels_below_caller
-from ..dask._lazy import check_collection
+from ..dask._lazy import check_collection, is_frame
 from .columns import (
     first_infinite,
     first_refused,
     float_dtype,
     is_missing,
-    is_table,
     times_in,
 )
 
@@ -138,7 +137,7 @@ def validate_data(estimator, X, *y, **checks):
 def _keeping_floats(X, checks):
     """The checks, with the dtype of the columns of X if these are floats of an accepted dtype."""
     accepted = checks.get("dtype")
-    dtype = float_dtype(X, accepted) if is_table(X) and isinstance(accepted, tuple) else None
+    dtype = float_dtype(X, accepted) if is_frame(X) and isinstance(accepted, tuple) else None
     return checks if dtype is None else checks | {"dtype": dtype}
 
 

@@ -17,18 +17,18 @@ LARGEST = 1e15
 MIN_ROWS = 64
 
 
-def parts(n_rows, n_columns, device):
-    """Bounds (start, stop) of the parts of the rows that are computed at a time."""
+def row_chunks(n_rows, n_columns, device):
+    """Bounds (start, stop) of the chunks of rows that are computed at a time."""
     step = max(MIN_ROWS, passes_of(device).inference_values // n_columns)
     return [(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 
-def dense(rows, inputs, layers, activate):
+def forward_dense(rows, inputs, layers, activate):
     """Activations (m, c) of the last layer for inputs that ``rows`` has returned."""
     out, dot, xp = inputs, rows.dot, rows.device.xp
     for weight, bias in layers:
-        below, out = out, xp.empty((inputs.shape[0], weight.shape[1]), weight.dtype)
-        dot(below, weight, out=out)
+        previous, out = out, xp.empty((inputs.shape[0], weight.shape[1]), weight.dtype)
+        dot(previous, weight, out=out)
         out += bias
         activate(out)
         dot = rows.device.dot
@@ -66,21 +66,21 @@ class FoldedNetwork:
         xp = rows.device.xp
         out = xp.empty((rows.n_rows, self.output[0].shape[1]), self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            for start, stop in parts(rows.n_rows, max(rows.width, self.width), rows.device):
-                inputs, part = rows.slice(start, stop), out[start:stop]
-                self._write_logits(rows, inputs, part)
-                if not isfinite(part.sum()):
-                    clipped = xp.empty_like(part)
+            for start, stop in row_chunks(rows.n_rows, max(rows.width, self.width), rows.device):
+                inputs, chunk = rows.slice(start, stop), out[start:stop]
+                self._write_logits(rows, inputs, chunk)
+                if not isfinite(chunk.sum()):
+                    clipped = xp.empty_like(chunk)
                     self._write_logits(rows, rows.clipped(inputs, LARGEST), clipped)
-                    has_overflown = ~xp.isfinite(part).all(axis=1)
-                    part[has_overflown] = clipped[has_overflown]
+                    has_overflown = ~xp.isfinite(chunk).all(axis=1)
+                    chunk[has_overflown] = clipped[has_overflown]
         return out
 
     def _write_logits(self, rows, inputs, out):
         """Write the logits (m, n_outputs) for inputs that ``rows`` has returned."""
         weight, bias = self.output
         dot = rows.device.dot if self.hidden else rows.dot
-        dot(dense(rows, inputs, self.hidden, self.activate_hidden), weight, out=out)
+        dot(forward_dense(rows, inputs, self.hidden, self.activate_hidden), weight, out=out)
         out += bias
 
     def logits(self, X):

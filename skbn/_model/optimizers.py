@@ -1,4 +1,4 @@
-"""Stochastic optimizers over flat buffers."""
+"""Stochastic optimizers over flat arrays."""
 
 from copy import copy
 from math import sqrt
@@ -22,7 +22,12 @@ class Optimizer:
     constants : list of float
         Constants that the kernel reads after the learning rate.
     n_states : int
-        Number of buffers, of the size of ``params``, that the kernel updates.
+        Number of state arrays.
+
+    Attributes
+    ----------
+    states : list of ndarray
+        The optimizer's state arrays, of the size of ``params``, which the kernel updates.
     """
 
     def __init__(self, network, schedule, constants, n_states):
@@ -33,7 +38,7 @@ class Optimizer:
         self.states = [zeros_like(network.params) for _ in range(n_states)]
 
     def on_host(self, device):
-        """A copy with its averages in host memory."""
+        """A copy with its state arrays in host memory."""
         other = copy(self)
         other.states = [device.to_host(state) for state in self.states]
         return other
@@ -46,7 +51,7 @@ class Optimizer:
         return other
 
     def resume(self, previous, device):
-        """Continue from the averages, in host memory, of an optimizer of the same type and size.
+        """Continue from the state arrays, in host memory, of an optimizer of the same type.
 
         Its schedule continues too, unless another one was requested. Return whether this optimizer
         could continue.

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._backends.threads import for_each, n_threads
 from ..kernels import cpu, cuda
-from .host import MIN_BLOCK_ROWS, HostPasses, compute_dtype
+from .host import MIN_BLOCK_ROWS, HostPasses, kernel_dtype
 
 # 32 MB of float32. A bus of 50 GB/s copies them in 0.6 ms; the host spends 0.05 ms on a chunk.
 CHUNK_VALUES = 1 << 23
@@ -72,7 +72,7 @@ def _copy(values, target):
     for_each(np.copyto, parts)
 
 
-def _parts(X):
+def _row_chunks(X):
     """The slices of rows, one for each chunk."""
     step = max(MIN_BLOCK_ROWS, CHUNK_VALUES // X.shape[1])
     return [slice(start, start + step) for start in range(0, X.shape[0], step)]
@@ -92,7 +92,7 @@ def _in_lanes(X, begin, finish):
         finish(lane, rows)
 
     try:
-        for lane, rows in zip(cycle(lanes), _parts(X)):
+        for lane, rows in zip(cycle(lanes), _row_chunks(X)):
             if len(begun) == len(lanes):
                 finish_first()
             with lane.stream:
@@ -107,16 +107,16 @@ def _in_lanes(X, begin, finish):
 
 def _ready(X):
     """X in the form that kernels take, which is X itself if it has this form."""
-    return cupy.ascontiguousarray(X, dtype=compute_dtype(X.dtype))
+    return cupy.ascontiguousarray(X, dtype=kernel_dtype(X.dtype))
 
 
 def _is_ready(X):
-    return X.flags.c_contiguous and X.dtype == compute_dtype(X.dtype)
+    return X.flags.c_contiguous and X.dtype == kernel_dtype(X.dtype)
 
 
-def _parts_on_device(X):
+def _chunks_on_device(X):
     """All rows if kernels take X unchanged, otherwise chunks, which are converted one by one."""
-    return [slice(None)] if _is_ready(X) else _parts(X)
+    return [slice(None)] if _is_ready(X) else _row_chunks(X)
 
 
 def _launch_moments(X, weight, table):
@@ -163,7 +163,7 @@ class DevicePasses(HostPasses):
 
 
 def _moments_of_host(X, weight, table):
-    dtype, shape = compute_dtype(X.dtype), table.shape
+    dtype, shape = kernel_dtype(X.dtype), table.shape
 
     def begin(lane, rows):
         block = lane.upload("X", X[rows], dtype)
@@ -179,14 +179,14 @@ def _moments_of_host(X, weight, table):
 
 def _moments_of_device(X, weight, table):
     weight = None if weight is None else cupy.asarray(weight, dtype=np.float64)
-    for rows in _parts_on_device(X):
+    for rows in _chunks_on_device(X):
         chunk_table = cupy.empty(table.shape)
         _launch_moments(_ready(X[rows]), None if weight is None else weight[rows], chunk_table)
         cpu.merge_moments(table, chunk_table.get())
 
 
 def _normalize_host(X, parameters, out):
-    dtype = compute_dtype(X.dtype)
+    dtype = kernel_dtype(X.dtype)
     cupy.cuda.get_current_stream().synchronize()  # lanes do not wait for uploads on this stream
 
     def begin(lane, rows):
@@ -202,7 +202,7 @@ def _normalize_host(X, parameters, out):
 
 def _normalize_device(X, parameters, out):
     takes_all = _is_ready(X) and _is_ready(out) and out.dtype == X.dtype
-    for rows in [slice(None)] if takes_all else _parts(X):
+    for rows in [slice(None)] if takes_all else _row_chunks(X):
         block = _ready(X[rows])
         target = out[rows] if takes_all else cupy.empty_like(block)
         cuda.normalize(block, *parameters, target)

@@ -55,7 +55,7 @@ def block_groups(X):
     return [all_blocks[start : start + size] for start in range(0, len(all_blocks), size)]
 
 
-def compute_dtype(dtype):
+def kernel_dtype(dtype):
     """The dtype in which values of ``dtype`` are passed to kernels."""
     return np.dtype(np.float32 if dtype.kind == "f" and dtype.itemsize <= 4 else np.float64)
 
@@ -67,7 +67,7 @@ def kernel_input(block):
     block. It is read-only because Numba compiles a kernel separately for read-only and for writable
     arrays.
     """
-    dtype = compute_dtype(block.dtype)
+    dtype = kernel_dtype(block.dtype)
     if block.dtype == dtype and block.flags.c_contiguous and block.flags.aligned:
         block = block.view()
     else:

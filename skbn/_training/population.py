@@ -1,7 +1,7 @@
 """Statistics of hidden layers over a population of rows, instead of over batches."""
 
 from .._model import inference_value_of
-from .._model.folded import dense, parts
+from .._model.folded import forward_dense, row_chunks
 from .._statistics.moments import RunningMoments
 
 
@@ -22,7 +22,7 @@ def layer_moments(network, layer, rows, index, sample_weight):
     previous = network.fold(network.layers.index(layer))
     previous = [tuple(map(device.to_device, weight_bias)) for weight_bias in previous]
     moments = RunningMoments.empty(layer.n_units)
-    for start, stop in parts(len(index), max(rows.width, *network.layer_units[1:]), device):
+    for start, stop in row_chunks(len(index), max(rows.width, *network.layer_units[1:]), device):
         part = index[start:stop]
         part_weight = None if sample_weight is None else sample_weight[part]
         z = _product(network, rows, device.to_device(part), previous)
@@ -38,5 +38,5 @@ def _product(network, rows, index, layers):
     out = xp.empty((n, weight.shape[1]), dtype)
     dot = network.device.dot if hidden else rows.dot
     activate = inference_value_of(network.activation, network.device)
-    dot(dense(rows, inputs, hidden, activate), weight, out=out)
+    dot(forward_dense(rows, inputs, hidden, activate), weight, out=out)
     return out

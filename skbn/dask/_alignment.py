@@ -83,7 +83,7 @@ def aligned_blocks(collections):
     """
     blocks = _blocks(collections)
     table, *names = collections
-    others = [name for name in names if not _is_cut_alike(collections, blocks, table, name)]
+    others = [name for name in names if not _has_same_chunks(collections, blocks, table, name)]
     if others:
         sizes = _sizes(table, collections[table], blocks[table])
         for name in others:
@@ -93,7 +93,7 @@ def aligned_blocks(collections):
     return blocks
 
 
-def _is_cut_alike(collections, blocks, table, name):
+def _has_same_chunks(collections, blocks, table, name):
     """Whether the blocks of a column have the same rows as those of the table, as far as known.
 
     An array with known sizes may have as many blocks as a frame, but be split at other rows.

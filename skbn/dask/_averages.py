@@ -8,7 +8,7 @@ from .._statistics.moments import RunningMoments
 from ..kernels import cpu
 
 
-class Trained(NamedTuple):
+class RoundResult(NamedTuple):
     """A state after a round, in one partition or averaged over several.
 
     Attributes
@@ -21,8 +21,8 @@ class Trained(NamedTuple):
     n_steps : int
         Number of steps of the optimizer; in an average, the maximum over the partitions.
     params : ndarray
-    averages : list of ndarray
-        The buffers of the optimizer.
+    states : list of ndarray
+        The optimizer's state arrays.
     runnings : list of ndarray of shape (5, n_units)
         Moments tables, whose counts include only the rows of the round.
     """
@@ -32,37 +32,43 @@ class Trained(NamedTuple):
     n_rows: int
     n_steps: int
     params: np.ndarray
-    averages: list
+    states: list
     runnings: list
 
     @classmethod
-    def of(cls, weight, loss, n_rows, network, optimizer, start):
+    def of(cls, network, optimizer, start, weight, loss, n_rows):
         """The result of a network and an optimizer that began with the state ``start``."""
         to_host = network.device.to_host
         params, runnings = network.state()
         runnings = [to_host(table) for table in runnings]
         for table, before in zip(runnings, start.network[1], strict=True):
             table[cpu.COUNT] -= before[cpu.COUNT]
-        averages = [to_host(average) for average in optimizer.states]
-        n_steps = optimizer.t - start.t
-        return cls(weight, loss, n_rows, n_steps, to_host(params), averages, runnings)
+        return cls(
+            weight=weight,
+            loss=loss,
+            n_rows=n_rows,
+            n_steps=optimizer.t - start.t,
+            params=to_host(params),
+            states=[to_host(array) for array in optimizer.states],
+            runnings=runnings,
+        )
 
 
 def average(group):
     """The weighted average of the states that are not None, or None if there are none."""
-    group = [trained for trained in group if trained is not None]
+    group = [result for result in group if result is not None]
     if len(group) < 2:
         return group[0] if group else None
-    weights = np.array([trained.weight for trained in group], np.float64)
+    weights = np.array([result.weight for result in group], np.float64)
     fractions = weights / weights.sum() if weights.any() else np.full(len(group), 1.0 / len(group))
-    return Trained(
-        weights.sum(),
-        float(fractions @ [trained.loss for trained in group]),
-        sum(trained.n_rows for trained in group),
-        max(trained.n_steps for trained in group),
-        _weighted_sum(fractions, [trained.params for trained in group]),
-        _of_each(_weighted_sum, fractions, [trained.averages for trained in group]),
-        _of_each(_mixture, fractions, [trained.runnings for trained in group]),
+    return RoundResult(
+        weight=weights.sum(),
+        loss=float(fractions @ [result.loss for result in group]),
+        n_rows=sum(result.n_rows for result in group),
+        n_steps=max(result.n_steps for result in group),
+        params=_weighted_sum(fractions, [result.params for result in group]),
+        states=_of_each(_weighted_sum, fractions, [result.states for result in group]),
+        runnings=_of_each(_mixture, fractions, [result.runnings for result in group]),
     )
 
 

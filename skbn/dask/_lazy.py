@@ -46,12 +46,12 @@ def _replacement(value, name):
     return f"{name}.data, its array of Dask" if has_array else f"{name}.compute()"
 
 
-def dask_blockwise(gives_frames=False, **options):
+def dask_blockwise(as_frame=False, **options):
     """Decorate a method of a fitted estimator and X. For a collection it returns a lazy one.
 
     Parameters
     ----------
-    gives_frames : bool
+    as_frame : bool
         Whether DataFrames give DataFrames with the same columns, instead of arrays.
     **options
         Arguments with which the method is called for each block.
@@ -62,7 +62,7 @@ def dask_blockwise(gives_frames=False, **options):
         def row_wise(self, X, *args, **kwargs):
             if not is_lazy(X):
                 return method(self, X, *args, **kwargs)
-            of_block = partial(_of_block, as_frame=gives_frames, estimator=_plain(self))
+            of_block = partial(_of_block, as_frame=as_frame, estimator=without_callbacks(self))
             of_block = partial(of_block, name=method.__name__, options=options)
             return map_blocks(method.__name__, of_block, X)
 
@@ -71,7 +71,7 @@ def dask_blockwise(gives_frames=False, **options):
     return decorate
 
 
-def _plain(estimator):
+def without_callbacks(estimator):
     """A copy of the estimator without callbacks, whose output is an array."""
     config = getattr(estimator, "_sklearn_output_config", {}).get("transform", "default")
     if config != "default":
@@ -79,9 +79,9 @@ def _plain(estimator):
             f"set_output(transform={config!r}) does not apply to collections of Dask: DataFrames "
             "give DataFrames, and arrays give arrays. Call set_output(transform='default')."
         )
-    plain = copy(estimator)
-    vars(plain).pop("_skl_callbacks", None)
-    return plain
+    other = copy(estimator)
+    vars(other).pop("_skl_callbacks", None)
+    return other
 
 
 def _of_block(X, name, options, as_frame, estimator):
@@ -96,7 +96,7 @@ def in_frame(out, X):
 
 def is_frame(X):
     """Whether X has named columns. A dimension ``columns`` of an xarray object does not count."""
-    return hasattr(type(X), "columns")
+    return hasattr(type(X), "columns") or "columns" in getattr(X, "__dict__", ())
 
 
 def sample_of(X):

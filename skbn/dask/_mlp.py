@@ -21,7 +21,7 @@ from ._preparing import Prepared, merged_summaries, summary
 from ._targets import PartitionedLabels, PartitionedRegression
 from ._tasks import all_persisted
 from ._trainer import DistributedFitting
-from ._workers import plain, predicted
+from ._workers import for_workers, predict_rows
 
 # Number of steps between two averages. Accuracy on covertype (464,810 rows, 15 passes, 8
 # partitions): 0.907 with 8 steps, 0.896 with 16, 0.883 with 32, and 0.850 with 227, which is one
@@ -45,7 +45,7 @@ def _with_sync_every(local):
 CONSTRAINT = {"sync_every": [None, Interval(Integral, 1, None, closed="left")]}
 
 
-class Distributed:
+class DistributedMixin:
     """Mixin class for MLPs that train on Dask collections."""
 
     def to_local(self):
@@ -79,7 +79,7 @@ class Distributed:
         score : float
         """
         if not is_lazy(X):
-            y, weight = at_hand("y", y), at_hand("sample_weight", sample_weight)
+            y, weight = in_memory("y", y), in_memory("sample_weight", sample_weight)
             return super().score(X, y, weight)
         columns = {"y": y, "sample_weight": sample_weight}
         columns |= self._predicted(X, columns)
@@ -93,9 +93,10 @@ class Distributed:
         They are computed together, because a shuffle gives another order of rows each time.
         """
         lazy = {name: value for name, value in columns.items() if is_lazy(value, name)}
-        rows = Partitions(X=X, **lazy)
-        results = all_persisted(rows.map(predicted, repeat((plain(self),))), rows.places)
-        with naming_partitions(results, rows.places):
+        partitions = Partitions(X=X, **lazy)
+        results = partitions.map(predict_rows, repeat((for_workers(self),)))
+        results = all_persisted(results, partitions.places)
+        with naming_partitions(results, partitions.places):
             parts = [part for part in dask.compute(*results) if part is not None]
         if not parts:
             check_rows_with_weight(0)
@@ -125,25 +126,25 @@ class Distributed:
         """
         if is_lazy(X):
             raise ValueError(
-                "recalibrate takes rows at hand, got a collection of Dask: pass X.compute(), or a "
+                "recalibrate needs rows in memory, got a Dask collection: pass X.compute(), or a "
                 "sample of it."
             )
-        return super().recalibrate(X, at_hand("sample_weight", sample_weight))
+        return super().recalibrate(X, in_memory("sample_weight", sample_weight))
 
     def _prepared(self, X, y, sample_weight, validation_data, incremental, first_call):
         """The fitting of a copy to collections. The local estimator prepares rows in memory."""
         if not is_lazy(X):
-            y, weight = at_hand("y", y), at_hand("sample_weight", sample_weight)
-            validation_data = at_hand_to_validate(*validation_data)
+            y, weight = in_memory("y", y), in_memory("sample_weight", sample_weight)
+            validation_data = validation_data_in_memory(*validation_data)
             return super()._prepared(X, y, weight, validation_data, incremental, first_call)
         self._check_solver_has_batches()
         estimator, targets = copy(self), self._targets()
-        rows = Partitions(X=X, y=y, sample_weight=sample_weight)
+        partitions = Partitions(X=X, y=y, sample_weight=sample_weight)
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, y, _ = rows.sample
+        X, y, _ = partitions.sample
         with checking_sample(X, y):
             sample, _ = estimator._validate_X_y(X, y, reset=first_pass)
-        total = estimator._summary_of(targets, rows)
+        total = estimator._summary_of(targets, partitions)
         if incremental:
             first_call = {name: on_host(dask.compute(v)[0]) for name, v in first_call.items()}
             targets.begin_stream(total.targets.sample(), **first_call)
@@ -152,7 +153,7 @@ class Distributed:
         estimator._random_state = check_random_state(self.random_state)
         estimator.n_layers_ = len(hidden_units(self)) + 2
         return estimator._distributed_fitting(
-            targets, rows, total, validation_data, first_pass, incremental, sample.dtype
+            targets, partitions, total, validation_data, first_pass, incremental, sample.dtype
         )
 
     def _check_solver_has_batches(self):
@@ -162,59 +163,70 @@ class Distributed:
                 "'adam' or 'adamw'."
             )
 
-    def _summary_of(self, targets, rows):
-        """The Summary of all rows, computed in one pass."""
-        total = rows.reduce(summary, repeat((plain(self), targets)), merged_summaries)
+    def _summary_of(self, targets, partitions):
+        """The TrainingSummary of all rows, computed in one pass."""
+        arguments = repeat((for_workers(self), targets))
+        total = partitions.reduce(summary, arguments, merged_summaries)
         if not sum(total.n_rows):
             check_rows_with_weight(n_rows=0 if total.targets is None else 1)
         return total
 
     def _distributed_fitting(
-        self, targets, rows, total, validation_data, first_pass, incremental, dtype_of_X
+        self, targets, partitions, total, validation_data, first_pass, incremental, dtype_of_X
     ):
         dtype = self._compute_dtype(dtype_of_X, first_pass)
         validation_data = self._validation_data(validation_data, targets, dtype)
-        holds_out = self.early_stopping and validation_data is None
-        fraction = self.validation_fraction if holds_out else 0.0
+        splits_validation = self.early_stopping and validation_data is None
+        fraction = self.validation_fraction if splits_validation else 0.0
         parts = targets.of_parts(total.targets, incremental)
-        prepared = self._rows_on_workers(parts, dtype, rows, total.n_rows, fraction)
-        if holds_out:
+        prepared = self._rows_on_workers(parts, dtype, partitions, total.n_rows, fraction)
+        if splits_validation:
             _check_split(prepared)
         targets.fit_totals(prepared, incremental)
         self._take_targets(targets, first_pass)
-        call = self, targets, first_pass, incremental, dtype, self._random_state
-        return DistributedFitting(*call, prepared, validation_data)
+        return DistributedFitting(
+            self,
+            targets,
+            first_pass=first_pass,
+            incremental=incremental,
+            dtype=dtype,
+            random_state=self._random_state,
+            prepared=prepared,
+            validation_data=validation_data,
+        )
 
-    def _rows_on_workers(self, targets, dtype, rows, n_rows, validation_fraction):
+    def _rows_on_workers(self, targets, dtype, partitions, n_rows, validation_fraction):
         """The Prepared rows of all partitions."""
         # Drawn from a copy of the generator, so that initial weights are those of a local fit.
         seed = int(deepcopy(self._random_state).randint(2**31 - 1))
-        return Prepared(self, targets, dtype, rows, n_rows, seed, validation_fraction)
+        return Prepared(self, targets, dtype, partitions, n_rows, seed, validation_fraction)
 
     def _validation_data(self, validation_data, targets, dtype):
         """The validation rows: on the workers, in memory, or None."""
         X_val, y_val, weight_val = validation_data
         if not is_lazy(X_val, "X_val") or y_val is None:
             return self._check_validation_data(
-                *at_hand_to_validate(*validation_data), targets, dtype
+                *validation_data_in_memory(*validation_data), targets, dtype
             )
-        rows = Partitions(X_val=X_val, y_val=y_val, sample_weight_val=weight_val)
-        targets, n_rows = targets.without_class_weight(), [None] * len(rows.parts)
-        prepared = self._rows_on_workers(targets, dtype, rows, n_rows, validation_fraction=1.0)
+        partitions = Partitions(X_val=X_val, y_val=y_val, sample_weight_val=weight_val)
+        targets, n_rows = targets.without_class_weight(), [None] * len(partitions.parts)
+        prepared = self._rows_on_workers(
+            targets, dtype, partitions, n_rows, validation_fraction=1.0
+        )
         if not prepared.row_weights()[1]:
             raise ValueError("X_val has no row of weight above 0, expected one or more.")
         return prepared
 
 
-def at_hand(name, value):
+def in_memory(name, value):
     """The argument ``name``, computed if it is a collection."""
     return value.compute() if is_lazy(value, name) else value
 
 
-def at_hand_to_validate(X_val, y_val, sample_weight_val):
+def validation_data_in_memory(X_val, y_val, sample_weight_val):
     """The validation rows, computed if they are collections."""
     values = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
-    return tuple(at_hand(name, value) for name, value in values.items())
+    return tuple(in_memory(name, value) for name, value in values.items())
 
 
 def _check_split(prepared):
@@ -232,12 +244,12 @@ def _check_split(prepared):
         )
 
 
-class BatchNormMLPClassifier(Distributed, classifier.BatchNormMLPClassifier):
+class BatchNormMLPClassifier(DistributedMixin, classifier.BatchNormMLPClassifier):
     """A multi-layer perceptron classifier that learns from partitions of a Dask collection.
 
     The estimator has the fitted attributes of :class:`skbn.BatchNormMLPClassifier` and trains in
     rounds (local SGD). In each round, all partitions start from the same parameters and take
-    ``sync_every`` steps. Then the parameters, the averages of the optimizer and the moments of
+    ``sync_every`` steps. Then the parameters, the state arrays of the optimizer and the moments of
     batch normalization are averaged, weighted by the rows. Classes, class weights and statistics
     are those of all partitions. At the end, the statistics of the layers are computed again,
     exactly. The results do not depend on the number of workers, bit for bit. If a worker is lost,
@@ -294,7 +306,7 @@ class BatchNormMLPClassifier(Distributed, classifier.BatchNormMLPClassifier):
     __init__ = _with_sync_every(classifier.BatchNormMLPClassifier)
 
 
-class BatchNormMLPRegressor(Distributed, regressor.BatchNormMLPRegressor):
+class BatchNormMLPRegressor(DistributedMixin, regressor.BatchNormMLPRegressor):
     """A multi-layer perceptron regressor that learns from partitions of a Dask collection.
 
     The estimator has the fitted attributes of :class:`skbn.BatchNormMLPRegressor` and trains in

@@ -89,14 +89,14 @@ class BatchNormalizer(normalizer.BatchNormalizer):
         self._validate_changed_params()
         identity = self._identity() if hasattr(self, "scale_") else None
         partitions, identity = self._validate_batch(X, identity)
-        local = self._known(identity)
-        rows, arguments = self._with_weights(partitions, sample_weight)
-        total = merged(rows.map(_summary, arguments), _merged_summaries)
+        local = self._unfitted_local(identity)
+        partitions = partitions.with_columns(sample_weight=sample_weight)
+        total = merged(partitions.map(_summary, repeat((local,))), _merged_summaries)
         moments = dask.delayed(_moments_of_all)(total)
         of_block = partial(_normalized, local=local)
         return map_blocks("normalize_batch", of_block, X, moments=moments)
 
-    def _known(self, identity):
+    def _unfitted_local(self, identity):
         """An unfitted local estimator with the features of ``identity``."""
         local = normalizer.BatchNormalizer(**self.get_params())
         vars(local).update(identity)
@@ -110,24 +110,18 @@ class BatchNormalizer(normalizer.BatchNormalizer):
         (sample,) = partitions.sample
         with checking_sample(sample):
             _, identity = super()._validate_batch(sample, identity)
-        partitions.identity = identity
         return partitions, identity
 
     def _moments_of(self, X, sample_weight, identity):
         if not isinstance(X, Partitions):
             return super()._moments_of(X, sample_weight, identity)
-        rows, arguments = self._with_weights(X, sample_weight)
-        total = rows.reduce(_summary, arguments, _merged_summaries)
-        X.n_rows = total.n_rows
-        return _moments_of_all(total)
-
-    def _with_weights(self, partitions, sample_weight):
-        """The partitions of X and its weights, and the arguments of ``_summary``."""
-        local = self._known(partitions.identity)
-        return partitions.with_columns(sample_weight=sample_weight), repeat((local,))
+        partitions = X.with_columns(sample_weight=sample_weight)
+        arguments = repeat((self._unfitted_local(identity),))
+        total = partitions.reduce(_summary, arguments, _merged_summaries)
+        return _moments_of_all(total), total.n_rows
 
 
-class Summary(NamedTuple):
+class MomentsSummary(NamedTuple):
     """The number of rows, whether any of them has a weight > 0, and their moments."""
 
     n_rows: int
@@ -136,19 +130,20 @@ class Summary(NamedTuple):
 
 
 def _summary(local, X, sample_weight):
-    """The Summary of a partition, whose rows may all have weight 0."""
+    """The MomentsSummary of a partition, whose rows may all have weight 0."""
     n_rows, empty = X.shape[0], np.zeros((5, local.n_features_in_))
     if n_rows == 0:
-        return Summary(0, False, RunningMoments(empty))
+        return MomentsSummary(0, False, RunningMoments(empty))
     X, _ = local._validate_batch(X, identity(local))
     if has_no_weight(sample_weight):
-        return Summary(n_rows, False, RunningMoments(empty, is_weighted=True))
-    return Summary(n_rows, True, local._moments_of(X, sample_weight, identity(local)))
+        return MomentsSummary(n_rows, False, RunningMoments(empty, is_weighted=True))
+    moments, _ = local._moments_of(X, sample_weight, identity(local))
+    return MomentsSummary(n_rows, True, moments)
 
 
 def _merged_summaries(summaries):
     n_rows, has_weight, (first, *others) = zip(*summaries, strict=True)
-    return Summary(sum(n_rows), any(has_weight), first.merge(*others))
+    return MomentsSummary(sum(n_rows), any(has_weight), first.merge(*others))
 
 
 def _moments_of_all(total):
@@ -161,5 +156,6 @@ def _moments_of_all(total):
 def _normalized(X, local, moments=None):
     """The rows of a partition, normalized by the moments, or by their own moments with None."""
     batch, _ = local._validate_batch(X, identity(local))
-    moments = local._moments_of(batch, None, identity(local)) if moments is None else moments
+    if moments is None:
+        moments, _ = local._moments_of(batch, None, identity(local))
     return in_frame(local._normalized_by(moments, batch), X)

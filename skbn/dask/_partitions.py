@@ -28,8 +28,6 @@ class Partitions:
         Names of the partitions in messages.
     sample : list
         Two rows of each collection, of the same types.
-    n_rows : int or None
-        Number of rows, which is known after a pass.
     """
 
     def __init__(self, **rows):
@@ -42,15 +40,10 @@ class Partitions:
         self.names, self.parts = tuple(rows), list(zip(*of_each, strict=True))
         self.places = [place_of(name, i) for i in range(n_parts)]
         self.sample = [sample_of(v) if is_lazy(v) else v for v in collections.values()]
-        self.n_columns, self.n_rows = X.shape[1], None
 
     def with_columns(self, **columns):
         """The partitions of the same table with other columns."""
         return Partitions(**{self.names[0]: self.X}, **columns)
-
-    @property
-    def shape(self):
-        return self.n_rows, self.n_columns
 
     def map(self, function, arguments):
         """Delayed results of ``function(*arguments[i], *blocks)`` for each partition i."""

@@ -1,4 +1,4 @@
-"""Preparation of the training rows: a summary of all partitions, then the Rows of each."""
+"""Preparation of the training rows: a summary of all partitions, then the PartitionRows of each."""
 
 from functools import reduce
 from operator import add
@@ -12,10 +12,10 @@ from .._statistics.moments import RunningMoments
 from ._partitions import has_no_weight
 from ._targets import merged_moments
 from ._tasks import all_persisted, computed, mapped, persisted
-from ._workers import Rows, plain
+from ._workers import PartitionRows, for_workers
 
 
-class Summary(NamedTuple):
+class TrainingSummary(NamedTuple):
     """The statistics of all rows that training needs.
 
     Attributes
@@ -33,15 +33,15 @@ class Summary(NamedTuple):
 
 
 def summary(estimator, targets, X, y, sample_weight):
-    """The Summary of a partition."""
+    """The TrainingSummary of a partition."""
     if X.shape[0] == 0:
-        return Summary((0,), None, None)
+        return TrainingSummary((0,), None, None)
     X, y = estimator._validate_X_y(X, _one_column(y), reset=False)
     if has_no_weight(sample_weight):  # the labels of these rows are included
-        return Summary((0,), None, targets.summary(y, np.zeros(X.shape[0])))
+        return TrainingSummary((0,), None, targets.summary(y, np.zeros(X.shape[0])))
     weight = estimator._validate_weights(sample_weight, X)
     inputs = RunningMoments.of(X, weight) if estimator.normalize_inputs else None
-    return Summary((X.shape[0],), inputs, targets.summary(y, weight))
+    return TrainingSummary((X.shape[0],), inputs, targets.summary(y, weight))
 
 
 def _one_column(y):
@@ -50,18 +50,18 @@ def _one_column(y):
 
 
 def merged_summaries(group):
-    """The Summary of all rows."""
+    """The TrainingSummary of all rows."""
     n_rows = sum((part.n_rows for part in group), ())
     first, *others = [part.targets for part in group if part.targets is not None] or [None]
     targets = first.merge(*others) if others else first
-    return Summary(n_rows, merged_moments(group, "inputs"), targets)
+    return TrainingSummary(n_rows, merged_moments(group, "inputs"), targets)
 
 
 def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, number, X, y, weight):
-    """The Rows of a partition, of which a fraction is held out."""
+    """The PartitionRows of a partition, of which a fraction is held out."""
     nothing = np.arange(0)
     if X.shape[0] == 0 or has_no_weight(weight):
-        return Rows(number, None, None, None, None, nothing, nothing)
+        return PartitionRows(number, index=nothing, index_val=nothing)
     X, y = estimator._validate_X_y(X, _one_column(y), reset=False)
     weight = estimator._validate_weights(weight, X)
     encoded = targets.encode(y, dtype, weight)
@@ -69,8 +69,15 @@ def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, numb
     loss_weight = targets.loss_weight_of_part(y, weight)
     order = np.random.RandomState([seed, number]).permutation(X.shape[0])
     n_val = n_validation_rows(X.shape[0], validation_fraction)
-    index = np.sort(order[n_val:]), np.sort(order[:n_val])
-    return Rows(number, X, encoded, weight, loss_weight, *index)
+    return PartitionRows(
+        number,
+        index=np.sort(order[n_val:]),
+        index_val=np.sort(order[:n_val]),
+        X=X,
+        targets=encoded,
+        weight=weight,
+        loss_weight=loss_weight,
+    )
 
 
 def n_validation_rows(n, fraction):
@@ -89,7 +96,7 @@ class Prepared:
         The targets, with the statistics learned from y.
     dtype : dtype
         Dtype of the network.
-    rows : Partitions
+    partitions : Partitions
         Partitions of X, y and weights.
     n_rows : list of int or None
         Number of rows of each partition, or None if it is unknown.
@@ -100,8 +107,8 @@ class Prepared:
 
     Attributes
     ----------
-    partitions : list of Delayed
-        The Rows of each partition.
+    rows : list of Delayed
+        The PartitionRows of each partition.
     n_rows : list of int
         Number of training rows in each partition.
     n_validation_rows : int
@@ -109,15 +116,16 @@ class Prepared:
     is_weighted : bool
     """
 
-    def __init__(self, estimator, targets, dtype, rows, n_rows, seed, validation_fraction):
-        shared = persisted(plain(estimator)), persisted(targets), dtype, validation_fraction, seed
-        results = rows.map(rows_of_partition, [(*shared, i) for i in range(len(n_rows))])
+    def __init__(self, estimator, targets, dtype, partitions, n_rows, seed, validation_fraction):
+        learned = persisted(for_workers(estimator)), persisted(targets)
+        shared = *learned, dtype, validation_fraction, seed
+        results = partitions.map(rows_of_partition, [(*shared, i) for i in range(len(n_rows))])
         nonempty = [i for i, n in enumerate(n_rows) if n != 0]
-        self.places = [rows.places[i] for i in nonempty]
-        self.partitions = all_persisted([results[i] for i in nonempty], self.places)
+        self.places = [partitions.places[i] for i in nonempty]
+        self.rows = all_persisted([results[i] for i in nonempty], self.places)
         self.n_rows = [n - n_validation_rows(n, validation_fraction) for n in n_rows if n]
         self.n_validation_rows = sum(n_validation_rows(n, validation_fraction) for n in n_rows if n)
-        self.is_weighted = rows.sample[2] is not None
+        self.is_weighted = partitions.sample[2] is not None
 
     def label_totals(self, totals_of, n_outputs):
         """The totals of the labels of all training rows."""
@@ -129,7 +137,7 @@ class Prepared:
 
     def _sum(self, function, *arguments):
         """The sum of function(rows, *arguments) over all partitions."""
-        parts = [(rows, *arguments) for rows in self.partitions]
+        parts = [(rows, *arguments) for rows in self.rows]
         return computed(mapped(function, parts, self.places), sum_of, self.places)
 
 

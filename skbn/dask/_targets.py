@@ -83,7 +83,7 @@ def merged_moments(group, name):
     return present[0].merge(*present[1:]) if present else None
 
 
-class Validated(NamedTuple):
+class PartitionScore(NamedTuple):
     """The weight of rows, and the parts from which their score and loss are computed."""
 
     weight: float
@@ -136,7 +136,7 @@ class PartitionedLabels(LabelTargets):
 
     @staticmethod
     def merged_scores(group):
-        """Merge several Validated into one."""
+        """Merge several PartitionScore into one."""
         return _merged(group, _average)
 
     def score_of_parts(self, score):
@@ -186,7 +186,7 @@ class PartitionedRegression(RegressionTargets):
 
     @staticmethod
     def merged_scores(group):
-        """Merge several Validated into one."""
+        """Merge several PartitionScore into one."""
         return _merged(group, _merged_squares)
 
     def score_of_parts(self, score):
@@ -202,13 +202,15 @@ class PartitionedRegression(RegressionTargets):
 
 
 def _merged(group, merge_scores):
-    """Merge the Validated that are not None, or return None if there are none."""
+    """Merge the PartitionScore that are not None, or return None if there are none."""
     group = [part for part in group if part is not None]
     if not group:
         return None
     weights, scores, losses = zip(*group, strict=True)
-    return Validated(
-        sum(weights), merge_scores(weights, scores), np.average(losses, weights=weights)
+    return PartitionScore(
+        weight=sum(weights),
+        score=merge_scores(weights, scores),
+        loss=np.average(losses, weights=weights),
     )
 
 

@@ -51,9 +51,14 @@ def _of_list(results, merge):
     return merge(list(results))
 
 
+def shared(value):
+    """The value as a Delayed, which a graph contains once for all tasks that take it."""
+    return dask.delayed(value, traverse=False)
+
+
 def persisted(value):
     """The value as a Delayed that the scheduler keeps."""
-    return dask.persist(dask.delayed(value, traverse=False))[0]
+    return dask.persist(shared(value))[0]
 
 
 def all_persisted(results, places):

@@ -1,15 +1,30 @@
 """Training on partitions in rounds: local SGD (Stich 2019, arXiv:1805.09767)."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
 import dask
 import numpy as np
 
 from .._estimators.fitting import Fitting, batch_bounds
 from .._estimators.state import check_rows_to_normalize_by
+from .._model import Network
+from .._model.optimizers import Optimizer
 from .._training import EpochTasks
 from ..kernels import cpu
 from ._averages import average, moments_of_partitions
-from ._tasks import mapped, merged, persisted
-from ._workers import Plan, State, farthest, moments_of_layer, plain, trained, validated
+from ._preparing import Prepared
+from ._tasks import mapped, merged, persisted, shared
+from ._workers import (
+    RoundConfig,
+    State,
+    farthest_in_rows,
+    for_workers,
+    moments_of_layer,
+    train_round,
+    validate_rows,
+)
 
 
 class RoundTasks(EpochTasks):
@@ -29,36 +44,52 @@ class RoundTasks(EpochTasks):
         self.round.call_on_fit_task_end(**self.arguments, reconstruction_attributes=self.attributes)
 
 
+@dataclass
 class Rounds:
     """Training on all partitions in parallel, with ``sync_every`` steps in each round.
 
     All partitions start a round from the same state, and the states at the end are averaged.
 
-    Parameters
-    ----------
-    fitting : DistributedFitting
-    optimizer : Optimizer
-    tasks : RoundTasks
-
     Attributes
     ----------
+    network : Network
+    optimizer : Optimizer
+    tasks : RoundTasks
+    compute : callable
+        See DistributedFitting.compute.
+    prepared : Prepared
+        The training rows.
+    starts : range
+        The first batch of each round.
+    sync_every : int
+        Number of steps in a round.
+    epoch : int
+        Number of the epoch, which determines the order of the rows.
+    step : int
+        Number of steps, which determines the dropout masks.
     n_rows, largest_product : int
         See Steps.
     """
 
+    network: Network
+    optimizer: Optimizer
+    tasks: RoundTasks
+    compute: Callable
+    prepared: Prepared
+    starts: range
+    sync_every: int
+    epoch: int
+    step: int
+    n_rows: int
+
     # BLAS has one thread if partitions are trained on threads of this process: training a small
     # network on two partitions took 0.22 s with one thread of BLAS, and 5.8 s with two. Other
     # processes have their own limit.
-    largest_product = 0
-
-    def __init__(self, fitting, optimizer, tasks):
-        self.fitting, self.optimizer, self.tasks = fitting, optimizer, tasks
-        self.network, self.n_rows = fitting.network, fitting.n_rows
-        self.epoch = fitting.history.t % 2**31  # a later call has another order
+    largest_product: ClassVar = 0
 
     def train_epoch(self):
         """Train one epoch, and return the loss averaged over its rows."""
-        results = [self._round(first) for first in self.fitting.starts]
+        results = [self._round(first) for first in self.starts]
         self.epoch += 1
         results = [result for result in results if result is not None]
         if not results:
@@ -69,9 +100,8 @@ class Rounds:
     def _round(self, first):
         """Train the batches from ``first`` to the next start; None if no partition could train."""
         self.tasks.begin_round()
-        state = self._state()
-        batches = self.epoch, first, first + self.fitting.sync_every
-        result = self.fitting.compute(trained, average, self.fitting.prepared, state, *batches)
+        state, last = shared(self._state()), first + self.sync_every
+        result = self.compute(train_round, average, self.prepared, state, self.epoch, first, last)
         if result is not None:
             self._take_over(result)
         self.tasks.end_round()
@@ -79,8 +109,13 @@ class Rounds:
 
     def _state(self):
         network, optimizer = self.network, self.optimizer.on_host(self.network.device)
-        counters = optimizer.t, self.fitting.step
-        return State(on_host(network), optimizer.states, optimizer.schedule, *counters)
+        return State(
+            network=host_state(network),
+            states=optimizer.states,
+            schedule=optimizer.schedule,
+            t=optimizer.t,
+            step=self.step,
+        )
 
     def _take_over(self, result):
         """Set the network and the optimizer to the average."""
@@ -90,12 +125,12 @@ class Rounds:
             table[cpu.COUNT] += self.network.device.to_host(previous)[cpu.COUNT]
         runnings = [xp.array(table) for table in result.runnings]
         self.network.restore((xp.asarray(result.params), runnings))
-        self.optimizer.states = [xp.array(average) for average in result.averages]
+        self.optimizer.states = [xp.array(array) for array in result.states]
         self.optimizer.t += result.n_steps
-        self.fitting.step += result.n_steps
+        self.step += result.n_steps
 
 
-def on_host(network):
+def host_state(network):
     """The state of a network, in host memory."""
     params, runnings = network.state()
     return network.device.to_host(params), [network.device.to_host(table) for table in runnings]
@@ -134,7 +169,7 @@ class DistributedFitting(Fitting):
         self.sync_every = estimator.sync_every or self.n_batches
         self.starts = range(0, self.n_batches, self.sync_every)
         self.max_iter = self._max_iter(self.n_rows)
-        self.plan = self._plan()
+        self.config = self._make_config()
         if validation_data is None and self.stops_early:
             validation_data = prepared
         self.validate = None if validation_data is None else self._validation_by(validation_data)
@@ -147,28 +182,25 @@ class DistributedFitting(Fitting):
     def _n_batches_of(self, n):
         return len(batch_bounds(self.network, n, min(self.batch_size, n))) if n else 0
 
-    def _plan(self):
-        """The Plan of all rounds, on the workers."""
-        n_steps = None if self.incremental else self.max_iter * self.n_batches
-        seed = int(self.random_state.randint(2**31 - 1))
-        plan = Plan(
-            plain(self.estimator),
-            self.targets,
+    def _make_config(self):
+        """The RoundConfig of all rounds, on the workers."""
+        config = RoundConfig(
+            estimator=for_workers(self.estimator),
+            targets=self.targets,
             dtype=self.network.dtype,
             batch_size=self.batch_size,
             n_rows=self.n_rows,
-            n_steps=n_steps,
-            seed=seed,
+            n_steps=None if self.incremental else self.max_iter * self.n_batches,
+            seed=int(self.random_state.randint(2**31 - 1)),
             dropout_seed=self.seed,
         )
-        return persisted(plan)
+        return persisted(config)
 
-    def compute(self, function, merge, prepared, state, *arguments):
-        """Merge the results of function(plan, state, rows, *arguments) of all partitions."""
-        state, n_bytes = dask.delayed(state, traverse=False), self.network.params.nbytes
-        parts = [(self.plan, state, rows, *arguments) for rows in prepared.partitions]
+    def compute(self, function, merge, prepared, *arguments):
+        """Merge the results of function(config, rows, *arguments) of all partitions."""
+        parts = [(self.config, rows, *arguments) for rows in prepared.rows]
         # Dask warns of graphs above 10 MB. This graph contains the state, which has to be sent.
-        threshold = 10_000_000 + 4 * n_bytes
+        threshold = 10_000_000 + 4 * self.network.params.nbytes
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": threshold}):
             return merged(mapped(function, parts, prepared.places), merge).compute()
 
@@ -187,14 +219,25 @@ class DistributedFitting(Fitting):
 
     def _farthest_value(self):
         """A sentence on the value of X that may make training diverge, or an empty string."""
-        return self.compute(farthest, max, self.prepared, None)[1]
+        return self.compute(farthest_in_rows, max, self.prepared)[1]
 
     def _steps(self):
-        return Rounds(self, self.optimizer, self.tasks)
+        return Rounds(
+            network=self.network,
+            optimizer=self.optimizer,
+            tasks=self.tasks,
+            compute=self.compute,
+            prepared=self.prepared,
+            starts=self.starts,
+            sync_every=self.sync_every,
+            epoch=self.history.t % 2**31,  # a later call has another order
+            step=self.step,
+            n_rows=self.n_rows,
+        )
 
     def _set_population_moments(self):
         for i, layer in enumerate(self.network.batch_norms):
-            state = on_host(self.network)
+            state = shared(host_state(self.network))
             moments = self.compute(moments_of_layer, moments_of_partitions, self.prepared, state, i)
             layer.running = self.device.xp.array(moments.table)
 
@@ -205,7 +248,7 @@ class DistributedFitting(Fitting):
         merge = self.targets.merged_scores
 
         def validate(network):
-            total = self.compute(validated, merge, validation_data, on_host(network))
+            total = self.compute(validate_rows, merge, validation_data, shared(host_state(network)))
             return self.targets.score_of_parts(total.score), float(total.loss)
 
         return validate

@@ -21,21 +21,21 @@ from .._estimators.state import (
 from .._estimators.validation import feature_names, identity
 from .._model.inputs import rows_of
 from .._training import Steps, TrainOptions, Validation, layer_moments, optimizer_of
-from ._averages import Trained
-from ._targets import Validated
+from ._averages import RoundResult
+from ._targets import PartitionScore
 
 # Difference between the dropout seeds of two partitions: 2^32 divided by the golden ratio.
 SEED_STRIDE = 0x9E3779B1
 
 
-def plain(estimator):
+def for_workers(estimator):
     """A copy of an estimator with its parameters and with what was learned from X and y."""
     other = type(estimator)(**estimator.get_params(deep=False))
     vars(other).update(fitted_attributes(estimator, (*OF_DATA, *OF_TARGETS, *OF_NETWORK)))
     return other
 
 
-class Plan(NamedTuple):
+class RoundConfig(NamedTuple):
     """The values that are constant over all rounds.
 
     Attributes
@@ -73,58 +73,66 @@ class State(NamedTuple):
     ----------
     network : tuple
         Parameters and running moments, as returned by ``Network.state``.
-    averages : list of ndarray
-        The buffers of the optimizer.
+    states : list of ndarray
+        The optimizer's state arrays.
     schedule : Constant
     t, step : int
         Number of steps of the optimizer, and of the dropout.
     """
 
     network: tuple
-    averages: list
+    states: list
     schedule: object
     t: int
     step: int
 
 
 @dataclass
-class Rows:
+class PartitionRows:
     """The rows of a partition, in the form that training takes.
 
     Attributes
     ----------
     number : int
         Number of the partition.
-    X, targets, weight, loss_weight : array or None
-        See TrainingRows.
     index, index_val : ndarray, int64
         The training rows, and those that early stopping holds out.
+    X, targets, weight, loss_weight : array or None
+        See TrainingRows.
     """
 
     number: int
-    X: object
-    targets: np.ndarray
-    weight: np.ndarray | None
-    loss_weight: np.ndarray | None
     index: np.ndarray
     index_val: np.ndarray
+    X: object = None
+    targets: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    loss_weight: np.ndarray | None = None
 
     def __sizeof__(self):
         """Include the arrays, because Dask moves objects between workers if they are small."""
         values = [getattr(value, "data", value) for value in vars(self).values()]  # of sparse X
         return object.__sizeof__(self) + sum(getattr(value, "nbytes", 0) for value in values)
 
-    def order(self, plan, epoch):
+    def order(self, config, epoch):
         """The rows in the order of an epoch, which is the same in all rounds of the epoch."""
-        if not plan.estimator.shuffle:
+        if not config.estimator.shuffle:
             return self.index
-        random_state = np.random.RandomState([plan.seed, self.number, epoch])
+        random_state = np.random.RandomState([config.seed, self.number, epoch])
         return random_state.permutation(self.index)
 
-    def training_rows(self, plan, network):
-        arrays = self.X, self.targets, self.weight, self.loss_weight, self.index
-        size = min(plan.batch_size, len(self.index))
-        return training_rows(plan.estimator, network, *arrays, size)
+    def as_training_rows(self, config, network):
+        """The TrainingRows of the partition."""
+        return training_rows(
+            config.estimator,
+            network,
+            X=self.X,
+            targets=self.targets,
+            weight=self.weight,
+            loss_weight=self.loss_weight,
+            index=self.index,
+            size=min(config.batch_size, len(self.index)),
+        )
 
     def can_train(self, network):
         """Whether two rows have a weight > 0, or one has and there are running statistics."""
@@ -134,50 +142,52 @@ class Rows:
         return n_rows > 1 or (n_rows == 1 and knows_statistics)
 
 
-def trained(plan, state, rows, epoch, first, last):
+def train_round(config, rows, state, epoch, first, last):
     """Train on the batches from first to last of an epoch; None if there are none."""
-    network = plan.network()
+    network = config.network()
     network.restore(state.network)
     if not rows.can_train(network):
         return None
-    data = rows.training_rows(plan, network)
+    data = rows.as_training_rows(config, network)
     bounds, n_rows = data.bounds[first:last], data.n_rows[first:last]
     if not bounds:
         return None
-    seed = plan.dropout_seed + rows.number * SEED_STRIDE
-    steps = _steps(plan, state, network, data, seed)
-    order = rows.order(plan, epoch)
+    seed = config.dropout_seed + rows.number * SEED_STRIDE
+    steps = _steps(config, state, network, data, seed)
+    order = rows.order(config, epoch)
     with np.errstate(all="ignore"), blas.limit_blas_threads(steps.largest_product):
         losses = steps.run(order, first, last)[first:last]
     weight = sum(n_rows)
     if data.loss_weight is not None:
         weight = data.loss_weight[order[bounds[0][0] : bounds[-1][1]]].sum()
     loss = float(np.average(losses, weights=n_rows))
-    return Trained.of(weight, loss, sum(n_rows), network, steps.optimizer, state)
+    return RoundResult.of(
+        network, steps.optimizer, start=state, weight=weight, loss=loss, n_rows=sum(n_rows)
+    )
 
 
-def _steps(plan, state, network, data, seed):
+def _steps(config, state, network, data, seed):
     """Steps with an optimizer that continues from the state."""
-    options = TrainOptions.of(vars(plan.estimator))
-    optimizer = optimizer_of(options, network, plan.n_steps)
+    options = TrainOptions.of(vars(config.estimator))
+    optimizer = optimizer_of(options, network, config.n_steps)
     optimizer.schedule, optimizer.t = copy(state.schedule), state.t
-    optimizer.states = [network.device.xp.array(average) for average in state.averages]
+    optimizer.states = [network.device.xp.array(array) for array in state.states]
     # The penalty is that of one batch that consists of the batches of all partitions.
-    alpha = options.alpha * len(data.index) / plan.n_rows
-    loss = plan.targets.loss(network.device, network.dtype)
+    alpha = options.alpha * len(data.index) / config.n_rows
+    loss = config.targets.loss(network.device, network.dtype)
     options = replace(options, alpha=alpha)
     return Steps(network, loss, data, options, optimizer, seed=seed, step=state.step)
 
 
-def moments_of_layer(plan, state, rows, i):
+def moments_of_layer(config, rows, state, i):
     """Moments of the training rows in layer i, with the previous layers in inference mode."""
-    network = plan.network()
+    network = config.network()
     network.restore(state)
-    taken = rows_of(rows.X, input_norm_of(plan.estimator), plan.dtype, network.device)
+    taken = rows_of(rows.X, input_norm_of(config.estimator), config.dtype, network.device)
     return layer_moments(network, network.batch_norms[i], taken, rows.index, rows.weight)
 
 
-def validated(plan, state, rows):
+def validate_rows(config, rows, state):
     """Score and loss of the held-out rows of weight > 0, or None if there are none."""
     index = rows.index_val
     if rows.weight is not None:
@@ -185,25 +195,26 @@ def validated(plan, state, rows):
     if not len(index):
         return None
     weight = np.ones(len(index)) if rows.weight is None else rows.weight[index]
-    network, estimator = plan.network(), plan.estimator
+    network, estimator = config.network(), config.estimator
     network.restore(state)
     norm, device = input_norm_of(estimator), network.device
-    loss = plan.targets.loss(CPU, network.dtype)
-    taken = rows_of(rows.X[index], norm, plan.dtype, device)
-    validate = Validation(taken, rows.targets[index], weight, loss, plan.targets.score_part)
-    return Validated(weight.sum(), *validate(folded_network(network, estimator, norm)))
+    loss = config.targets.loss(CPU, network.dtype)
+    taken = rows_of(rows.X[index], norm, config.dtype, device)
+    validate = Validation(taken, rows.targets[index], weight, loss, config.targets.score_part)
+    score, loss = validate(folded_network(network, estimator, norm))
+    return PartitionScore(weight=weight.sum(), score=score, loss=loss)
 
 
-def predicted(estimator, X, *columns):
+def predict_rows(estimator, X, *columns):
     """The predictions for a partition and its columns as arrays, or None without rows."""
     if X.shape[0] == 0:
         return None
     return [estimator.predict(X), *map(np.asarray, columns)]
 
 
-def farthest(plan, _state, rows):
+def farthest_in_rows(config, rows):
     """The distance of the value farthest from the others, and a sentence that describes it."""
-    estimator = plan.estimator
+    estimator = config.estimator
     far = farthest_value(rows.X, input_norm_of(estimator))
     if far is None:
         return 0.0, ""

@@ -61,7 +61,7 @@ def assert_same_values(ours, theirs):
 def test_rows_of_the_host_are_learned_and_normalized_in_chunks(given, rng, streams):
     X = draw(rng, given)
     host, cuda = (normalizer.fit(X) for normalizer in pair())
-    assert len(streams._parts(X)) == 5
+    assert len(streams._row_chunks(X)) == 5
     assert_learned_the_same(cuda, host)
     assert_same_values(cuda.transform(X), host.transform(X))
     Z = host.transform(X)

@@ -312,7 +312,7 @@ def test_chunks_and_single_rows_give_what_the_whole_gives(activation, to_format,
     assert_close(alone, whole, 1e-14)
     monkeypatch.setattr(host.HostPasses, "inference_values", 7 * network.width)
     monkeypatch.setattr(folded_module, "MIN_ROWS", 1)
-    assert len(folded_module.parts(N, network.width, CPU)) == 4
+    assert len(folded_module.row_chunks(N, network.width, CPU)) == 4
     assert_close(network(given_rows), whole, 1e-14)
 
 

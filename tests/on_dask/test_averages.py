@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skbn._statistics.moments import RunningMoments
-from skbn.dask._averages import Trained, average
+from skbn.dask._averages import RoundResult, average
 from skbn.kernels import cpu
 
 
@@ -13,7 +13,7 @@ def trained(weight, value, rows):
     table = RunningMoments.of(rows).table
     table[[cpu.WEIGHT, cpu.M2]] *= 0.9 / len(rows)  # as an average that forgets has it
     arrays = np.full(3, value), [np.full(3, -value)], [table]
-    return Trained(weight, value, int(weight), 4, *arrays)
+    return RoundResult(weight, value, int(weight), 4, *arrays)
 
 
 def normal(seed, n):
@@ -24,7 +24,7 @@ def test_parameters_and_moments_are_those_of_the_mixture():
     group = [trained(100.0, 1.0, normal(0, 50)), None, trained(300.0, 5.0, normal(1, 70))]
     mixed = average(group)
     np.testing.assert_allclose(mixed.params, 4.0)
-    np.testing.assert_allclose(mixed.averages[0], -4.0)
+    np.testing.assert_allclose(mixed.states[0], -4.0)
     assert (mixed.weight, mixed.loss, mixed.n_rows, mixed.n_steps) == (400.0, 4.0, 400, 4)
     first, second = normal(0, 50), normal(1, 70)
     weight = np.repeat([0.25 / 50, 0.75 / 70], [50, 70])
@@ -40,7 +40,7 @@ def test_parameters_and_moments_are_those_of_the_mixture():
 def test_an_average_of_averages_is_that_of_all():
     group = [trained(10.0 * (i + 1), float(i), normal(i, 30)) for i in range(5)]
     whole, nested = average(group), average([average(group[:2]), average(group[2:])])
-    for name in ("params", "averages", "runnings"):
+    for name in ("params", "states", "runnings"):
         np.testing.assert_allclose(getattr(nested, name), getattr(whole, name), atol=1e-12)
 
 

@@ -251,13 +251,13 @@ def test_no_rows_are_refused_as_by_a_local_fit(kind):
 def test_partitions_after_an_empty_one_have_their_number(monkeypatch):
     sizes = (0, 50, 0, 100, 50)
 
-    def fails_in_partition_3(plan, state, rows, *arguments):
+    def fails_in_partition_3(config, rows, *arguments):
         if rows.number == 3:
             raise MemoryError("no more memory")
-        return trained(plan, state, rows, *arguments)
+        return train_round(config, rows, *arguments)
 
-    trained = _trainer.trained
-    monkeypatch.setattr(_trainer, "trained", fails_in_partition_3)
+    train_round = _trainer.train_round
+    monkeypatch.setattr(_trainer, "train_round", fails_in_partition_3)
     with pytest.raises(MemoryError, match="In partition 3: no more memory"):
         BatchNormMLPClassifier(**SMALL).fit(in_parts(X, sizes), in_parts(y, sizes))
 

@@ -92,8 +92,8 @@ def number(labels):
 @pytest.mark.parametrize("taken", (TAKEN | SHUFFLED).values(), ids=TAKEN | SHUFFLED)
 def test_each_row_meets_its_own_label_and_weight(files, taken):
     X, y, weight = taken(files)
-    rows = Partitions(X=X, y=y, sample_weight=weight)
-    for X_part, y_part, weight_part in dask.compute(rows.parts)[0]:
+    partitions = Partitions(X=X, y=y, sample_weight=weight)
+    for X_part, y_part, weight_part in dask.compute(partitions.parts)[0]:
         row = np.asarray(X_part)[:, 0]
         np.testing.assert_array_equal(number(y_part), row.astype(int) % 3)
         if weight is not None:
@@ -117,14 +117,14 @@ def test_a_fit_to_files_is_that_to_arrays_of_their_partitions(files, taken):
 
 
 def test_partitions_are_those_of_the_frame(files):
-    rows = Partitions(X=files[["f0", "f1"]], y=files.label, sample_weight=files.weight)
-    assert len(rows.parts) == files.npartitions == len(SIZES)
-    assert [len(part[1]) for part in dask.compute(rows.parts)[0]] == list(SIZES)
+    partitions = Partitions(X=files[["f0", "f1"]], y=files.label, sample_weight=files.weight)
+    assert len(partitions.parts) == files.npartitions == len(SIZES)
+    assert [len(part[1]) for part in dask.compute(partitions.parts)[0]] == list(SIZES)
 
 
 def test_files_are_read_once_for_all_columns(files):
-    rows = Partitions(X=files[FEATURES], y=files.label, sample_weight=files.weight)
-    of_first = dask.delayed(list)(rows.parts[0])
+    partitions = Partitions(X=files[FEATURES], y=files.label, sample_weight=files.weight)
+    of_first = dask.delayed(list)(partitions.parts[0])
     keys = dask.optimization.cull(dict(of_first.dask), [of_first.key])[0]
     assert len([key for key in keys if str(key).startswith("('read")]) == 1
 
@@ -211,8 +211,8 @@ def test_weights_of_a_batch_are_those_of_its_rows(files):
 
 def test_normalized_files_are_trained_on(files):
     normalizer = BatchNormalizer().fit(files[FEATURES])
-    rows = Partitions(X=normalizer.transform(files[FEATURES]), y=files.label)
-    for X_part, y_part in dask.compute(rows.parts)[0]:
+    partitions = Partitions(X=normalizer.transform(files[FEATURES]), y=files.label)
+    for X_part, y_part in dask.compute(partitions.parts)[0]:
         row = normalizer.inverse_transform(X_part)[:, 0].round()
         np.testing.assert_array_equal(y_part, row.astype(int) % 3)
 
@@ -297,6 +297,6 @@ def test_files_are_learned_from_on_processes(client, files, persisted):
 
 def test_rows_of_files_are_not_for_recalibrate(files):
     model = BatchNormMLPClassifier(**FEW).fit(files[FEATURES], files.label)
-    with pytest.raises(ValueError, match=r"recalibrate takes rows at hand, .* X\.compute\(\)"):
+    with pytest.raises(ValueError, match=r"recalibrate needs rows in memory, .* X\.compute\(\)"):
         model.recalibrate(files[FEATURES])
     model.recalibrate(files[FEATURES].compute(), files.weight)

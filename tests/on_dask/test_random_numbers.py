@@ -7,7 +7,7 @@ from on_dask.parts import in_parts
 
 from skbn.dask import BatchNormMLPClassifier, _trainer
 from skbn.dask._preparing import rows_of_partition
-from skbn.dask._workers import Plan, Rows
+from skbn.dask._workers import PartitionRows, RoundConfig
 
 PLAIN = {
     "hidden_layer_sizes": (16,),
@@ -57,21 +57,23 @@ def test_equal_partitions_hold_out_other_rows():
 
 
 def test_epochs_have_other_orders():
-    rows = Rows(0, *[None] * 4, np.arange(50), np.arange(0))
-    plan = Plan(BatchNormMLPClassifier(), None, np.float32, 10, 50, None, seed=0, dropout_seed=0)
-    first, second = rows.order(plan, 0), rows.order(plan, 1)
+    rows = PartitionRows(0, np.arange(50), np.arange(0))
+    config = RoundConfig(
+        BatchNormMLPClassifier(), None, np.float32, 10, 50, None, seed=0, dropout_seed=0
+    )
+    first, second = rows.order(config, 0), rows.order(config, 1)
     assert not np.array_equal(first, second)
     assert np.array_equal(np.sort(first), np.sort(second))
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_calls_that_go_on_have_other_orders(monkeypatch, method):
-    def recorded(plan, state, rows, epoch, *bounds):
+    def recorded(config, rows, state, epoch, *bounds):
         epochs.append(epoch)
-        return trained(plan, state, rows, epoch, *bounds)
+        return train_round(config, rows, state, epoch, *bounds)
 
-    epochs, trained = [], _trainer.trained
-    monkeypatch.setattr(_trainer, "trained", recorded)
+    epochs, train_round = [], _trainer.train_round
+    monkeypatch.setattr(_trainer, "train_round", recorded)
     X, y = problem("regressor")
     model = PAIRS["regressor"][0](**PLAIN | {"warm_start": True, "sync_every": None})
     for _ in range(2):

@@ -20,7 +20,7 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score
 
 import skbn
 from skbn.dask import BatchNormMLPClassifier, BatchNormMLPRegressor, _trainer
-from skbn.dask._workers import Rows, Validated
+from skbn.dask._workers import PartitionRows, PartitionScore
 
 
 @pytest.mark.parametrize(*pairwise(name=list(PAIRS), is_weighted=[False, True], kind=KINDS))
@@ -131,7 +131,7 @@ def test_a_score_that_is_not_finite_is_nan_for_all_partitions():
     logits = np.array([[1.0], [1e4]], dtype=np.float32)
     part = targets.score_part(np.ones((2, 1)), logits, np.ones(2))
     good = targets.score_part(np.ones((2, 1)), np.zeros((2, 1)), np.ones(2))
-    parts = [pickle.loads(pickle.dumps(Validated(2.0, score, 1.0))) for score in (part, good)]
+    parts = [pickle.loads(pickle.dumps(PartitionScore(2.0, score, 1.0))) for score in (part, good)]
     assert np.isnan(targets.score_of_parts(targets.merged_scores(parts).score))
 
 
@@ -211,10 +211,10 @@ def test_validation_rows_are_needed():
 
 def test_dask_knows_how_large_rows_are():
     X, y = problem("classifier")
-    rows = Rows(0, X, y, None, None, np.arange(N), np.arange(0))
+    rows = PartitionRows(0, np.arange(N), np.arange(0), X, y)
     assert sys.getsizeof(rows) > X.nbytes
     stored = sparse.csr_array(X)
-    rows = Rows(0, stored, y, None, None, np.arange(N), np.arange(0))
+    rows = PartitionRows(0, np.arange(N), np.arange(0), stored, y)
     assert sys.getsizeof(rows) > stored.data.nbytes
 
 

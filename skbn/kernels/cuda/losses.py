@@ -39,8 +39,8 @@ def _softmax_row(shifted, label, loss_weight, smoothing, prior, lowest, highest,
     log_probability = formulas.clipped(shifted[i, label[i]] - log_total, lowest, highest)
     loss = -w * (1.0 - smoothing) * log_probability
     for j in range(k):
-        own_target = 1.0 - smoothing if j == label[i] else 0.0
-        out[i, j] = w * (out[i, j] / total - smoothing * prior[j] - own_target)
+        label_target = 1.0 - smoothing if j == label[i] else 0.0
+        out[i, j] = w * (out[i, j] / total - smoothing * prior[j] - label_target)
         if smoothing > 0.0:
             log_p = formulas.clipped(shifted[i, j] - log_total, lowest, highest)
             loss -= w * smoothing * prior[j] * log_p
