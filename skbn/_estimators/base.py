@@ -20,7 +20,7 @@ from .._statistics.moments import RunningMoments
 from . import validation
 from .constraints import CONSTRAINTS
 from .docstrings import with_shared_parts
-from .encoders import learn_bin_edges
+from .encoders import ColumnValues
 from .fitting import RowsFitting
 from .normalizer import fitted_normalizer
 from .normalizer_statistics import seen_moments
@@ -139,8 +139,10 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             parts = split_rows(len(rows.y), rows.loss_weight, labels, self.shuffle, seed)
 
         def make_fitting(estimator, targets, part):
-            data = validation_data if part is rows else (None, None, None)
-            return estimator._fitting(targets, part, data)
+            if part is rows:
+                return estimator._fitting(targets, rows, validation_data)
+            targets.fit(part.y, part.weight, True, False)
+            return estimator._fitting(targets, part, (None, None, None))
 
         pilots = Pilots(self, targets, rows, held_out, parts, seed, make_fitting)
         return pilots if parts else None
@@ -148,7 +150,6 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
     def _fitting(self, targets, rows, validation_data, first_pass=True, incremental=False):
         """The RowsFitting of this copy of the estimator to validated rows."""
         X, y, weight, loss_weight = rows
-        targets.fit(y, weight, first_pass, incremental)
         self._random_state = random_state = check_random_state(self.random_state)
         self.n_layers_ = len(hidden_units(self)) + 2
         dtype = self._compute_dtype(X.dtype, first_pass)
@@ -157,7 +158,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
         self._learn_inputs(moments, first_pass, incremental)
         if first_pass:
-            self._learn_bins(X, weight)
+            self._take_bins(ColumnValues.of(X, weight) if self.numeric_encoding else None)
         self._take_targets(targets, first_pass)
         validation_data = self._check_validation_data(*validation_data, targets, dtype)
         call = self, targets, first_pass, incremental, dtype, random_state
@@ -262,11 +263,10 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             identity = validation.identity(self)
             self.input_norm_ = fitted_normalizer(moments, identity, named_by=identity)
 
-    def _learn_bins(self, X, weight):
-        """Set the bins of the columns of X, which stay the same while training continues."""
-        encodes = self.numeric_encoding is not None
+    def _take_bins(self, values):
+        """Set the bins of the columns from their ColumnValues, or None without encoding."""
         self.numeric_encoding_ = self.numeric_encoding
-        self.bin_edges_ = learn_bin_edges(X, weight, self.n_bins) if encodes else None
+        self.bin_edges_ = None if values is None else values.edges(self.n_bins)
 
     def _check_validation_data(self, X_val, y_val, sample_weight_val, targets, dtype):
         """The validation set as (X, targets, weight), or None."""

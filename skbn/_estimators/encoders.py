@@ -1,5 +1,7 @@
 """The encoding of columns of X as inputs of the network."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .._model.inputs import Bins
@@ -7,38 +9,84 @@ from .._model.inputs import Bins
 # The smallest half width of a bin, whose inverse is a finite float.
 MIN_HALF_WIDTH = 1e-307
 
+# Number of values of a column that are kept of each partition of a collection.
+MAX_VALUES = 1024
+
+
+class ColumnValues(NamedTuple):
+    """The distinct values of columns in order, with the total weight of each.
+
+    Attributes
+    ----------
+    values, totals : list of ndarray of shape (n_values,)
+    """
+
+    values: list
+    totals: list
+
+    @classmethod
+    def of(cls, X, weight):
+        """The values of the columns of X (n, d), with row weights (n,) or None."""
+        if weight is not None:
+            has_weight = weight > 0.0
+            X, weight = X[has_weight], weight[has_weight]
+        return cls(*zip(*(_distinct(column, weight) for column in X.T), strict=True))
+
+    def edges(self, n_bins):
+        """The edges of at most ``n_bins`` bins of each column."""
+        return [_edges(*column, n_bins) for column in zip(*self, strict=True)]
+
+    def compressed(self):
+        """The same, with MAX_VALUES values of each column at most, which are quantiles."""
+        columns = [_compressed(*column) for column in zip(*self, strict=True)]
+        return ColumnValues(*zip(*columns, strict=True))
+
+    def merge(self, *others):
+        """The compressed values of the rows of all."""
+        columns = zip(*(zip(*part, strict=True) for part in (self, *others)), strict=True)
+        merged = [_distinct(*map(np.concatenate, zip(*parts, strict=True))) for parts in columns]
+        return ColumnValues(*zip(*merged, strict=True)).compressed()
+
 
 def learn_bin_edges(X, weight, n_bins):
     """The edges of the bins of each column of X (n, d): a list of arrays in the dtype of X.
 
     They are the distinct values of a column if there are at most n_bins + 1 of them, otherwise its
     distinct quantiles, weighted by ``weight`` (n,) or None. A column with at most two distinct
-    values has no bins, because the column itself is all that bins could tell.
+    values has no bins, because they would repeat the column.
     """
-    if weight is not None:
-        has_weight = weight > 0.0
-        X, weight = X[has_weight], weight[has_weight]
-    return [_edges_of_column(column, weight, n_bins) for column in X.T]
-
-
-def _edges_of_column(column, weight, n_bins):
-    values, totals = _distinct(column, weight)
-    if len(values) <= 2:
-        return values[:0]
-    if len(values) <= n_bins + 1:
-        return values
-    cumulative = np.cumsum(totals)
-    levels = cumulative[-1] * np.linspace(0.0, 1.0, n_bins + 1)
-    index = np.searchsorted(cumulative, levels[:-1], side="right")
-    return np.unique(values[[*index, -1]])
+    return ColumnValues.of(X, weight).edges(n_bins)
 
 
 def _distinct(column, weight):
     """The distinct values of a column in order, and the total weight of each."""
     if weight is None:
-        return np.unique(column, return_counts=True)
+        values, counts = np.unique(column, return_counts=True)
+        return values, counts.astype(np.float64)
     values, index = np.unique(column, return_inverse=True)
     return values, np.bincount(index, weight)
+
+
+def _edges(values, totals, n_bins):
+    if len(values) <= 2:
+        return values[:0]
+    if len(values) <= n_bins + 1:
+        return values
+    return values[np.unique(_quantiles(totals, n_bins))]
+
+
+def _quantiles(totals, n_parts):
+    """The positions of the n_parts + 1 quantiles of values with these total weights."""
+    cumulative = np.cumsum(totals)
+    levels = cumulative[-1] * np.linspace(0.0, 1.0, n_parts + 1)
+    return [*np.searchsorted(cumulative, levels[:-1], side="right"), len(totals) - 1]
+
+
+def _compressed(values, totals):
+    if len(values) <= MAX_VALUES:
+        return values, totals
+    kept = np.unique(_quantiles(totals, MAX_VALUES - 1))
+    return values[kept], np.add.reduceat(totals, kept)
 
 
 def bins_of(bin_edges):

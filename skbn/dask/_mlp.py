@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from .._backends.cuda import on_host
 from .._estimators import classifier, regressor
+from .._estimators.pilots import resolve_auto
 from .._estimators.state import hidden_units
 from .._estimators.validation import Interval
 from ._errors import naming_partitions
@@ -141,6 +142,7 @@ class DistributedMixin:
         estimator, targets = copy(self), self._targets()
         partitions = Partitions(X=X, y=y, sample_weight=sample_weight)
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        resolve_auto(estimator, first_pass)
         X, y, _ = partitions.sample
         with checking_sample(X, y):
             sample, _ = estimator._validate_X_y(X, y, reset=first_pass)
@@ -150,6 +152,9 @@ class DistributedMixin:
             targets.begin_stream(total.targets.sample(), **first_call)
         targets.fit_summary(total.targets, first_pass, incremental)
         estimator._learn_inputs(total.inputs, first_pass, incremental)
+        if first_pass:
+            estimator._take_bins(total.values)
+            vars(estimator).update(targets.without_pilots)
         estimator._random_state = check_random_state(self.random_state)
         estimator.n_layers_ = len(hidden_units(self)) + 2
         return estimator._distributed_fitting(

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._estimators.encoders import ColumnValues
 from .._estimators.far_values import without_far_rows
 from .._estimators.state import input_norm_of
 from .._statistics.moments import RunningMoments
 from ._partitions import has_no_weight
-from ._targets import merged_moments
+from ._targets import merged_parts
 from ._tasks import all_persisted, computed, mapped, persisted
 from ._workers import PartitionRows, for_workers
 
@@ -25,11 +26,14 @@ class TrainingSummary(NamedTuple):
     inputs : RunningMoments or None
         Moments of X, if it is standardized.
     targets : Labels, Values or None
+    values : ColumnValues or None
+        Values of X, if columns are encoded.
     """
 
     n_rows: tuple
     inputs: RunningMoments | None
     targets: object
+    values: ColumnValues | None = None
 
 
 def summary(estimator, targets, X, y, sample_weight):
@@ -41,7 +45,8 @@ def summary(estimator, targets, X, y, sample_weight):
         return TrainingSummary((0,), None, targets.summary(y, np.zeros(X.shape[0])))
     weight = estimator._validate_weights(sample_weight, X)
     inputs = RunningMoments.of(X, weight) if estimator.normalize_inputs else None
-    return TrainingSummary((X.shape[0],), inputs, targets.summary(y, weight))
+    values = ColumnValues.of(X, weight).compressed() if estimator.numeric_encoding else None
+    return TrainingSummary((X.shape[0],), inputs, targets.summary(y, weight), values)
 
 
 def _one_column(y):
@@ -54,7 +59,8 @@ def merged_summaries(group):
     n_rows = sum((part.n_rows for part in group), ())
     first, *others = [part.targets for part in group if part.targets is not None] or [None]
     targets = first.merge(*others) if others else first
-    return TrainingSummary(n_rows, merged_moments(group, "inputs"), targets)
+    inputs, values = merged_parts(group, "inputs"), merged_parts(group, "values")
+    return TrainingSummary(n_rows, inputs, targets, values)
 
 
 def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, number, X, y, weight):

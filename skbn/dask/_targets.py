@@ -71,14 +71,14 @@ class Values(NamedTuple):
 
     def merge(self, *others):
         """The Values of all rows."""
-        return Values(self.n_outputs, merged_moments([self, *others], "moments"))
+        return Values(self.n_outputs, merged_parts([self, *others], "moments"))
 
     def sample(self):
         """Return None, because a stream of values needs no sample."""
 
 
-def merged_moments(group, name):
-    """Merge the moments in the attribute ``name`` of a group, except None; or return None."""
+def merged_parts(group, name):
+    """Merge what is in the attribute ``name`` of a group, except None; or return None."""
     present = [getattr(part, name) for part in group if getattr(part, name) is not None]
     return present[0].merge(*present[1:]) if present else None
 

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 IRIS = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
+# Settings without pilots.
+PLAIN = {"max_iter": "scaled", "numeric_encoding": None}
 CANCER = load_breast_cancer(return_X_y=True)
 MODELS = {
     "classifier": (BatchNormMLPClassifier, IRIS),
@@ -74,7 +76,7 @@ def test_defaults_are_those_of_the_rows(case, monkeypatch):
             super().run()
 
     monkeypatch.setattr(fitting, "Trainer", Spy)
-    model = make(hidden_layer_sizes=8, random_state=0).fit(X, y)
+    model = make(hidden_layer_sizes=8, random_state=0, **PLAIN).fit(X, y)
     assert model.n_iter_ == scaled_max_iter(len(X))
     assert len(bounds) == len(X) // scaled_batch_size(len(X))
 
@@ -94,7 +96,7 @@ def test_lbfgs_takes_scikit_learns_number_of_iterations(case, monkeypatch):
 
 def test_to_sklearn_has_parameters_that_scikit_learn_takes(case):
     make, X, y = case
-    stock = make(hidden_layer_sizes=8, random_state=0).fit(X, y).to_sklearn()
+    stock = make(hidden_layer_sizes=8, random_state=0, **PLAIN).fit(X, y).to_sklearn()
     stock.set_params(max_iter=2).fit(X, y)
     assert stock.batch_size == "auto"
 
@@ -105,14 +107,15 @@ def test_to_sklearn_has_parameters_that_scikit_learn_takes(case):
 @pytest.mark.parametrize("tol", [0.0, 10.0])
 def test_a_cosine_is_not_ended_by_the_loss(case, tol):
     make, X, y = case
-    model = make(hidden_layer_sizes=4, tol=tol, n_iter_no_change=1, random_state=0).fit(X, y)
+    model = make(hidden_layer_sizes=4, tol=tol, n_iter_no_change=1, random_state=0, **PLAIN)
+    model.fit(X, y)
     assert model.n_iter_ == 50
     assert model._optimizer.schedule.rate < 0.01 * model.learning_rate_init
 
 
 def test_early_stopping_restores_the_best_epoch_of_a_whole_cosine(case):
     make, X, y = case
-    settings = {"hidden_layer_sizes": 4, "learning_rate_init": 0.02, "random_state": 0}
+    settings = {"hidden_layer_sizes": 4, "learning_rate_init": 0.02, "random_state": 0} | PLAIN
     validation_data = {"X_val": X[::3], "y_val": y[::3]}
     model = make(**settings, early_stopping=True, n_iter_no_change=3, tol=0.001)
     model.fit(X, y, **validation_data)
@@ -157,7 +160,8 @@ def test_inputs_are_clipped_in_training_and_in_prediction(bound, dtype):
     X, y = CANCER
     X = X.copy()
     X[::50, 3] = 1e7
-    model = BatchNormMLPClassifier(8, smooth_clip=bound, dtype=dtype, random_state=0).fit(X, y)
+    model = BatchNormMLPClassifier(8, smooth_clip=bound, dtype=dtype, random_state=0, **PLAIN)
+    model.fit(X, y)
     expected = expit(forward(model, X))
     rtol = {"float32": 2e-5, "float64": 1e-12}[dtype]
     np.testing.assert_allclose(model.predict_proba(X)[:, 1:], expected, rtol=rtol, atol=rtol)
@@ -321,12 +325,13 @@ def test_the_rate_of_a_stream_falls_to_a_twentieth():
 
 def test_what_was_exported_can_be_trained_on():
     X, y = load_digits(return_X_y=True)
-    model = BatchNormMLPClassifier((32, 32), random_state=0)
+    model = BatchNormMLPClassifier((32, 32), random_state=0, **PLAIN)
     stock = model.fit(X[:1000], y[:1000]).to_sklearn()
     before = stock.score(X[1000:], y[1000:])
     theirs = MLPClassifier().get_params()
-    for name in ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha", "max_iter"):
+    for name in ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha"):
         assert getattr(stock, name) == theirs[name]
+    assert stock.max_iter == model.max_iter_ == 50
     assert stock.partial_fit(X[:1000], y[:1000]).score(X[1000:], y[1000:]) > before - 0.03
 
 

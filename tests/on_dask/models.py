@@ -23,6 +23,7 @@ ONE_STEP = {
     "dtype": "float64",
     "max_iter": 4,
     "random_state": 0,
+    "numeric_encoding": None,
 }
 SMALL = {"hidden_layer_sizes": (16, 8), "max_iter": 8, "random_state": 0}
 SMALL["numeric_encoding"] = None

@@ -105,7 +105,9 @@ BAD_CLASSES = {
 
 def plain(error):
     """What ours says, without its own name and its own word for sizes that follow the rows."""
-    said = str(error).replace("BatchNormMLP", "MLP").replace("a str among {'scaled'} or ", "")
+    said = str(error).replace("BatchNormMLP", "MLP")
+    if "max_iter" in said:  # theirs takes no word for it
+        said = re.sub("a str among {'(scaled|auto)', '(scaled|auto)'} or ", "", said)
     return re.sub(r"'scaled', (?='auto')|(?<='auto'), 'scaled'", "", said)
 
 

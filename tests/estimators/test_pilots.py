@@ -1,0 +1,272 @@
+"""Pilots: short fits that choose the number of epochs and the encoding of columns."""
+
+import pickle
+
+import numpy as np
+import pytest
+from estimators.mlp.cases import Callback
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, make_classification, make_friedman1
+from sklearn.metrics import log_loss
+
+from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
+from skbn._estimators.pilots import split_rows
+
+SMALL = {"hidden_layer_sizes": 16, "random_state": 0}
+CANCER, DIABETES = load_breast_cancer(return_X_y=True), load_diabetes(return_X_y=True)
+PROBLEMS = {
+    "classifier": (BatchNormMLPClassifier(**SMALL), *CANCER),
+    "regressor": (BatchNormMLPRegressor(**SMALL), *DIABETES),
+}
+problems = pytest.mark.parametrize(("model", "X", "y"), PROBLEMS.values(), ids=PROBLEMS.keys())
+
+
+def chosen(model):
+    return {"max_iter": model.max_iter_, "numeric_encoding": model.numeric_encoding_}
+
+
+@problems
+def test_the_fit_is_that_of_the_chosen_settings_bit_for_bit(model, X, y):
+    model = clone(model).fit(X, y)
+    given = clone(model).set_params(**chosen(model)).fit(X, y)
+    assert given.pilots_ is None
+    assert model.loss_curve_ == given.loss_curve_
+    for ours, others in zip(model.coefs_[:-1], given.coefs_[:-1], strict=True):
+        np.testing.assert_array_equal(ours, others, strict=True)
+    temperature = getattr(model, "temperature_", 1.0)
+    np.testing.assert_allclose(model.coefs_[-1] * temperature, given.coefs_[-1], rtol=1e-6)
+    np.testing.assert_allclose(model.intercepts_[-1] * temperature, given.intercepts_[-1], 1e-6)
+
+
+@problems
+def test_pilots_are_plain_data_and_the_best_one_is_chosen(model, X, y):
+    model = clone(model).fit(X, y)
+    assert pickle.loads(pickle.dumps(model.pilots_)) == model.pilots_
+    for pilot in model.pilots_:
+        assert pilot.keys() == {"max_iter", "numeric_encoding", "loss", "seconds"}
+        assert pilot["loss"] > 0 < pilot["seconds"]
+    best = min(model.pilots_, key=lambda pilot: pilot["loss"])
+    assert model.max_iter_ in (best["max_iter"], 50, 30)
+    assert model.numeric_encoding_ == best["numeric_encoding"]
+
+
+@pytest.mark.parametrize(("noise", "is_long"), [(0.0, True), (30.0, False)])
+def test_noisy_targets_are_trained_for_fewer_epochs(noise, is_long):
+    X, y = make_friedman1(1200, noise=noise, random_state=0)
+    model = BatchNormMLPRegressor(hidden_layer_sizes=(32, 32), random_state=0).fit(X, y)
+    assert (model.max_iter_ == 30) == is_long
+
+
+def test_columns_with_thresholds_are_encoded_and_smooth_functions_are_not(rng):
+    X = rng.normal(size=(1500, 4))
+    steps = np.floor(4 * X[:, 0]) % 2 + np.floor(4 * X[:, 1]) % 2
+    model = BatchNormMLPRegressor(**SMALL)
+    assert model.fit(X, steps).numeric_encoding_ == "piecewise"
+    smooth = np.sin(X @ [1.0, 2.0, 3.0, 4.0])
+    assert model.fit(X, smooth).numeric_encoding_ is None
+
+
+NO_PILOTS = {
+    "few rows": lambda model, X, y: model.fit(X[:99], y[:99]),
+    "early stopping": lambda model, X, y: model.set_params(early_stopping=True).fit(X, y),
+    "lbfgs": lambda model, X, y: model.set_params(solver="lbfgs", tol=10.0).fit(X, y),
+    "both settings given": lambda model, X, y: model.set_params(
+        max_iter=2, numeric_encoding=None
+    ).fit(X, y),
+    "few rows with weight": lambda model, X, y: model.fit(
+        X, y, sample_weight=np.arange(len(X)) < 99
+    ),
+}
+
+
+@problems
+@pytest.mark.parametrize("fit", NO_PILOTS.values(), ids=NO_PILOTS.keys())
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_without_pilots_auto_is_scaled_and_encodes_nothing(model, X, y, fit):
+    model = fit(clone(model), X, y)
+    assert model.pilots_ is None
+    assert model.numeric_encoding_ is None
+    assert getattr(model, "temperature_", 1.0) == 1.0
+    if model.max_iter == "auto" and model.solver != "lbfgs":
+        assert model.max_iter_ == 50
+
+
+@problems
+def test_a_stream_has_no_pilots(model, X, y):
+    labels = {"classes": np.unique(y)} if hasattr(model, "class_weight") else {}
+    model = clone(model).partial_fit(X, y, **labels).partial_fit(X, y)
+    assert (model.pilots_, model.numeric_encoding_) == (None, None)
+
+
+def test_a_class_of_one_row_has_no_pilots():
+    y = CANCER[1].copy()
+    y[0] = 2
+    assert BatchNormMLPClassifier(**SMALL).fit(CANCER[0], y).pilots_ is None
+    y[1] = 2
+    assert BatchNormMLPClassifier(**SMALL).fit(CANCER[0], y).pilots_ is not None
+
+
+@problems
+def test_a_setting_that_is_given_is_not_chosen(model, X, y):
+    model = clone(model).set_params(max_iter=10).fit(X, y)
+    assert model.max_iter_ == 10
+    assert {pilot["max_iter"] for pilot in model.pilots_} == {2}
+    model.set_params(max_iter="auto", numeric_encoding="piecewise").fit(X, y)
+    assert {pilot["numeric_encoding"] for pilot in model.pilots_} == {"piecewise"}
+
+
+@problems
+def test_a_validation_set_judges_the_pilots_and_all_rows_train_them(model, X, y):
+    model = clone(model).fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
+    pilot = model.pilots_[0]
+    settings = {name: pilot[name] for name in ("max_iter", "numeric_encoding")}
+    seed = int(np.random.RandomState(0).randint(2**31 - 1))
+    other = clone(model).set_params(**settings, random_state=seed).fit(X[::2], y[::2])
+    if hasattr(model, "classes_"):
+        loss = log_loss(y[1::2], other.predict_proba(X[1::2]).clip(1e-9, 1))
+    else:
+        loss = np.mean((y[1::2] - other.predict(X[1::2])) ** 2) / np.var(y[::2]) / 2
+    np.testing.assert_allclose(pilot["loss"], loss, rtol=1e-5)
+
+
+@problems
+def test_rows_without_weight_are_no_part_of_pilots(model, X, y):
+    weight = np.ones(len(X))
+    weight[::4] = 0.0
+    changed = X.copy()
+    changed[::4] = X[0]
+    pilots = [clone(model).fit(rows, y, sample_weight=weight).pilots_ for rows in (X, changed)]
+    losses = [[pilot["loss"] for pilot in of_fit] for of_fit in pilots]
+    assert losses[0] == losses[1]
+
+
+@problems
+def test_a_generator_is_not_used_up_by_pilots(model, X, y):
+    fits = []
+    settings, following = {}, []
+    for _ in range(2):
+        generator = np.random.RandomState(0)
+        fits.append(clone(model).set_params(random_state=generator, **settings).fit(X, y))
+        settings = chosen(fits[0])
+        following.append(generator.randint(1000))
+    assert (fits[0].pilots_ is None, fits[1].pilots_ is None) == (False, True)
+    assert following[0] == following[1]
+
+
+class Interrupt(Callback):
+    def epoch_begins(self, context):
+        if context.task_name == "epoch" and context.task_id == 1:
+            raise KeyboardInterrupt
+
+
+@problems
+def test_ctrl_c_in_a_pilot_ends_the_fit_and_leaves_the_model_as_it_was(model, X, y):
+    model = clone(model).fit(X, y)
+    before = pickle.dumps(model)
+    with pytest.raises(KeyboardInterrupt):
+        pickle.loads(before).set_callbacks(Interrupt()).fit(X, y)
+    other = pickle.loads(before)
+    with pytest.raises(KeyboardInterrupt):
+        other.set_callbacks(Interrupt()).fit(X[:150], y[:150])
+    other.set_callbacks()
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+    assert other.pilots_ == model.pilots_
+
+
+@problems
+def test_a_pilot_that_diverges_has_an_infinite_loss(model, X, y):
+    model = clone(model).set_params(
+        batch_norm=False, solver="sgd", learning_rate="constant", learning_rate_init=1e30
+    )
+    with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
+        model.fit(X, y)
+    assert not hasattr(model, "pilots_")
+
+
+class Tasks(Callback):
+    """The names of tasks, from the fit to the task itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.paths = []
+
+    def epoch_begins(self, context):
+        path = []
+        while context is not None:
+            path.append(context.task_name)
+            context = context.parent
+        self.paths.append("/".join(reversed(path)))
+
+
+@problems
+def test_callbacks_see_the_epochs_of_pilots_below_the_pilots(model, X, y):
+    tasks = Tasks()
+    model = clone(model).set_callbacks(tasks).fit(X, y)
+    n_folds = 5
+    assert tasks.paths.count("fit/pilot") == n_folds * len(model.pilots_)
+    n_epochs = n_folds * sum(pilot["max_iter"] for pilot in model.pilots_)
+    assert tasks.paths.count("fit/pilot/epoch") == n_epochs
+    assert tasks.paths.count("fit/epoch") == model.n_iter_
+
+
+@problems
+def test_with_warm_start_pilots_run_in_the_first_fit_only(model, X, y):
+    model = clone(model).set_params(warm_start=True).fit(X, y)
+    first, pilots = chosen(model), model.pilots_
+    model.fit(X, y)
+    assert chosen(model) == first
+    assert model.pilots_ is pilots
+
+
+@problems
+def test_verbose_says_what_was_tried_and_chosen(model, X, y, capsys):
+    model = clone(model).set_params(verbose=True).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    n = len(model.pilots_)
+    assert [line.split(":")[0] for line in lines[:n]] == [f"Pilot {i + 1}" for i in range(n)]
+    described = ", ".join(f"{name}={value!r}" for name, value in chosen(model).items())
+    assert lines[n] == f"Chosen: {described}"
+    assert lines[n + 1].startswith("Iteration 1")
+
+
+def test_sparse_rows_have_pilots_without_encoding():
+    X = sparse.random(200, 5, 0.5, format="csr", random_state=0)
+    model = BatchNormMLPRegressor(**SMALL).fit(X, X.toarray().sum(axis=1))
+    assert {pilot["numeric_encoding"] for pilot in model.pilots_} == {None}
+
+
+def test_the_temperature_divides_the_logits_and_is_never_below_1(rng):
+    X, y = make_classification(400, flip_y=0.4, random_state=0)
+    model = BatchNormMLPClassifier(**SMALL, max_iter=50).fit(X, y)
+    plain = clone(model).set_params(numeric_encoding=model.numeric_encoding_).fit(X, y)
+    assert model.temperature_ > 1.0
+    ours, others = model.predict_log_proba(X), plain.predict_log_proba(X)
+    logits = [log_p[:, 1] - log_p[:, 0] for log_p in (ours, others)]
+    np.testing.assert_allclose(logits[0] * model.temperature_, logits[1], rtol=1e-4, atol=1e-5)
+    assert (model.predict(X) == plain.predict(X)).all()
+
+
+@problems
+def test_to_sklearn_has_the_number_of_epochs_that_was_chosen(model, X, y):
+    model = clone(model).fit(X, y)
+    stock = model.to_sklearn()
+    assert (stock[-1] if hasattr(stock, "steps") else stock).max_iter == model.max_iter_
+
+
+@pytest.mark.parametrize("n", [100, 150, 999, 1000, 5000])
+@pytest.mark.parametrize("is_labelled", [False, True])
+def test_parts_hold_out_a_tenth_or_every_row_once(n, is_labelled, rng):
+    labels = rng.permutation(np.arange(n) % 3) if is_labelled else None
+    parts = split_rows(n, None, labels, shuffle=True, seed=0)
+    held_out = np.concatenate([index for _, index in parts])
+    assert len(held_out) == (n if n < 1000 else n // 10)
+    for train, held in parts:
+        assert len(np.union1d(train, held)) == n == len(train) + len(held)
+        if is_labelled:
+            assert set(labels[train]) == set(labels[held]) == {0, 1, 2}
+
+
+def test_without_shuffling_the_last_rows_are_held_out():
+    ((train, held_out),) = split_rows(200, None, None, shuffle=False, seed=0)
+    assert (train.tolist(), held_out.tolist()) == (list(range(180)), list(range(180, 200)))
