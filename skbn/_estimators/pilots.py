@@ -27,7 +27,7 @@ N_FOLDS = 5
 VALIDATION_FRACTION = 0.1
 
 # "auto" encodes no columns if the network had more inputs.
-MAX_INPUTS = 3000
+MAX_INPUTS = 1000
 
 # The logits are multiplied by 1/temperature. The held-out rows of a pilot are too few to raise
 # their confidence, and a longer fit is more overconfident than its pilot: with the exponent, the
