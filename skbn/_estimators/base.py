@@ -3,17 +3,14 @@
 from contextlib import contextmanager
 from copy import deepcopy
 from itertools import pairwise
-from operator import is_
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import check_is_fitted
 
 from .._backends.cuda import on_host
-from .._backends.selection import device_of, device_of_fitted
+from .._backends.selection import device_of
 from .._backends.signals import defer_signals
 from .._model.optimizers import OPTIMIZERS
 from .._statistics.moments import RunningMoments
@@ -26,9 +23,10 @@ from .normalizer import fitted_normalizer
 from .normalizer_statistics import seen_moments
 from .persistence import Persistent
 from .pilots import LabelledRows, Pilots, resolve_auto, split_rows
-from .recalibration import recalibrated
-from .state import hidden_units, inference_key, inference_of, input_norm_of, shallow_copy
-from .validation import fit_context
+from .predictions import Predictions
+from .ranges import ColumnRange
+from .state import hidden_units, input_norm_of, shallow_copy
+from .validation import check_dense, fit_context
 
 
 @contextmanager
@@ -41,7 +39,7 @@ def _naming_validation_data():
         raise kind(f"X_val, y_val, sample_weight_val: {error}") from error
 
 
-class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
+class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator):
     """Base class of multi-layer perceptrons with batch normalization."""
 
     def __init_subclass__(cls):
@@ -157,6 +155,7 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         targets.fit_prior(encoded, loss_weight, incremental)
         moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
         self._learn_inputs(moments, first_pass, incremental)
+        self._take_range(ColumnRange.of(X, weight) if self.clip_inputs else None, incremental)
         if first_pass:
             self._take_bins(ColumnValues.of(X, weight) if self.numeric_encoding else None)
         self._take_targets(targets, first_pass)
@@ -201,12 +200,6 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
                 f"a step, got {self.learning_rate_init} and {self.weight_decay}."
             )
 
-    def _validate_weights(self, sample_weight, X):
-        weight = validation.validate_weights(sample_weight, X)
-        if weight is not None and not weight.any():
-            raise ValueError("sample_weight sums to 0, expected a positive sum.")
-        return weight
-
     def _compute_dtype(self, dtype_of_X, first_pass):
         """The dtype of the network; with "input" that of X in the first call."""
         if self.dtype == "input":
@@ -225,21 +218,10 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             reset=reset,
             **self._targets_class.checks,
         )
-        self._check_dense(X, self.smooth_clip, self.numeric_encoding)
+        check_dense(X, smooth_clip=self.smooth_clip, numeric_encoding=self.numeric_encoding)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
-
-    def _check_dense(self, X, smooth_clip, numeric_encoding):
-        """Raise if X is sparse and a parameter would make its zeros other values."""
-        if not sparse.issparse(X):
-            return
-        for name, value in (("smooth_clip", smooth_clip), ("numeric_encoding", numeric_encoding)):
-            if value not in (None, "auto"):
-                raise ValueError(
-                    f"{name}={value!r} needs dense X, because its values are not sparse; got a "
-                    f"sparse matrix. Pass {name}=None or X.toarray()."
-                )
 
     def _learn_inputs(self, moments, first_pass, incremental):
         """Set input_norm_ to the exact statistics of the rows, or in a stream of all rows seen."""
@@ -291,78 +273,6 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
             weight = self._validate_weights(sample_weight_val, X)
             return LabelledRows(X, y, weight, targets.held_out_weight(y, weight))
 
-    def recalibrate(self, X, sample_weight=None):
-        """Recompute the statistics of the hidden layers on other rows.
-
-        Weights, γ, β and ``input_norm_`` do not change. This is precise batch normalization (Wu &
-        Johnson, arXiv:2105.07576, section 3), or, on rows of another domain, adaptive batch
-        normalization (Li et al., arXiv:1603.04779).
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to compute the statistics of, at least two.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in the statistics.
-
-        Returns
-        -------
-        self : object
-            The estimator with new ``batch_norms_``.
-
-        Raises
-        ------
-        ValueError
-            If there are no batch-normalized layers, if X has a single row, or if rows are so far
-            from the others that the statistics of the layers are not finite.
-        """
-        X = self._validate_X(X)
-        weight = self._validate_weights(sample_weight, X)
-        device = device_of_fitted(self.device)
-        with device.oom_guard(), np.errstate(all="ignore"):
-            batch_norms = recalibrated(self, X, weight)
-        if not all(np.isfinite([norm.mean_, norm.var_]).all() for norm in batch_norms):
-            raise ValueError(
-                "X contains rows so far from the others that statistics of hidden layers are "
-                f"beyond {self.coefs_[0].dtype}: remove these rows."
-            )
-        self.batch_norms_ = batch_norms
-        return self
-
-    def _validate_X(self, X):
-        """X validated for prediction, without scikit-learn's validation where it is not needed."""
-        if not hasattr(self, "coefs_"):
-            check_is_fitted(self)
-        if validation.is_plain(X) and validation.identity(self) == {"n_features_in_": X.shape[1]}:
-            with np.errstate(over="ignore", invalid="ignore"):
-                if np.isfinite(X.sum()):
-                    return X
-        X = validation.validate_data(
-            self, on_host(X), accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
-        )
-        self._check_dense(X, self.smooth_clip_, self.numeric_encoding_)
-        return X
-
-    def _inference(self):
-        """The folded network, which is rebuilt when a fitted attribute was replaced."""
-        parts = inference_key(self)
-        previous, network = getattr(self, "_folded", ((), None))
-        if len(previous) == len(parts) and all(map(is_, previous, parts)):
-            return network
-        self._folded = parts, inference_of(self)
-        return self._folded[1]
-
-    def _outputs(self, X):
-        """The outputs of the network for the rows of X, (n, n_outputs) in the compute dtype."""
-        X = self._validate_X(X)
-        return self._inference()(X)
-
-    def _logits(self, X):
-        """The outputs of the network before the output activation."""
-        X = self._validate_X(X)
-        return self._inference().logits(X)
-
     def _check_solver(self):
         if self.solver not in OPTIMIZERS:
             raise AttributeError(
@@ -379,6 +289,8 @@ class BatchNormMLP(Persistent, CallbackSupportMixin, BaseEstimator):
         for i, (weight, shape) in enumerate(zip(self.coefs_, pairwise(units), strict=True)):
             yield f"coefs_[{i}]", weight, shape
         units[0] = self.n_features_in_
+        if self.input_range_ is not None:
+            yield "input_range_", self.input_range_, (2, self.n_features_in_)
         if self.bin_edges_ is not None:
             yield "bin_edges_", np.empty(len(self.bin_edges_)), (self.n_features_in_,)
         norms = zip([self.input_norm_, *self.batch_norms_], units, strict=False)

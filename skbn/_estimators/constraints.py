@@ -42,6 +42,7 @@ CONSTRAINTS = {
     "batch_norm_epsilon": [Interval(Real, 0, None, closed="neither")],
     "virtual_batch_size": [None, Interval(Integral, 2, None, closed="left")],
     "normalize_inputs": ["boolean"],
+    "clip_inputs": ["boolean"],
     "smooth_clip": [Interval(Real, 0, None, closed="neither"), None],
     "numeric_encoding": [StrOptions({"auto", "piecewise"}), None],
     "n_bins": [Interval(Integral, 2, None, closed="left")],

@@ -5,7 +5,7 @@ from copy import deepcopy
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import SplineTransformer
+from sklearn.preprocessing import MinMaxScaler, SplineTransformer
 
 from .encoders import bins_of
 from .state import FITTED, fitted_attributes, folded_layers, folded_targets
@@ -16,6 +16,7 @@ SCIKIT_LEARNS_ACTIVATIONS = "identity", "logistic", "tanh", "relu"
 # further training without batch normalization, weight decay and a cosine schedule.
 TRAINING_PARAMETERS = ("solver", "learning_rate", "learning_rate_init", "beta_2", "alpha")
 OURS = {"coefs_", "intercepts_", "batch_norms_", "input_norm_", "target_norm_", "smooth_clip_"}
+OURS |= {"input_range_"}
 OURS |= {"numeric_encoding_", "bin_edges_", "max_iter_", "pilots_", "temperature_"}
 OURS |= {"_label_totals", "_best_validation", "_largest_loss", "_optimizer"}
 COPIED = [name for name in FITTED if name not in OURS]
@@ -49,11 +50,11 @@ def check_exportable(estimator, stock_class):
 def to_stock(estimator, stock_class):
     """A fitted ``stock_class`` with the predictions of the estimator.
 
-    If columns are encoded, it is the last step of a Pipeline, whose first step encodes them.
+    If columns are limited or encoded, it is the last step of a Pipeline, whose first step does it.
     """
     check_exportable(estimator, stock_class)
     stock = _stock_mlp(estimator, stock_class)
-    if bins_of(estimator.bin_edges_) is None:
+    if bins_of(estimator.bin_edges_) is None and estimator.input_range_ is None:
         return stock
     stock.n_features_in_ = len(stock.coefs_[0])
     vars(stock).pop("feature_names_in_", None)
@@ -65,6 +66,7 @@ def _stock_mlp(estimator, stock_class):
     stock = stock_class(**stock_parameters(estimator, stock_class().get_params()))
     *layers, last = folded_layers(estimator, np.float64, folds_inputs=True)
     layers.append(folded_targets(last, getattr(estimator, "target_norm_", None)))
+    layers[0] = _scaled_columns(*layers[0], estimator)
     layers[0] = _spline_weights(layers[0][0], estimator), layers[0][1]
     vars(stock).update(deepcopy(fitted_attributes(estimator, COPIED)))
     stock.coefs_ = [weight.copy() for weight, _ in layers]
@@ -85,13 +87,36 @@ def _columns_by_n_edges(estimator):
 def _stock_encoder(estimator):
     """A fitted ColumnTransformer: the unchanged columns, then the splines of their bins."""
     n_features, edges = estimator.n_features_in_, estimator.bin_edges_
-    steps = [("columns", "passthrough", list(range(n_features)))]
+    steps = [("columns", _stock_columns(estimator), list(range(n_features)))]
     for n_edges, columns in _columns_by_n_edges(estimator).items():
         knots = np.stack([edges[column] for column in columns], axis=1).astype(np.float64)
         splines = SplineTransformer(degree=1, knots=knots, extrapolation="constant")
         steps.append((f"bins_{n_edges - 1}", splines, columns))
-    encoder = ColumnTransformer(steps).fit(np.zeros((2, n_features)))
+    encoder = ColumnTransformer(steps).fit(_stock_rows(estimator))
     return _with_feature_names(encoder, estimator)
+
+
+def _stock_rows(estimator):
+    """Two rows, by which stock transformers learn the range of the columns."""
+    limits = estimator.input_range_
+    return np.zeros((2, estimator.n_features_in_)) if limits is None else limits.astype(np.float64)
+
+
+def _stock_columns(estimator):
+    """The step for the columns themselves: within their range, from 0 to 1, or unchanged."""
+    return "passthrough" if estimator.input_range_ is None else MinMaxScaler(clip=True)
+
+
+def _scaled_columns(weight, bias, estimator):
+    """The first layer for columns that are scaled by their range.
+
+    A column without a range is constant, because it is limited to a single value.
+    """
+    if estimator.input_range_ is None:
+        return weight, bias
+    least, largest = estimator.input_range_.astype(np.float64)
+    columns, bins = np.split(weight, [len(least)])
+    return np.vstack([columns * (largest - least)[:, None], bins]), bias + least @ columns
 
 
 def _with_feature_names(encoder, estimator):

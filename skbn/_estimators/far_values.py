@@ -68,5 +68,5 @@ def _largest_of_rows(X, input_norm):
 def _distances(X, input_norm):
     """The absolute values of the inputs of the first layer for the rows of X, in float64."""
     with np.errstate(over="ignore"):
-        rows = rows_of(X, input_norm._replace(bins=None), np.dtype(np.float64))
+        rows = rows_of(X, input_norm._replace(bins=None, limits=None), np.dtype(np.float64))
         return abs(rows.slice(0, X.shape[0]))

@@ -8,9 +8,15 @@ FORMAT = 3
 # Parameters added after the first format, with the value that preserves the behavior of models
 # saved in an older format.
 ADDED_PARAMETERS = {"target_momentum": None, "numeric_encoding": None, "n_bins": 16}
+ADDED_PARAMETERS["clip_inputs"] = False
 
 # Fitted attributes added after the first format, of estimators that are fitted.
-ADDED_ATTRIBUTES = {"numeric_encoding_": None, "bin_edges_": None, "pilots_": None}
+ADDED_ATTRIBUTES = {
+    "input_range_": None,
+    "numeric_encoding_": None,
+    "bin_edges_": None,
+    "pilots_": None,
+}
 
 
 class Persistent:

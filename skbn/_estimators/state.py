@@ -36,7 +36,7 @@ def hidden_units(estimator):
 
 # The attributes that ``fit`` sets, grouped by the data that they are computed from.
 OF_DATA = ("n_features_in_", "feature_names_in_", "input_norm_", "smooth_clip_")
-OF_DATA += ("numeric_encoding_", "bin_edges_", "pilots_")
+OF_DATA += ("input_range_", "numeric_encoding_", "bin_edges_", "pilots_")
 OF_TARGETS = ("classes_", "n_outputs_", "out_activation_", "target_norm_")
 OF_TARGETS += ("_label_binarizer", "_label_totals", "temperature_")
 OF_NETWORK = ("n_layers_", "coefs_", "intercepts_", "batch_norms_")
@@ -129,7 +129,7 @@ def input_norm_of(estimator):
     normalizer, bound = estimator.input_norm_, estimator.smooth_clip_
     if normalizer is not None:
         norm = InputNorm(np.stack([normalizer.mean_, 1.0 / normalizer.scale_]))
-    norm = norm._replace(bins=bins_of(estimator.bin_edges_))
+    norm = norm._replace(bins=bins_of(estimator.bin_edges_), limits=estimator.input_range_)
     return norm if bound is None else norm._replace(bound=bound)
 
 
@@ -174,7 +174,7 @@ def inference_of(estimator):
         folded_layers(estimator, dtype, folds_inputs),
         estimator.activation,
         estimator.out_activation_,
-        None if folds_inputs else norm,
+        InputNorm(None, limits=norm.limits) if folds_inputs else norm,
     )
 
 
@@ -194,4 +194,5 @@ def inference_key(estimator):
         for value in (norm.mean_, norm.scale_, norm.gamma_, norm.beta_)
     ]
     parameters = [estimator.activation, estimator.smooth_clip_, estimator.bin_edges_]
+    parameters.append(estimator.input_range_)
     return [*parameters, *estimator.coefs_, *estimator.intercepts_, *arrays]

@@ -379,3 +379,14 @@ def check_optimize_result(solver, result, max_iter):
             )
     else:
         _check_optimize_result(solver, result, max_iter)
+
+
+def check_dense(X, **parameters):
+    """Raise if X is sparse and a parameter would make its zeros other values."""
+    needs_dense = [name for name, value in parameters.items() if value not in (None, "auto")]
+    if sparse.issparse(X) and needs_dense:
+        name = needs_dense[0]
+        raise ValueError(
+            f"{name}={parameters[name]!r} needs dense X, because its values are not sparse; got a "
+            f"sparse matrix. Pass {name}=None or X.toarray()."
+        )

@@ -35,16 +35,20 @@ class InputNorm(NamedTuple):
 
     Attributes
     ----------
-    mean_scale : ndarray of shape (2, d), float64
+    mean_scale : ndarray of shape (2, d), float64, or None
+        None if the first layer has the normalization folded in.
     bound : float
         Infinity if nothing is clipped.
     bins : Bins or None
         Bins of columns of the unchanged rows, whose encodings are further inputs.
+    limits : ndarray of shape (2, d) or None
+        The least and the largest value of each column, to which inference limits the rows.
     """
 
     mean_scale: np.ndarray
     bound: float = np.inf
     bins: Bins | None = None
+    limits: np.ndarray | None = None
 
     @classmethod
     def unchanged(cls, n_features):
@@ -79,7 +83,8 @@ class DenseRows:
     ----------
     X : ndarray of shape (n, d)
     norm : InputNorm or None
-        With None, ``slice`` returns unchanged rows.
+        With None, ``slice`` returns unchanged rows. Only ``slice``, which is for inference, limits
+        the rows; those that are trained on define the limits.
     """
 
     is_dense = True
@@ -87,8 +92,10 @@ class DenseRows:
     def __init__(self, X, norm, dtype, device):
         self.n_rows, self.width = X.shape
         self.X = device.to_device(X)
-        self.norm = norm
-        self.mean_scale = None if norm is None else device.to_device(norm.mean_scale)
+        self.norm = norm = norm or InputNorm(None)
+        self.mean_scale, self.limits = (
+            None if array is None else device.to_device(array) for array in _arrays(norm, X.dtype)
+        )
         self.dtype, self.device = dtype, device
 
     def take(self, index, buffer):
@@ -100,8 +107,8 @@ class DenseRows:
 
     def slice(self, start, stop):
         """The rows from start to stop. No kernel is used, so that inference compiles nothing."""
-        rows = self.X[start:stop]
-        if self.norm is None:
+        rows = self._limited(self.X[start:stop])
+        if self.mean_scale is None:
             return rows.astype(self.dtype, copy=False)
         mean, scale = self.mean_scale
         if not self.norm.clips:
@@ -110,6 +117,13 @@ class DenseRows:
         with np.errstate(over="ignore"):
             t = xp.clip((rows - mean) * scale / self.norm.bound, -1e9, 1e9)
         return (self.norm.bound * (t / xp.sqrt(1 + t * t))).astype(self.dtype, copy=False)
+
+    def _limited(self, rows):
+        """The rows, within the limits if there are any. np.clip takes 5 µs for a row, this 2."""
+        if self.limits is None:
+            return rows
+        xp, (least, largest) = self.device.xp, self.limits
+        return xp.minimum(xp.maximum(rows, least), largest)
 
     def clipped(self, rows, largest):
         """The rows, with their values clipped to ±largest."""
@@ -122,6 +136,12 @@ class DenseRows:
     def transposed_dot(self, rows, delta, out):
         """out (d, h) = the transposed rows times delta (m, h)."""
         self.device.dot(rows.T, delta, out=out)
+
+
+def _arrays(norm, dtype):
+    """The arrays of a norm that rows of this dtype need."""
+    limits = None if norm.limits is None else norm.limits.astype(dtype, copy=False)
+    return norm.mean_scale, limits
 
 
 class EncodedRows(DenseRows):
@@ -169,8 +189,7 @@ class DensifiedRows(DenseRows):
     def __init__(self, X, norm, dtype, device):
         self.n_rows, self.width = X.shape
         self.stored = [device.to_device(array) for array in (X.data, X.indices, X.indptr)]
-        norm = norm or InputNorm.unchanged(self.width)
-        self.mean_scale = device.to_device(norm.mean_scale)
+        self.mean_scale = device.to_device(_mean_scale(norm, self.width))
         self.dtype, self.device = dtype, device
 
     def take(self, index, buffer):
@@ -202,7 +221,7 @@ class SparseRows:
     def __init__(self, X, norm, dtype, device):
         self.X, self.device = X, device
         self.n_rows, self.width = X.shape[0], 1  # most of a row is not stored
-        self.mean_scale = (norm or InputNorm.unchanged(X.shape[1])).mean_scale
+        self.mean_scale = _mean_scale(norm, X.shape[1])
         shift = np.prod(self.mean_scale, axis=0)
         # In float32, the difference of two large products has no correct digits.
         self.dtype = dtype if np.abs(shift).max() <= MAX_FOLDED_MEAN else np.dtype(np.float64)
@@ -241,4 +260,25 @@ def rows_of(X, norm, dtype, device=CPU):
     if not sparse.issparse(X):
         is_encoded = norm is not None and norm.bins is not None
         return (EncodedRows if is_encoded else DenseRows)(X, norm, dtype, device)
+    limits = None if norm is None else norm.limits
+    if limits is not None and not _have_zero(limits):  # zeros are not stored, but would change
+        return DenseRows(X.toarray(), norm, dtype, device)
+    X = X if limits is None else _limited_sparse(X, limits)
     return (DensifiedRows if device.densifies else SparseRows)(X, norm, dtype, device)
+
+
+def _mean_scale(norm, n_features):
+    """The mean and the scale of a norm, those that change nothing if it has none."""
+    is_folded = norm is None or norm.mean_scale is None
+    return (InputNorm.unchanged(n_features) if is_folded else norm).mean_scale
+
+
+def _have_zero(limits):
+    return bool(((limits[0] <= 0.0) & (limits[1] >= 0.0)).all())
+
+
+def _limited_sparse(X, limits):
+    """A copy of X (n, d), CSR, whose stored values are within the limits (2, d)."""
+    least, largest = limits.astype(X.dtype)[:, X.indices]
+    data = np.minimum(np.maximum(X.data, least), largest)
+    return sparse.csr_array((data, X.indices, X.indptr), shape=X.shape)

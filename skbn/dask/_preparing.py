@@ -8,6 +8,7 @@ import numpy as np
 
 from .._estimators.encoders import ColumnValues
 from .._estimators.far_values import without_far_rows
+from .._estimators.ranges import ColumnRange
 from .._estimators.state import input_norm_of
 from .._statistics.moments import RunningMoments
 from ._partitions import has_no_weight
@@ -28,12 +29,15 @@ class TrainingSummary(NamedTuple):
     targets : Labels, Values or None
     values : ColumnValues or None
         Values of X, if columns are encoded.
+    column_range : ColumnRange or None
+        Range of X, if predictions are limited to it.
     """
 
     n_rows: tuple
     inputs: RunningMoments | None
     targets: object
     values: ColumnValues | None = None
+    column_range: ColumnRange | None = None
 
 
 def summary(estimator, targets, X, y, sample_weight):
@@ -46,7 +50,9 @@ def summary(estimator, targets, X, y, sample_weight):
     weight = estimator._validate_weights(sample_weight, X)
     inputs = RunningMoments.of(X, weight) if estimator.normalize_inputs else None
     values = ColumnValues.of(X, weight).compressed() if estimator.numeric_encoding else None
-    return TrainingSummary((X.shape[0],), inputs, targets.summary(y, weight), values)
+    column_range = ColumnRange.of(X, weight) if estimator.clip_inputs else None
+    of_columns = targets.summary(y, weight), values, column_range
+    return TrainingSummary((X.shape[0],), inputs, *of_columns)
 
 
 def _one_column(y):
@@ -59,8 +65,10 @@ def merged_summaries(group):
     n_rows = sum((part.n_rows for part in group), ())
     first, *others = [part.targets for part in group if part.targets is not None] or [None]
     targets = first.merge(*others) if others else first
-    inputs, values = merged_parts(group, "inputs"), merged_parts(group, "values")
-    return TrainingSummary(n_rows, inputs, targets, values)
+    inputs, *of_columns = (
+        merged_parts(group, name) for name in ("inputs", "values", "column_range")
+    )
+    return TrainingSummary(n_rows, inputs, targets, *of_columns)
 
 
 def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, number, X, y, weight):

@@ -1,0 +1,105 @@
+"""What the MLPs do with a fitted network."""
+
+from operator import is_
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from .._backends.cuda import on_host
+from .._backends.selection import device_of_fitted
+from . import validation
+from .ranges import ColumnRange
+from .recalibration import recalibrated
+from .state import inference_key, inference_of
+from .validation import check_dense
+
+
+class Predictions:
+    """Mixin for predictions by the folded network, and for new statistics of hidden layers."""
+
+    def recalibrate(self, X, sample_weight=None):
+        """Recompute the statistics of the hidden layers on other rows.
+
+        Weights, γ, β and ``input_norm_`` do not change. This is precise batch normalization (Wu &
+        Johnson, arXiv:2105.07576, section 3), or, on rows of another domain, adaptive batch
+        normalization (Li et al., arXiv:1603.04779).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to compute the statistics of, at least two.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the statistics.
+
+        Returns
+        -------
+        self : object
+            The estimator with new ``batch_norms_``.
+
+        Raises
+        ------
+        ValueError
+            If there are no batch-normalized layers, if X has a single row, or if rows are so far
+            from the others that the statistics of the layers are not finite.
+        """
+        X = self._validate_X(X)
+        weight = self._validate_weights(sample_weight, X)
+        device = device_of_fitted(self.device)
+        with device.oom_guard(), np.errstate(all="ignore"):
+            batch_norms = recalibrated(self, X, weight)
+        if not all(np.isfinite([norm.mean_, norm.var_]).all() for norm in batch_norms):
+            raise ValueError(
+                "X contains rows so far from the others that statistics of hidden layers are "
+                f"beyond {self.coefs_[0].dtype}: remove these rows."
+            )
+        self.batch_norms_ = batch_norms
+        if self.input_range_ is not None:
+            self._take_range(ColumnRange.of(X, weight), incremental=True)
+        return self
+
+    def _validate_X(self, X):
+        """X validated for prediction, without scikit-learn's validation where it is not needed."""
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        if validation.is_plain(X) and validation.identity(self) == {"n_features_in_": X.shape[1]}:
+            with np.errstate(over="ignore", invalid="ignore"):
+                if np.isfinite(X.sum()):
+                    return X
+        X = validation.validate_data(
+            self, on_host(X), accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
+        )
+        check_dense(X, smooth_clip=self.smooth_clip_, numeric_encoding=self.numeric_encoding_)
+        return X
+
+    def _inference(self):
+        """The folded network, which is rebuilt when a fitted attribute was replaced."""
+        parts = inference_key(self)
+        previous, network = getattr(self, "_folded", ((), None))
+        if len(previous) == len(parts) and all(map(is_, previous, parts)):
+            return network
+        self._folded = parts, inference_of(self)
+        return self._folded[1]
+
+    def _outputs(self, X):
+        """The outputs of the network for the rows of X, (n, n_outputs) in the compute dtype."""
+        X = self._validate_X(X)
+        return self._inference()(X)
+
+    def _logits(self, X):
+        """The outputs of the network before the output activation."""
+        X = self._validate_X(X)
+        return self._inference().logits(X)
+
+    def _take_range(self, column_range, incremental):
+        """Set the range of the columns, in a stream to that of all rows seen."""
+        previous = vars(self).get("input_range_") if incremental else None
+        if column_range is not None and previous is not None:
+            column_range = ColumnRange(previous).merge(column_range)
+        self.input_range_ = None if column_range is None else column_range.limits
+
+    def _validate_weights(self, sample_weight, X):
+        weight = validation.validate_weights(sample_weight, X)
+        if weight is not None and not weight.any():
+            raise ValueError("sample_weight sums to 0, expected a positive sum.")
+        return weight
