@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from .._estimators.label_targets import LabelTargets, LabelTotals
 from .._estimators.regression_targets import RegressionTargets
 from .._statistics.moments import RunningMoments
-from ..kernels import cpu
+from ..kernels.layout import M2
 
 
 class Labels(NamedTuple):
@@ -195,7 +195,7 @@ class PartitionedRegression(RegressionTargets):
         squares, moments = score
         if not (moments.effective_count > 1).all():
             return np.nan  # for a single row, as scikit-learn's r2_score
-        spread = moments.table[cpu.M2]
+        spread = moments.table[M2]
         # For targets that do not vary, scikit-learn's r2_score is 1 or 0.
         ratio = np.divide(squares, spread, where=spread > 0, out=(squares > 0).astype(float))
         return float(np.mean(1.0 - ratio))
