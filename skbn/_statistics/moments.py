@@ -10,9 +10,8 @@ from ..kernels.layout import COUNT, M2, MEAN, WEIGHT
 from .host import kernel_input
 from .passes import passes_of
 
-# Scaled by 2^-DOWN, values below 2^1024 have squares of which 2^50 sum to less than the largest
-# float.
-DOWN = 540
+# Values are multiplied by 2**-540, so that the sum of 2**50 squares does not overflow.
+SCALE_EXPONENT = 540
 
 
 class RunningMoments:
@@ -75,9 +74,10 @@ class RunningMoments:
         """
         table_of = _sparse_table if sparse.issparse(X) else passes_of(device).column_moments
         table = table_of(X, sample_weight)
-        overflown = ~np.isfinite(table[[MEAN, M2]]).all(axis=0)
-        if overflown.any():
-            table[:, overflown] = _small_table(table_of, X, sample_weight)[:, overflown]
+        has_overflowed = ~np.isfinite(table[[MEAN, M2]]).all(axis=0)
+        if has_overflowed.any():
+            scaled = _table_of_scaled(table_of, X, sample_weight)
+            table[:, has_overflowed] = scaled[:, has_overflowed]
         if sample_weight is None:
             return cls(table)
         squared_weights = _squared_weights(table_of, X, sample_weight, table[COUNT])
@@ -218,7 +218,7 @@ def _merged_squared_weights(first, second):
     return merged
 
 
-def _small_table(table_of, X, sample_weight):
+def _table_of_scaled(table_of, X, sample_weight):
     """The moments table of X, computed from values and weights scaled so that no sum overflows.
 
     Infinity stays infinity. Columns that do not need the scaling may lose digits.
@@ -228,8 +228,9 @@ def _small_table(table_of, X, sample_weight):
     else:
         exponent = np.frexp(sample_weight.sum())[1]
         sample_weight = np.ldexp(sample_weight, -exponent)
-    table = table_of(X.astype(np.float64) * 2.0**-DOWN, sample_weight)
-    exponents = np.array([exponent, exponent, DOWN, DOWN, exponent + 2 * DOWN])
+    table = table_of(X.astype(np.float64) * 2.0**-SCALE_EXPONENT, sample_weight)
+    of_m2 = exponent + 2 * SCALE_EXPONENT
+    exponents = np.array([exponent, exponent, SCALE_EXPONENT, SCALE_EXPONENT, of_m2])
     with np.errstate(over="ignore"):
         return np.ldexp(table, exponents[:, None])
 
