@@ -25,7 +25,7 @@ def cuda_device():
 
     dot = partial(cublas.gemm, "N", "N")
     to = cupy.asnumpy, _uploaded
-    return Device(cupy, cuda, dot, *to, _oom_guard, densifies=True)
+    return Device(cupy, cuda, dot, *to, _oom_guard, is_host=False, densifies=True)
 
 
 def _uploaded(array):
