@@ -73,8 +73,8 @@ SQUASHED_FEATURES = (
     "epsilon={epsilon} is above the variance of these features, which are squashed towards 0"
 )
 CONSTANT_FEATURES = (
-    "These features are taken for constant and not scaled, because their variance is within the "
-    "rounding error of values so far from 0; subtract an offset first"
+    "These features are treated as constant and not scaled, because their variance is within the "
+    "rounding error of values of this magnitude; subtract an offset first"
 )
 
 
@@ -229,8 +229,8 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         low = (moments.count > 0) & (moments.count <= self.ddof)
         if low.any():
             raise ValueError(
-                f"ddof={self.ddof} takes sample_weight for frequencies, whose sum must be above "
-                f"ddof; got a sum of {moments.count[low].min()}."
+                f"ddof={self.ddof} interprets sample_weight as frequencies, whose sum must be "
+                f"above ddof; got a sum of {moments.count[low].min()}."
             )
 
     def _scaling(self, moments):

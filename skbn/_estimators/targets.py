@@ -2,10 +2,10 @@
 
 
 class Targets:
-    """The y of an estimator: what is learned from it, its encoding, its loss and its score.
+    """Encodes y, and holds what fit learns from it.
 
-    An object is made of an estimator for one call of fit or partial_fit. ``attributes`` returns
-    what the estimator keeps. Encoded targets are called ``encoded``, an array of shape (n,) or
+    One object serves one call of fit or partial_fit. ``attributes`` returns the fitted attributes
+    of the estimator. Encoded targets are called ``encoded``, an array of shape (n,) or
     (n, n_outputs).
 
     Subclasses define ``of``, ``fit``, ``encode``, ``decode``, ``loss_class``, ``loss``, ``score``

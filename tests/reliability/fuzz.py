@@ -267,7 +267,7 @@ def fuzz(n_inputs, seed, first=0):
     report = Report()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", "These features are taken for constant")
+        warnings.filterwarnings("ignore", "These features are treated as constant")
         for i in range(first, first + n_inputs):
             rng = np.random.default_rng([seed, i])
             check_input(awkward_input(rng), report, IN_TURN[i % 4])
