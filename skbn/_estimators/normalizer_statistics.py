@@ -264,6 +264,20 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         self.__dict__ = kept | fitted  # one assignment, which Ctrl-C cannot interrupt
         return self
 
+    @classmethod
+    def _of_moments(cls, moments, identity=None, named_by=None, **parameters):
+        """An estimator with the given parameters, fitted to the moments.
+
+        ``identity`` and ``named_by`` hold ``n_features_in_`` and ``feature_names_in_``. If
+        ``named_by`` is given, a warning names the features that vary but are not scaled.
+        """
+        estimator = cls(**parameters)
+        n_features, scaling = moments.table.shape[1], estimator._scaling(moments)
+        identity = identity or {"n_features_in_": n_features}
+        if named_by is not None:
+            scaling.warn_of_lost(estimator.epsilon, named_by)
+        return estimator._commit(moments, scaling, identity, estimator._gamma_and_beta(n_features))
+
     def _arrays(self):
         """Name, array and expected shape of the fitted attributes, to check a loaded state."""
         fitted = vars(self)
