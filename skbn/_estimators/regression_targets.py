@@ -72,9 +72,6 @@ class RegressionTargets(Targets):
     def loss_class(self):
         return REGRESSION_LOSSES[self.loss_name]
 
-    def begin_stream(self, _y):
-        """Do nothing: a stream of target values needs no information in advance."""
-
     def fit(self, y, weight, first_pass, incremental):
         """Set the number of outputs, and their mean and scale."""
         self.fit_outputs(y.reshape(len(y), -1).shape[1], first_pass)

@@ -20,6 +20,9 @@ class Targets:
         """The activation of the outputs in a prediction."""
         return self.loss_class.link
 
+    def begin_stream(self, _y, **_first_call):
+        """Learn from the arguments of the first call of partial_fit; most targets need none."""
+
     def loss_weight(self, _y, weight, _incremental):
         """The weights of the rows in the loss, or None: the sample weights."""
         return weight
