@@ -1,1 +1,1 @@
-"""The devices that compute, and what Numba, BLAS and signals need."""
+"""Devices (CPU, CUDA), threads, BLAS limits, signal handling and the Numba cache."""

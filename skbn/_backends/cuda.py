@@ -25,7 +25,7 @@ def cuda_device():
 
     dot = partial(cublas.gemm, "N", "N")
     to = cupy.asnumpy, _uploaded
-    return Device(cupy, cuda, dot, *to, _oom_guard, densifies=True)
+    return Device(cupy, cuda, dot, *to, _oom_guard, is_host=False, densifies=True)
 
 
 def _uploaded(array):
@@ -55,7 +55,7 @@ def _oom_guard():
         cupy.get_default_memory_pool().free_all_blocks()
         free, total = (n_bytes / 1e9 for n_bytes in cupy.cuda.runtime.memGetInfo())
         raise MemoryError(
-            f"The memory of the GPU does not suffice ({free:.1f} of {total:.1f} GB are free): "
+            f"GPU out of memory ({free:.1f} of {total:.1f} GB free): "
             f"{error} Nothing was changed. Use float32, fewer rows at a time, or device='cpu' with "
             "arrays in host memory."
         ) from error

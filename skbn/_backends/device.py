@@ -20,6 +20,8 @@ class Device(NamedTuple):
         Return an array, for reading only, in host memory or on the device.
     oom_guard : callable
         A context that raises a clear error if the memory of the device does not suffice.
+    is_host : bool
+        Whether arrays are NumPy's, in host memory.
     densifies : bool
         Whether sparse rows are made dense, batch by batch.
     """
@@ -30,4 +32,5 @@ class Device(NamedTuple):
     to_host: callable
     to_device: callable
     oom_guard: callable = nullcontext
+    is_host: bool = True
     densifies: bool = False

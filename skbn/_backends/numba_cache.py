@@ -70,7 +70,10 @@ def _ignore_errors(cache):
 
 
 def _with_deferred_signals(compile_signature):
-    """Defer Ctrl-C, after which Numba's registries would be half loaded and later calls fail."""
+    """Defer Ctrl-C while code is loaded.
+
+    An interruption would leave Numba's registries incomplete, and later calls would fail.
+    """
 
     def compile_to_the_end(signature):
         with defer_signals():

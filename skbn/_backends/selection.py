@@ -5,6 +5,7 @@ import warnings
 from . import cuda_setup
 from .cpu import CPU
 from .cuda import cuda_device
+from .stacklevel import levels_below_caller
 
 
 def device_of(name):
@@ -26,7 +27,8 @@ def device_of(name):
     except RuntimeError as error:
         if name == "cuda":
             raise
-        warnings.warn(f"device='auto' computes on the CPU: {error}", UserWarning, stacklevel=2)
+        message = f"device='auto' computes on the CPU: {error}"
+        warnings.warn(message, UserWarning, stacklevel=levels_below_caller())
         return CPU
 
 

@@ -236,7 +236,7 @@ class LabelTargets(Targets):
         return log_expit(np.hstack([-logits, logits]))
 
     def strata(self, encoded):
-        """Labels for the ``stratify`` argument of the split: only for two classes, else None."""
+        """Labels for stratification if there are two classes, otherwise None."""
         return self.classes_[encoded[:, 0].astype(int)] if encoded.shape[1:] == (1,) else None
 
     def fit_prior(self, encoded, weight, incremental):

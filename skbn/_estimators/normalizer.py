@@ -388,14 +388,5 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
 
 
 def fitted_normalizer(moments, identity=None, named_by=None, **parameters):
-    """A BatchNormalizer with the given parameters, fitted to the moments.
-
-    ``identity`` and ``named_by`` hold ``n_features_in_`` and ``feature_names_in_``. If ``named_by``
-    is given, a warning names the features that vary but are not scaled.
-    """
-    normalizer = BatchNormalizer(**parameters)
-    n_features, scaling = moments.table.shape[1], normalizer._scaling(moments)
-    identity = identity or {"n_features_in_": n_features}
-    if named_by is not None:
-        scaling.warn_of_lost(normalizer.epsilon, named_by)
-    return normalizer._commit(moments, scaling, identity, normalizer._gamma_and_beta(n_features))
+    """A BatchNormalizer with the given parameters, fitted to the moments; see ``_of_moments``."""
+    return BatchNormalizer._of_moments(moments, identity, named_by, **parameters)

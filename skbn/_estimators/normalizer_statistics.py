@@ -73,8 +73,8 @@ SQUASHED_FEATURES = (
     "epsilon={epsilon} is above the variance of these features, which are squashed towards 0"
 )
 CONSTANT_FEATURES = (
-    "These features are taken for constant and not scaled, because their variance is within the "
-    "rounding error of values so far from 0; subtract an offset first"
+    "These features are treated as constant and not scaled, because their variance is within the "
+    "rounding error of values of this magnitude; subtract an offset first"
 )
 
 
@@ -229,8 +229,8 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         low = (moments.count > 0) & (moments.count <= self.ddof)
         if low.any():
             raise ValueError(
-                f"ddof={self.ddof} takes sample_weight for frequencies, whose sum must be above "
-                f"ddof; got a sum of {moments.count[low].min()}."
+                f"ddof={self.ddof} interprets sample_weight as frequencies, whose sum must be "
+                f"above ddof; got a sum of {moments.count[low].min()}."
             )
 
     def _scaling(self, moments):
@@ -263,6 +263,20 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         )
         self.__dict__ = kept | fitted  # one assignment, which Ctrl-C cannot interrupt
         return self
+
+    @classmethod
+    def _of_moments(cls, moments, identity=None, named_by=None, **parameters):
+        """An estimator with the given parameters, fitted to the moments.
+
+        ``identity`` and ``named_by`` hold ``n_features_in_`` and ``feature_names_in_``. If
+        ``named_by`` is given, a warning names the features that vary but are not scaled.
+        """
+        estimator = cls(**parameters)
+        n_features, scaling = moments.table.shape[1], estimator._scaling(moments)
+        identity = identity or {"n_features_in_": n_features}
+        if named_by is not None:
+            scaling.warn_of_lost(estimator.epsilon, named_by)
+        return estimator._commit(moments, scaling, identity, estimator._gamma_and_beta(n_features))
 
     def _arrays(self):
         """Name, array and expected shape of the fitted attributes, to check a loaded state."""

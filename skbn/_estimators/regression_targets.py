@@ -75,9 +75,6 @@ class RegressionTargets(Targets):
     def loss_class(self):
         return REGRESSION_LOSSES[self.loss_name]
 
-    def begin_stream(self, _y):
-        """Do nothing: a stream of target values needs no information in advance."""
-
     def fit(self, y, weight, first_pass, incremental):
         """Set the number of outputs, and their mean and scale."""
         self.fit_outputs(y.reshape(len(y), -1).shape[1], first_pass)
@@ -205,8 +202,8 @@ def _units(normalizer):
 
 def _without_far_targets(targets, y, weight):
     """The targets, with 0 in rows of weight 0 that overflow; raise for overflow in other rows."""
-    has_overflown = ~np.isfinite(targets).all(axis=1)
-    counts = has_overflown if weight is None else has_overflown & (weight > 0)
+    has_overflowed = ~np.isfinite(targets).all(axis=1)
+    counts = has_overflowed if weight is None else has_overflowed & (weight > 0)
     if counts.any():
         largest = np.where(counts[:, None], abs(y), 0.0)
         row, column = np.unravel_index(largest.argmax(), y.shape)
@@ -214,7 +211,7 @@ def _without_far_targets(targets, y, weight):
             f"y contains a value too large for {targets.dtype!r}: {y[row, column]:g} in row {row}. "
             "Remove the row, set its sample_weight to 0, or change the unit of y."
         )
-    return np.where(has_overflown[:, None], 0.0, targets).astype(targets.dtype)
+    return np.where(has_overflowed[:, None], 0.0, targets).astype(targets.dtype)
 
 
 def _numbers(y):

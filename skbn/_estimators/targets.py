@@ -2,10 +2,10 @@
 
 
 class Targets:
-    """The y of an estimator: what is learned from it, its encoding, its loss and its score.
+    """Encodes y, and holds what fit learns from it.
 
-    An object is made of an estimator for one call of fit or partial_fit. ``attributes`` returns
-    what the estimator keeps. Encoded targets are called ``encoded``, an array of shape (n,) or
+    One object serves one call of fit or partial_fit. ``attributes`` returns the fitted attributes
+    of the estimator. Encoded targets are called ``encoded``, an array of shape (n,) or
     (n, n_outputs).
 
     Subclasses define ``of``, ``fit``, ``encode``, ``decode``, ``loss_class``, ``loss``, ``score``
@@ -26,6 +26,9 @@ class Targets:
     def out_activation(self):
         """The activation of the outputs in a prediction."""
         return self.loss_class.link
+
+    def begin_stream(self, _y, **_first_call):
+        """Learn from the arguments of the first call of partial_fit; most targets need none."""
 
     def loss_weight(self, _y, weight, _incremental):
         """The weights of the rows in the loss, or None: the sample weights."""

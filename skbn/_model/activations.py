@@ -106,19 +106,19 @@ ACTIVATIONS = {
 
 def value_of(name, device):
     """The function ``value(x)`` for training, in place, for arrays of the device."""
-    if device.xp is np and not ACTIVATIONS[name].value_vectorizes:
+    if device.is_host and not ACTIVATIONS[name].value_vectorizes:
         return ACTIVATIONS[name].value
     return device.kernels.ACTIVATIONS[name].value
 
 
 def gradient_of(name, device):
     """``gradient(x, delta)`` for arrays of the device; x is the output unless ``needs_input``."""
-    of_host = ACTIVATIONS[name].gradient if device.xp is np else None
+    of_host = ACTIVATIONS[name].gradient if device.is_host else None
     return of_host or device.kernels.ACTIVATIONS[name].gradient
 
 
 def inference_value_of(name, device):
     """The function ``value(x)`` for inference, in place, for arrays of the device."""
-    if device.xp is np or name == "identity":
+    if device.is_host or name == "identity":
         return ACTIVATIONS[name].value
     return device.kernels.ACTIVATIONS[name].value

@@ -72,8 +72,8 @@ class FoldedNetwork:
                 if not isfinite(chunk.sum()):
                     clipped = xp.empty_like(chunk)
                     self._write_logits(rows, rows.clipped(inputs, LARGEST), clipped)
-                    has_overflown = ~xp.isfinite(chunk).all(axis=1)
-                    chunk[has_overflown] = clipped[has_overflown]
+                    has_overflowed = ~xp.isfinite(chunk).all(axis=1)
+                    chunk[has_overflowed] = clipped[has_overflowed]
         return out
 
     def _write_logits(self, rows, inputs, out):

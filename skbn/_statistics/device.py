@@ -15,7 +15,7 @@ import numpy as np
 
 from .._backends.threads import for_each, n_threads
 from ..kernels import cpu, cuda
-from .host import MIN_BLOCK_ROWS, HostPasses, kernel_dtype
+from .host import MIN_BLOCK_ROWS, kernel_dtype
 
 # 32 MB of float32. A bus of 50 GB/s copies them in 0.6 ms; the host spends 0.05 ms on a chunk.
 CHUNK_VALUES = 1 << 23
@@ -126,8 +126,8 @@ def _launch_moments(X, weight, table):
         cuda.weighted_column_moments(X, weight, table)
 
 
-class DevicePasses(HostPasses):
-    """Passes over rows, by the kernels of the device."""
+class DevicePasses:
+    """Passes over rows, by the kernels of the device. HostPasses has the same methods."""
 
     inference_values = 1 << 26  # 256 MB of float32
 

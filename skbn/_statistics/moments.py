@@ -5,12 +5,13 @@ from scipy import sparse
 
 from .._backends.cpu import CPU
 from ..kernels import cpu
+from ..kernels.cpu.statistics import MAX_SHIFTS
+from ..kernels.layout import COUNT, M2, MEAN, WEIGHT
 from .host import kernel_input
 from .passes import passes_of
 
-# Scaled by 2^-DOWN, values below 2^1024 have squares of which 2^50 sum to less than the largest
-# float.
-DOWN = 540
+# Values are multiplied by 2**-540, so that the sum of 2**50 squares does not overflow.
+SCALE_EXPONENT = 540
 
 
 class RunningMoments:
@@ -55,9 +56,9 @@ class RunningMoments:
     def from_statistics(cls, n_columns, count, mean, variance, ddof):
         """The moments of rows of which only these statistics are known, as numbers or by column."""
         table = np.zeros((5, n_columns))
-        table[cpu.COUNT] = table[cpu.WEIGHT] = count
-        table[cpu.MEAN] = mean
-        table[cpu.M2] = np.multiply(variance, count - ddof)
+        table[COUNT] = table[WEIGHT] = count
+        table[MEAN] = mean
+        table[M2] = np.multiply(variance, count - ddof)
         return cls(table, is_weighted=np.asarray(count).dtype.kind == "f")
 
     @classmethod
@@ -73,12 +74,13 @@ class RunningMoments:
         """
         table_of = _sparse_table if sparse.issparse(X) else passes_of(device).column_moments
         table = table_of(X, sample_weight)
-        overflown = ~np.isfinite(table[[cpu.MEAN, cpu.M2]]).all(axis=0)
-        if overflown.any():
-            table[:, overflown] = _small_table(table_of, X, sample_weight)[:, overflown]
+        has_overflowed = ~np.isfinite(table[[MEAN, M2]]).all(axis=0)
+        if has_overflowed.any():
+            scaled = _table_of_scaled(table_of, X, sample_weight)
+            table[:, has_overflowed] = scaled[:, has_overflowed]
         if sample_weight is None:
             return cls(table)
-        squared_weights = _squared_weights(table_of, X, sample_weight, table[cpu.COUNT])
+        squared_weights = _squared_weights(table_of, X, sample_weight, table[COUNT])
         return cls(table, is_weighted=True, squared_weights=squared_weights)
 
     def merge(self, *others):
@@ -111,12 +113,12 @@ class RunningMoments:
 
     def weighed_by_count(self):
         """The same statistics, with the weight that ``count`` rows of equal weight have."""
-        count, weight = self.table[cpu.COUNT], self.table[cpu.WEIGHT]
+        count, weight = self.table[COUNT], self.table[WEIGHT]
         if count.tobytes() == weight.tobytes():  # 0.4 µs; (count == weight).all() takes 2 µs
             return self
         table = self.table.copy()
-        table[cpu.M2] *= np.divide(count, weight, where=weight > 0, out=np.zeros_like(count))
-        table[cpu.WEIGHT] = count
+        table[M2] *= np.divide(count, weight, where=weight > 0, out=np.zeros_like(count))
+        table[WEIGHT] = count
         return RunningMoments(
             table, is_weighted=self.is_weighted, squared_weights=self.squared_weights
         )
@@ -125,20 +127,20 @@ class RunningMoments:
         """``squared_weights``, also if rows have equal weights; 0 in a column without rows."""
         if self.squared_weights is not None:
             return self.squared_weights
-        count = self.table[cpu.COUNT]
+        count = self.table[COUNT]
         return np.divide(1.0, count, where=count > 0, out=np.zeros_like(count))
 
     @property
     def effective_count(self):
         """The effective number of rows, (Σw)²/Σw², for any scale of the weights (Kish 1965)."""
         if self.squared_weights is None:
-            return self.table[cpu.COUNT]
+            return self.table[COUNT]
         squared = self.squared_weights
         return np.divide(1.0, squared, where=squared > 0, out=np.zeros_like(squared))
 
     def is_finite(self):
         """Whether all means are finite. They are not after infinity in the rows or an overflow."""
-        return bool(np.isfinite(self.table[cpu.MEAN]).all())
+        return bool(np.isfinite(self.table[MEAN]).all())
 
     @property
     def count(self):
@@ -147,14 +149,14 @@ class RunningMoments:
         It is exact up to 2^53 rows, which is nine years at 30 million rows a second. A count beyond
         int64 stays float64.
         """
-        count = self.table[cpu.COUNT].copy()
+        count = self.table[COUNT].copy()
         is_whole = not self.is_weighted and (count < 2.0**63).all()
         return count.astype(np.int64) if is_whole else count
 
     @property
     def mean(self):
         """Mean of each column; NaN where no value was seen."""
-        return np.where(self.table[cpu.COUNT] > 0, self.table[cpu.MEAN], np.nan)
+        return np.where(self.table[COUNT] > 0, self.table[MEAN], np.nan)
 
     def variance(self, ddof):
         """M2 / weight, corrected by ``ddof``; NaN where no value was seen.
@@ -191,7 +193,7 @@ def _squared_weights(table_of, X, sample_weight, count):
     if not has_missing.any():
         return squares
     squared = (sample_weight / total) ** 2
-    squares[has_missing] = table_of(X[:, has_missing], squared)[cpu.COUNT]
+    squares[has_missing] = table_of(X[:, has_missing], squared)[COUNT]
     return np.divide(squares, present**2, where=present > 0, out=np.zeros_like(squares))
 
 
@@ -204,7 +206,7 @@ def _sum_of_squares(weight, total):
 
 def _merged_squared_weights(first, second):
     """The ``squared_weights`` after a merge of both by their weights."""
-    weights = first.table[cpu.WEIGHT], second.table[cpu.WEIGHT]
+    weights = first.table[WEIGHT], second.table[WEIGHT]
     merged = np.empty_like(weights[0])
     cpu.merge_squared_weights(
         weights[0],
@@ -216,7 +218,7 @@ def _merged_squared_weights(first, second):
     return merged
 
 
-def _small_table(table_of, X, sample_weight):
+def _table_of_scaled(table_of, X, sample_weight):
     """The moments table of X, computed from values and weights scaled so that no sum overflows.
 
     Infinity stays infinity. Columns that do not need the scaling may lose digits.
@@ -226,8 +228,9 @@ def _small_table(table_of, X, sample_weight):
     else:
         exponent = np.frexp(sample_weight.sum())[1]
         sample_weight = np.ldexp(sample_weight, -exponent)
-    table = table_of(X.astype(np.float64) * 2.0**-DOWN, sample_weight)
-    exponents = np.array([exponent, exponent, DOWN, DOWN, exponent + 2 * DOWN])
+    table = table_of(X.astype(np.float64) * 2.0**-SCALE_EXPONENT, sample_weight)
+    of_m2 = exponent + 2 * SCALE_EXPONENT
+    exponents = np.array([exponent, exponent, SCALE_EXPONENT, SCALE_EXPONENT, of_m2])
     with np.errstate(over="ignore"):
         return np.ldexp(table, exponents[:, None])
 
@@ -246,7 +249,7 @@ def _sparse_table(X, sample_weight):
     reference = np.zeros(X.shape[1])
     table = np.empty((5, X.shape[1]))
     sums = _sparse_sums(X, weight, reference)
-    for _ in range(cpu.MAX_SHIFTS):
+    for _ in range(MAX_SHIFTS):
         cpu.shift_to_mean(reference, sums)
         sums = _sparse_sums(X, weight, reference)
         if not cpu.squares_lose_digits(sums):

@@ -9,7 +9,7 @@ _HOST = HostPasses()
 
 def passes_of(device):
     """The HostPasses or DevicePasses of a Device."""
-    return _device_passes() if device.densifies else _HOST
+    return _HOST if device.is_host else _device_passes()
 
 
 @cache

@@ -161,7 +161,10 @@ class History:
         return {attribute: _copied(values[name]) for name, attribute in ATTRIBUTES.items()}
 
     def _values(self):
-        """What a copy does not share. A copy of 3,000,000 losses of a stream takes 20 ms."""
+        """All attributes except ``previous_losses``, which copies share.
+
+        A copy of 3,000,000 losses of a stream takes 20 ms.
+        """
         return {name: value for name, value in vars(self).items() if name != "previous_losses"}
 
     def loss_curve(self):

@@ -37,7 +37,7 @@ class Trainer:
     Attributes
     ----------
     network : Network
-    steps : Steps
+    steps : Steps or Rounds
         An object whose ``train_epoch`` trains one epoch.
     options : TrainOptions
     history : History

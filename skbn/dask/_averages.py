@@ -6,6 +6,7 @@ import numpy as np
 
 from .._statistics.moments import RunningMoments
 from ..kernels import cpu
+from ..kernels.layout import COUNT, M2, WEIGHT
 
 
 class RoundResult(NamedTuple):
@@ -42,7 +43,7 @@ class RoundResult(NamedTuple):
         params, runnings = network.state()
         runnings = [to_host(table) for table in runnings]
         for table, before in zip(runnings, start.network[1], strict=True):
-            table[cpu.COUNT] -= before[cpu.COUNT]
+            table[COUNT] -= before[COUNT]
         return cls(
             weight=weight,
             loss=loss,
@@ -90,17 +91,17 @@ def _mixture(fractions, tables):
     mixed, *others = parts
     for table in others:
         cpu.merge_moments(mixed, table)
-    weight = sum(f * table[cpu.WEIGHT] for f, table in zip(fractions, tables, strict=True))
-    mixed[cpu.M2] *= weight / np.where(mixed[cpu.WEIGHT] > 0, mixed[cpu.WEIGHT], 1.0)
-    mixed[cpu.WEIGHT] = weight
+    weight = sum(f * table[WEIGHT] for f, table in zip(fractions, tables, strict=True))
+    mixed[M2] *= weight / np.where(mixed[WEIGHT] > 0, mixed[WEIGHT], 1.0)
+    mixed[WEIGHT] = weight
     return mixed
 
 
 def _weighing(fraction, table):
     """A copy of the table with the fraction as its weight, in columns that have a weight."""
-    scaled, weight = table.copy(), table[cpu.WEIGHT]
-    scaled[cpu.WEIGHT] = np.where(weight > 0, fraction, 0.0)
-    scaled[cpu.M2] *= scaled[cpu.WEIGHT] / np.where(weight > 0, weight, 1.0)
+    scaled, weight = table.copy(), table[WEIGHT]
+    scaled[WEIGHT] = np.where(weight > 0, fraction, 0.0)
+    scaled[M2] *= scaled[WEIGHT] / np.where(weight > 0, weight, 1.0)
     return scaled
 
 

@@ -71,7 +71,7 @@ def _failed_on_cluster(result):
 
 
 def _keys_of(error):
-    """The keys of the tasks in a traceback. A local scheduler gives them nowhere else."""
+    """The keys of the tasks in a traceback. A local scheduler does not report them elsewhere."""
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
     return {frame.f_locals.get("key") for frame in frames if frame.f_code.co_name == "execute_task"}
 

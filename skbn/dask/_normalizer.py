@@ -154,7 +154,10 @@ def _moments_of_all(total):
 
 
 def _normalized(X, local, moments=None):
-    """The rows of a partition, normalized by the moments, or by their own moments with None."""
+    """The rows of a partition, normalized by the moments.
+
+    With None, they are normalized by the moments of the partition itself.
+    """
     batch, _ = local._validate_batch(X, identity(local))
     if moments is None:
         moments, _ = local._moments_of(batch, None, identity(local))

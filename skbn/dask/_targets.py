@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from .._estimators.label_targets import LabelTargets, LabelTotals
 from .._estimators.regression_targets import RegressionTargets
 from .._statistics.moments import RunningMoments
-from ..kernels import cpu
+from ..kernels.layout import M2
 
 
 class Labels(NamedTuple):
@@ -91,7 +91,33 @@ class PartitionScore(NamedTuple):
     loss: float
 
 
-class PartitionedLabels(LabelTargets):
+class PartitionedTargets:
+    """Base class of targets of partitions, for targets without class weights.
+
+    Subclasses define ``summary``, ``fit_summary``, ``score_part`` and ``merged_scores``.
+    """
+
+    def of_parts(self, _summary, _incremental):
+        """The targets that encode the rows of each partition: self without class weights."""
+        return self
+
+    def without_class_weight(self):
+        """The targets without class weights."""
+        return self
+
+    def loss_weight_of_part(self, _y, weight):
+        """The weights of the rows in the loss, or None."""
+        return weight
+
+    def fit_totals(self, _prepared, _incremental):
+        """Learn from the encoded targets of all partitions; most targets need nothing of it."""
+
+    def score_of_parts(self, score):
+        """The score of all rows."""
+        return float(score)
+
+
+class PartitionedLabels(PartitionedTargets, LabelTargets):
     """Labels, of which a partition may contain only some. The score is accuracy."""
 
     def summary(self, y, _weight):
@@ -139,11 +165,8 @@ class PartitionedLabels(LabelTargets):
         """Merge several PartitionScore into one."""
         return _merged(group, _average)
 
-    def score_of_parts(self, score):
-        return float(score)
 
-
-class PartitionedRegression(RegressionTargets):
+class PartitionedRegression(PartitionedTargets, RegressionTargets):
     """Target values of partitions.
 
     The score is R² = 1 − Σw(y − ŷ)² / Σw(y − mean)², averaged over the outputs. It is NaN if ŷ is
@@ -160,21 +183,6 @@ class PartitionedRegression(RegressionTargets):
         """Learn the number and the units of the outputs of all partitions."""
         self.fit_outputs(values.n_outputs, first_pass)
         self.fit_units(values.moments, first_pass, incremental)
-
-    def of_parts(self, _values, _incremental):
-        """Return self, because values have no class weights."""
-        return self
-
-    def without_class_weight(self):
-        """Return self, because values have no class weights."""
-        return self
-
-    def loss_weight_of_part(self, _y, weight):
-        """The weights of the rows in the loss, or None."""
-        return weight
-
-    def fit_totals(self, _prepared, _incremental):
-        """Do nothing, because target values are not smoothed."""
 
     def score_part(self, targets, logits, weight):
         """The part of the score that the rows of a partition give."""
@@ -195,7 +203,7 @@ class PartitionedRegression(RegressionTargets):
         squares, moments = score
         if not (moments.effective_count > 1).all():
             return np.nan  # for a single row, as scikit-learn's r2_score
-        spread = moments.table[cpu.M2]
+        spread = moments.table[M2]
         # For targets that do not vary, scikit-learn's r2_score is 1 or 0.
         ratio = np.divide(squares, spread, where=spread > 0, out=(squares > 0).astype(float))
         return float(np.mean(1.0 - ratio))

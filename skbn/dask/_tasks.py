@@ -18,7 +18,8 @@ def mapped(function, parts, places, name=None):
     Dask's diagnostics show the name, which is by default that of the function.
     """
     named = dask.delayed(in_partition, pure=False)
-    prefix = f"skbn-{name or function.__name__}"
+    # Dask groups tasks by the words of their keys, and a word that has an underscore ends them.
+    prefix = f"skbn-{(name or function.__name__).strip('_').replace('_', '-')}"
     return [
         named(place, function, *part, dask_key_name=f"{prefix}-{i}-{tokenize(object())}")
         for i, (part, place) in enumerate(zip(parts, places, strict=True))

@@ -12,7 +12,7 @@ from .._estimators.state import check_rows_to_normalize_by
 from .._model import Network
 from .._model.optimizers import Optimizer
 from .._training import EpochTasks
-from ..kernels import cpu
+from ..kernels.layout import COUNT
 from ._averages import average, moments_of_partitions
 from ._preparing import Prepared
 from ._tasks import mapped, merged, persisted, shared
@@ -122,7 +122,7 @@ class Rounds:
         before = self.network.state()[1]
         xp = self.network.device.xp
         for table, previous in zip(result.runnings, before, strict=True):
-            table[cpu.COUNT] += self.network.device.to_host(previous)[cpu.COUNT]
+            table[COUNT] += self.network.device.to_host(previous)[COUNT]
         runnings = [xp.array(table) for table in result.runnings]
         self.network.restore((xp.asarray(result.params), runnings))
         self.optimizer.states = [xp.array(array) for array in result.states]

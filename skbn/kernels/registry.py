@@ -4,7 +4,6 @@ from importlib import import_module
 
 # Kernels of both devices, with the same names and arguments.
 OF_BOTH_DEVICES = {
-    "activations": ("ACTIVATIONS",),
     "batch_norm": ("batch_norm_forward", "batch_norm_backward"),
     "layers": (
         "gather_rows",
@@ -28,7 +27,6 @@ OF_BOTH_DEVICES = {
 # Kernels for sparse matrices and tables of moments, which are in host memory.
 OF_HOST = {
     "statistics": (
-        "MAX_SHIFTS",
         "csc_sums",
         "csr_sums",
         "decay",

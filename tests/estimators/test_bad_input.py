@@ -38,7 +38,7 @@ REFUSED = {
     ),
     "weights that are no frequencies": (
         lambda n: n.set_params(ddof=1).fit(ONES, None, [0.1, 0.2, 0.1, 0.1]),
-        "ddof=1 takes sample_weight for frequencies.* got a sum of 0.5",
+        "ddof=1 interprets sample_weight as frequencies.* got a sum of 0.5",
     ),
     "weights that overflow": (
         lambda n: n.partial_fit(ONES, None, np.full(4, 1e308)),

@@ -13,7 +13,7 @@ from kernels.kernel_problems import (
     normal,
 )
 
-from skbn.kernels import cpu
+from skbn.kernels.layout import COUNT, M2, MEAN, MEAN_ERROR, WEIGHT
 
 AXES = {"n_ghosts": {"one batch": 1, "2 ghost batches": 2, "5 ghost batches": 5}}
 
@@ -25,8 +25,8 @@ def a_batch(kernels, rng, shape, dtype, weight, n_ghosts):
 
 def assert_running(running, seen, momentum=MOMENTUM):
     mean, variance = network_oracle.running(seen, momentum)
-    our_mean = network_oracle.exact(running[cpu.MEAN]) + running[cpu.MEAN_ERROR]
-    our_variance = running[cpu.M2] / running[cpu.WEIGHT]
+    our_mean = network_oracle.exact(running[MEAN]) + running[MEAN_ERROR]
+    our_variance = running[M2] / running[WEIGHT]
     assert_within(32, our_mean, mean, np.sqrt(variance), np.float64)
     assert_within(32, our_variance, variance, variance, np.float64)
 
@@ -54,7 +54,7 @@ def test_running_moments_follow_every_ghost_batch_that_has_weight(a_batch):
     a_batch.forward()
     assert_running(a_batch.running, a_batch.oracle.seen)
     total = sum(weight.sum() for _, weight in a_batch.oracle.seen)
-    assert (a_batch.running[cpu.COUNT] == float(total)).all()
+    assert (a_batch.running[COUNT] == float(total)).all()
 
 
 def test_batch_norm_backward_is_section_3_of_the_paper(a_batch, rng):
@@ -113,8 +113,8 @@ def test_running_moments_go_on_from_those_of_all_rows(kernels, rng, dtype):
     mean = (1 - MOMENTUM) * rows.mean(axis=0, dtype=np.longdouble) + MOMENTUM * ours.z.mean(
         axis=0, dtype=np.longdouble
     )
-    np.testing.assert_allclose(ours.running[cpu.MEAN], mean.astype(float), rtol=1e-13)
-    np.testing.assert_allclose(ours.running[cpu.WEIGHT], 1.0)
+    np.testing.assert_allclose(ours.running[MEAN], mean.astype(float), rtol=1e-13)
+    np.testing.assert_allclose(ours.running[WEIGHT], 1.0)
 
 
 def test_a_batch_without_weight_leaves_the_running_moments_alone(kernels, rng, dtype):
@@ -167,7 +167,7 @@ def test_nan_is_not_hidden_and_stays_in_its_column_and_ghost_batch(kernels, rng,
     expected = np.zeros((33, 8), dtype=bool)
     expected[slice(*ours.bounds[1:3]), 2] = True
     assert (np.isnan(ours.forward()) == expected).all()
-    assert (np.isnan(ours.running[cpu.MEAN]) == (np.arange(8) == 2)).all()
+    assert (np.isnan(ours.running[MEAN]) == (np.arange(8) == 2)).all()
     dz, _ = ours.backward(np.ones((33, 8), dtype))
     assert (np.isnan(dz) == expected).all()
 

@@ -17,6 +17,7 @@ from kernels.kernel_problems import (
 
 from skbn.kernels import cpu
 from skbn.kernels.formulas import ACTIVATIONS
+from skbn.kernels.layout import MEAN, MEAN_ERROR
 from skbn.kernels.registry import OF_BOTH_DEVICES, OF_CUDA
 
 pytestmark = wraps_around
@@ -140,8 +141,8 @@ def results(kernels, problem, name, dtype):
     arrays = [argument for argument in arguments if isinstance(argument, np.ndarray)]
     for table in arrays:
         if table.dtype == np.float64 and table.ndim == 2 and len(table) == 5:
-            table[cpu.MEAN] += table[cpu.MEAN_ERROR]
-            table[cpu.MEAN_ERROR] = 0.0
+            table[MEAN] += table[MEAN_ERROR]
+            table[MEAN_ERROR] = 0.0
     return arrays
 
 

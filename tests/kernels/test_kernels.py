@@ -14,6 +14,7 @@ from scipy import sparse
 
 from skbn.kernels import compile as compilation
 from skbn.kernels import cpu, formulas
+from skbn.kernels.layout import COUNT, M2, MEAN, WEIGHT
 
 
 @pytest.fixture(params=DEVICES)
@@ -38,12 +39,12 @@ def with_nan(X, rng):
 
 def assert_moments(table, X, weight=None, rtol=1e-13):
     count, mean, variance = oracle.moments(X, weight)
-    assert oracle.relative_error(table[cpu.COUNT], count) <= rtol
-    assert oracle.relative_error(table[cpu.WEIGHT], count) <= rtol
+    assert oracle.relative_error(table[COUNT], count) <= rtol
+    assert oracle.relative_error(table[WEIGHT], count) <= rtol
     seen = count > 0
-    assert oracle.relative_error(table[cpu.MEAN, seen], mean[seen]) <= rtol
+    assert oracle.relative_error(table[MEAN, seen], mean[seen]) <= rtol
     m2 = (variance * count)[seen]
-    assert np.abs(table[cpu.M2, seen] - m2).max(initial=0) <= rtol * m2.max(initial=1)
+    assert np.abs(table[M2, seen] - m2).max(initial=0) <= rtol * m2.max(initial=1)
     assert (table[1:, ~seen] == 0).all()
 
 
@@ -78,8 +79,8 @@ def test_a_constant_column_has_its_value_for_mean_and_no_variance(
         kernels.weighted_column_moments(X, rng.random(1000), table)
     else:
         kernels.column_moments(X, table)
-    assert (table[cpu.MEAN] == X[0]).all()
-    assert (table[cpu.M2] == 0).all()
+    assert (table[MEAN] == X[0]).all()
+    assert (table[M2] == 0).all()
 
 
 # Squares do overflow, and sums before they are taken anew, of which the interpreter warns.
@@ -92,8 +93,8 @@ def test_values_near_the_largest_float_do_not_overflow(kernels, weighted, rng):
         kernels.weighted_column_moments(X, np.ones(1000), table)
     else:
         kernels.column_moments(X, table)
-    assert oracle.relative_error(table[cpu.MEAN], oracle.moments(X)[1]) <= 1e-15
-    assert (table[cpu.M2] == np.inf).all()
+    assert oracle.relative_error(table[MEAN], oracle.moments(X)[1]) <= 1e-15
+    assert (table[M2] == np.inf).all()
 
 
 @pytest.mark.parametrize("n_first", [0, 1, 100, 299, 300])
@@ -160,8 +161,8 @@ def test_decay_gives_the_batch_its_momentum_and_the_rest_decays(rng):
         cpu.decay(table, new, 0.3)
         cpu.merge_moments(table, new)
     mean, variance = oracle.exponential(batches, 0.3)
-    assert oracle.relative_error(table[cpu.MEAN], mean) <= 1e-13
-    assert oracle.relative_error(table[cpu.M2] / table[cpu.WEIGHT], variance) <= 1e-13
+    assert oracle.relative_error(table[MEAN], mean) <= 1e-13
+    assert oracle.relative_error(table[M2] / table[WEIGHT], variance) <= 1e-13
 
 
 def test_decay_leaves_a_column_alone_in_which_the_batch_has_no_value(rng):
@@ -171,7 +172,7 @@ def test_decay_leaves_a_column_alone_in_which_the_batch_has_no_value(rng):
     before = table.copy()
     cpu.decay(table, batch, 0.5)
     assert (table[:, 0] == before[:, 0]).all()
-    assert (table[[cpu.WEIGHT, cpu.M2], 1] < before[[cpu.WEIGHT, cpu.M2], 1]).all()
+    assert (table[[WEIGHT, M2], 1] < before[[WEIGHT, M2], 1]).all()
 
 
 @pytest.mark.parametrize("to_format", [sparse.csr_array, sparse.csc_array])

@@ -5,13 +5,13 @@ import pytest
 
 from skbn._statistics.moments import RunningMoments
 from skbn.dask._averages import RoundResult, average
-from skbn.kernels import cpu
+from skbn.kernels.layout import COUNT, M2, MEAN, WEIGHT
 
 
 def trained(weight, value, rows):
     """With all parameters equal to the value, and the moments of the rows (n, c)."""
     table = RunningMoments.of(rows).table
-    table[[cpu.WEIGHT, cpu.M2]] *= 0.9 / len(rows)  # as an average that forgets has it
+    table[[WEIGHT, M2]] *= 0.9 / len(rows)  # as an average that forgets has it
     arrays = np.full(3, value), [np.full(3, -value)], [table]
     return RoundResult(weight, value, int(weight), 4, *arrays)
 
@@ -31,10 +31,10 @@ def test_parameters_and_moments_are_those_of_the_mixture():
     rows = np.concatenate([first, second])
     mean = weight @ rows
     table = mixed.runnings[0]
-    np.testing.assert_allclose(table[cpu.MEAN], mean)
-    np.testing.assert_allclose(table[cpu.M2] / table[cpu.WEIGHT], weight @ (rows - mean) ** 2)
-    np.testing.assert_allclose(table[cpu.WEIGHT], 0.9)
-    np.testing.assert_allclose(table[cpu.COUNT], 120)
+    np.testing.assert_allclose(table[MEAN], mean)
+    np.testing.assert_allclose(table[M2] / table[WEIGHT], weight @ (rows - mean) ** 2)
+    np.testing.assert_allclose(table[WEIGHT], 0.9)
+    np.testing.assert_allclose(table[COUNT], 120)
 
 
 def test_an_average_of_averages_is_that_of_all():
@@ -60,5 +60,5 @@ def test_what_knows_no_statistics_yet_leaves_those_of_others():
     new.runnings[0][...] = 0.0
     known = trained(5.0, 1.0, rows)
     table = average([new, known]).runnings[0]
-    np.testing.assert_allclose(table[cpu.MEAN], rows.mean(axis=0))
-    np.testing.assert_allclose(table[cpu.M2] / table[cpu.WEIGHT], rows.var(axis=0))
+    np.testing.assert_allclose(table[MEAN], rows.mean(axis=0))
+    np.testing.assert_allclose(table[M2] / table[WEIGHT], rows.var(axis=0))

@@ -15,7 +15,6 @@ from sklearn.model_selection import GridSearchCV
 
 import skbn
 from skbn.dask import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor
-from skbn.dask._workers import train_round
 
 SMALL = {"hidden_layer_sizes": (64, 64), "random_state": 0, "sync_every": 4}
 
@@ -66,7 +65,7 @@ class DiesInATask(WorkerPlugin):
         self.mark = mark
 
     def transition(self, key, start, finish, **options):
-        if finish == "executing" and f"skbn-{train_round.__name__}" in str(key):
+        if finish == "executing" and "skbn-train-round" in str(key):
             try:
                 self.mark.touch(exist_ok=False)
             except FileExistsError:

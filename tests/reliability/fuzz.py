@@ -174,7 +174,7 @@ def check_average(case, values, report):
         unseen = 0.0 if case.weight is None else unseen_spread(column[~np.isnan(column)])
         exact = Exact(len(x), count_of(case, column), unseen, mean, squares / total)
         if math.isinf(normalizer.var_[j]):
-            # A batch long forgotten may have overflown: infinity decays to infinity.
+            # A batch long forgotten may have overflowed: infinity decays to infinity.
             report.check(exact.variance > Fraction(2.0**900), "average is infinite", case)
         else:
             check_variance(float(normalizer.var_[j]), exact, report, case, 2 * len(parts(case)))
@@ -267,7 +267,7 @@ def fuzz(n_inputs, seed, first=0):
     report = Report()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.filterwarnings("ignore", "These features are taken for constant")
+        warnings.filterwarnings("ignore", "These features are treated as constant")
         for i in range(first, first + n_inputs):
             rng = np.random.default_rng([seed, i])
             check_input(awkward_input(rng), report, IN_TURN[i % 4])

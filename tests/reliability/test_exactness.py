@@ -26,7 +26,7 @@ from skbn._statistics.moments import RunningMoments
 
 pytestmark = [
     pytest.mark.reliability,
-    pytest.mark.filterwarnings("ignore:These features are taken for constant"),
+    pytest.mark.filterwarnings("ignore:These features are treated as constant"),
 ]
 
 settings.register_profile("reliability", deadline=None, max_examples=60, derandomize=True)

@@ -110,7 +110,7 @@ def expected_of(name, make):
 
 
 @pytest.mark.filterwarnings("ignore:X has feature names")
-@pytest.mark.filterwarnings("ignore:These features are taken for constant")  # 2**63 and a little
+@pytest.mark.filterwarnings("ignore:These features are treated as constant")  # 2**63 and a little
 @ESTIMATORS
 @pytest.mark.parametrize("name", DENSE)
 def test_values_give_what_the_plain_array_gives(name, make):

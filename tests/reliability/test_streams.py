@@ -16,7 +16,7 @@ from skbn._statistics.moments import RunningMoments
 
 pytestmark = [
     pytest.mark.reliability,
-    pytest.mark.filterwarnings("ignore:These features are taken for constant"),
+    pytest.mark.filterwarnings("ignore:These features are treated as constant"),
 ]
 
 BILLION = 10**9

@@ -3,10 +3,10 @@
 Arrays are C-contiguous. ``constants`` and scalars stay on the host. No function waits for the GPU.
 """
 
-from ..layout import COUNT, M2, MEAN, MEAN_ERROR, WEIGHT
 from ..registry import OF_BOTH_DEVICES, OF_CUDA, load
+from .activations import ACTIVATIONS
 
 _kernels = load(__name__, OF_BOTH_DEVICES, OF_CUDA)
 globals().update(_kernels)
 
-__all__ = ["COUNT", "M2", "MEAN", "MEAN_ERROR", "WEIGHT", *_kernels]
+__all__ = ["ACTIVATIONS", *_kernels]

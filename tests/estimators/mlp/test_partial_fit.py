@@ -132,7 +132,7 @@ def test_target_norm_is_the_average_of_that_momentum(momentum):
 
 def test_targets_that_vary_and_are_taken_for_constant_are_named():
     X, y = DIABETES
-    with pytest.warns(UserWarning, match=r"taken for constant .*: y\."):
+    with pytest.warns(UserWarning, match=r"treated as constant .*: y\."):
         regressor().fit(X, 1e9 + 1e-9 * y + (y > 100) * 2e-7)
 
 

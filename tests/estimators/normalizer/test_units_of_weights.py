@@ -50,12 +50,12 @@ def nearly_constant(n=100_000):
 def test_a_feature_that_varies_and_is_taken_for_constant_is_named():
     X = nearly_constant()
     for call in (BatchNormalizer().fit, BatchNormalizer().partial_fit):
-        with pytest.warns(UserWarning, match=r"taken for constant .*: x0\.$") as record:
+        with pytest.warns(UserWarning, match=r"treated as constant .*: x0\.$") as record:
             normalizer = call(X)
         assert record[0].filename == __file__
         assert normalizer.scale_[0] == 1.0
         assert normalizer.var_[0] > 0
-    with pytest.warns(UserWarning, match=r"taken for constant .*: x0\.$"):
+    with pytest.warns(UserWarning, match=r"treated as constant .*: x0\.$"):
         BatchNormalizer().normalize_batch(X)
 
 
@@ -64,7 +64,7 @@ def test_the_mlps_name_it_too():
     model = BatchNormMLPRegressor(
         hidden_layer_sizes=2, max_iter=1, batch_size=10_000, random_state=0
     )
-    with pytest.warns(UserWarning, match=r"taken for constant .*: x0\."):
+    with pytest.warns(UserWarning, match=r"treated as constant .*: x0\."):
         model.fit(X, X[:, 1])
 
 
