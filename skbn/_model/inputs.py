@@ -168,10 +168,14 @@ class EncodedRows(DenseRows):
     def slice(self, start, stop):
         """The inputs for the rows from start to stop. No kernel is used, as in DenseRows."""
         xp, (half_lower, inverse_half_width) = self.device.xp, self.edges
-        values = self.X[start:stop].astype(np.float64)[:, self.column]
+        inputs = xp.empty((len(self.X[start:stop]), self.width), self.dtype)
+        inputs[:, : self.n_columns] = super().slice(start, stop)
+        values = (0.5 * self.X[start:stop].astype(np.float64))[:, self.column]
         with np.errstate(over="ignore"):
-            encoded = xp.clip((0.5 * values - half_lower) * inverse_half_width, 0.0, 1.0)
-        return xp.hstack([super().slice(start, stop), encoded.astype(self.dtype)])
+            values -= half_lower
+            values *= inverse_half_width
+        inputs[:, self.n_columns :] = xp.clip(values, 0.0, 1.0, out=values)
+        return inputs
 
 
 class DensifiedRows(DenseRows):

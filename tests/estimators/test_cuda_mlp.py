@@ -29,7 +29,7 @@ X, Y = IRIS.data[DRAW], IRIS.target[DRAW]
 DIABETES, PROGRESSION = (array[:60] for array in load_diabetes(return_X_y=True))
 WEIGHT = np.random.default_rng(1).integers(0, 4, 60).astype(float)
 SMALL = {"hidden_layer_sizes": (6, 5), "batch_size": 20, "max_iter": 3, "random_state": 0}
-SMALL["numeric_encoding"] = None
+SMALL |= {"numeric_encoding": None, "clip_inputs": False}
 
 
 def classifier(**parameters):

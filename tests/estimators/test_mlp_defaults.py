@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 IRIS = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
 # Settings without pilots.
-PLAIN = {"max_iter": "scaled", "numeric_encoding": None}
+PLAIN = {"max_iter": "scaled", "numeric_encoding": None, "clip_inputs": False}
 CANCER = load_breast_cancer(return_X_y=True)
 MODELS = {
     "classifier": (BatchNormMLPClassifier, IRIS),

@@ -19,7 +19,7 @@ from skbn._estimators import fitting
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 SMALL = {"hidden_layer_sizes": (8, 5), "max_iter": 4, "batch_size": 32, "random_state": 0}
-SMALL["numeric_encoding"] = None
+SMALL |= {"numeric_encoding": None, "clip_inputs": False}
 IRIS = load_iris(return_X_y=True)
 BINARY = IRIS[0], (IRIS[1] == 1).astype(int)
 DIABETES = load_diabetes(return_X_y=True)

@@ -8,7 +8,7 @@ from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classific
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
 
 SMALL = {"hidden_layer_sizes": (8, 5), "max_iter": 6, "batch_size": 32, "random_state": 0}
-SMALL["numeric_encoding"] = None
+SMALL |= {"numeric_encoding": None, "clip_inputs": False}
 SMALL |= {"learning_rate": "constant", "dropout": 0.0}
 IRIS = load_iris(return_X_y=True)
 BINARY = IRIS[0], (IRIS[1] == 1).astype(int)

@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
 
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 6, "batch_size": 32, "random_state": 0}
-SMALL["numeric_encoding"] = None
+SMALL |= {"numeric_encoding": None, "clip_inputs": False}
 IRIS = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
 RTOL = {"float32": 1e-5, "float64": 1e-10}
