@@ -1,6 +1,6 @@
 """How well does each model learn from real tables, and how long does its fit take?
 
-    python benchmarks/learning.py --data DIR [--learners NAME ...] [--ablations] [--out FILE]
+    python benchmarks/learning.py --data DIR [DIR ...] [--learners NAME ...] [--ablations] [--out FILE]
 
 Everyone gets the same split and encoding; scaling is the model's own. Prints tables in Markdown.
 Without --data the tables come from OpenML. What FILE has already is not fitted again.
@@ -9,7 +9,7 @@ Without --data the tables come from OpenML. What FILE has already is not fitted 
 import argparse
 from functools import partial
 from pathlib import Path
-from statistics import geometric_mean
+from statistics import geometric_mean, median
 
 from suite import tables
 from suite.learners import ABLATIONS, LEARNERS, REFERENCE, skbn
@@ -19,7 +19,7 @@ from suite.side_by_side import is_installed, print_footer, print_header, print_r
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder of npz with X, y and meta")
+    parser.add_argument("--data", type=Path, nargs="+", help="folders of npz with X, y and meta")
     parser.add_argument("--tables", nargs="+", help="which of them; all by default")
     parser.add_argument("--learners", nargs="+", choices=LEARNERS, default=list(LEARNERS))
     parser.add_argument("--ablations", action="store_true", help="skbn with one choice undone")
@@ -32,10 +32,12 @@ def arguments():
 def load_tables(options):
     """Names and Tables that were asked for."""
     if options.data is None:
-        names = options.tables or list(tables.OPENML)
-        return ((name, tables.from_openml(name)) for name in names)
-    names = options.tables or sorted(path.stem for path in options.data.glob("*.npz"))
-    return ((name, tables.from_file(options.data / f"{name}.npz")) for name in names)
+        for name in options.tables or tables.OPENML:
+            yield name, tables.from_openml(name)
+        return
+    paths = {path.stem: path for folder in options.data for path in folder.glob("*.npz")}
+    for name in options.tables or sorted(paths):
+        yield name, tables.from_file(paths[name])
 
 
 def makers(options):
@@ -63,12 +65,17 @@ def measure_all(options, results):
 
 
 def mean_ratio(ratios, chosen):
+    """The geometric mean of the ratios of the tables, their median, and how many are at most 1."""
     values = [ratio for table, ratio in ratios.items() if table in chosen]
-    return f"{geometric_mean(values):.3f}" if values else "–"
+    if not values:
+        return "–"
+    n_at_most_1 = sum(value <= 1.0 for value in values)
+    mean, middle = geometric_mean(values), median(values)
+    return f"{mean:.3f}, median {middle:.3f}, {n_at_most_1} of {len(values)} ≤ 1"
 
 
 def print_summary(results, names, reference):
-    """Geometric means over the tables of what everyone is to the reference."""
+    """Means over the tables of the ratios of all models to the reference."""
     regressions = {table for (_, table, _), row in results.rows.items() if row["is_regression"]}
     others = {table for _, table, _ in results.rows} - regressions
     print(f"Geometric means of ratios to {reference}, and the table with the worst error.\n")

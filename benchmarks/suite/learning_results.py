@@ -4,7 +4,7 @@ import json
 import sys
 import warnings
 from contextlib import suppress
-from statistics import fmean, geometric_mean
+from statistics import fmean
 from time import perf_counter
 
 import numpy as np
@@ -14,8 +14,8 @@ from sklearn.metrics import log_loss, r2_score
 
 MEASURES = ("error", "log-loss", "fit")
 
-# Ratios need numbers above 0: half a wrong row of 20,000.
-FLOOR = 2.5e-5
+# Added to both measures of a ratio, because below these a ratio says nothing.
+FLOORS = {"error": 0.005, "log-loss": 0.01, "fit": 0.0}
 
 
 def warm_up(models):
@@ -85,14 +85,14 @@ class Results:
                 file.write(json.dumps(known) + "\n")
 
     def ratios(self, learner, reference, measure):
-        """For each table, the learner's measure over the reference's, geometric mean of seeds."""
-        ratios = {}
+        """For each table, the learner's measure over the reference's, both means over seeds."""
+        pairs, floor = {}, FLOORS[measure]
         for (name, table, seed), row in self.rows.items():
             other = self.rows.get((reference, table, seed))
             if name == learner and measure in row and measure in (other or {}):
-                ratio = max(row[measure], FLOOR) / max(other[measure], FLOOR)
-                ratios.setdefault(table, []).append(ratio)
-        return {table: geometric_mean(values) for table, values in ratios.items()}
+                pairs.setdefault(table, []).append((row[measure], other[measure]))
+        means = {table: map(fmean, zip(*values, strict=True)) for table, values in pairs.items()}
+        return {table: (ours + floor) / (theirs + floor) for table, (ours, theirs) in means.items()}
 
     def mean_error(self, learner, table):
         """The error over all seeds."""
