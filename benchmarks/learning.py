@@ -1,6 +1,6 @@
 """How well does each model learn from real tables, and how long does its fit take?
 
-    python benchmarks/learning.py --data DIR [DIR ...] [--learners NAME ...] [--ablations] [--out FILE]
+    python benchmarks/learning.py [--data DIR ...] [--learners NAME ...] [--ablations] [--out FILE]
 
 Everyone gets the same split and encoding; scaling is the model's own. Prints tables in Markdown.
 Without --data the tables come from OpenML. What FILE has already is not fitted again.
