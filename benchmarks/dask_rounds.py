@@ -91,7 +91,7 @@ def main():
     print_header("training", "rounds a pass", "error")
     with threadpool_limits(1, "blas"), dask.config.set(scheduler="threads", num_workers=2):
         local = skbn.BatchNormMLPClassifier(
-            max_iter=n_passes, batch_size=BATCH_SIZE, random_state=0
+            max_iter=n_passes, batch_size=BATCH_SIZE, numeric_encoding=None, random_state=0
         ).fit(data[0], data[2])
         print_row("local", "–", f"{1 - local.score(data[1], data[3]):.4f}")
         by_partitions = [

@@ -92,6 +92,8 @@ def unfitted(batch_norm, learning_rate):
         normalize_inputs=False,
         dropout=0.0,
         label_smoothing=0.0,
+        numeric_encoding=None,
+        clip_inputs=False,
         random_state=0,
     )
 

@@ -89,6 +89,10 @@ class Skbn(Estimator):
 
     def parameters(self, epochs):
         ours = {"dropout": 0.0, "label_smoothing": 0.0, "batch_norm_momentum": 0.1}
+        # Without these, pilots would add epochs and inputs. Older commits do not have them.
+        added = {"numeric_encoding": None, "clip_inputs": False}
+        known = self.estimator().get_params()
+        ours |= {name: value for name, value in added.items() if name in known}
         # asv also measures commits without a GPU.
         where = {} if self.device == "cpu" else {"device": self.device}
         return super().parameters(epochs) | ours | where
