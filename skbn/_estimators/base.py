@@ -5,6 +5,7 @@ from copy import deepcopy
 from itertools import pairwise
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state, column_or_1d
@@ -130,11 +131,13 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
     def _pilots(self, targets, rows, validation_data):
         """The Pilots of this copy of the estimator, or None if there are too few rows."""
         seed = int(deepcopy(check_random_state(self.random_state)).randint(2**31 - 1))
-        held_out = self._check_labelled(*validation_data, targets)
+        validation_rows = self._check_labelled(*validation_data, targets)
         parts = [(slice(None), slice(None))]
-        if held_out is None:
-            held_out, labels = rows, targets.labels_of(rows.y)
-            parts = split_rows(len(rows.y), rows.loss_weight, labels, self.shuffle, seed)
+        if validation_rows is None:
+            validation_rows, labels = rows, targets.labels_of(rows.y)
+            parts = split_rows(rows.X.shape[0], rows.loss_weight, labels, self.shuffle, seed)
+        else:
+            validation_rows = targets.judged(validation_rows)
 
         def make_fitting(estimator, targets, part):
             if part is rows:
@@ -142,7 +145,7 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
             targets.fit(part.y, part.weight, True, False)
             return estimator._fitting(targets, part, (None, None, None))
 
-        pilots = Pilots(self, targets, rows, held_out, parts, seed, make_fitting)
+        pilots = Pilots(self, targets, rows, validation_rows, parts, seed, make_fitting)
         return pilots if parts else None
 
     def _fitting(self, targets, rows, validation_data, first_pass=True, incremental=False):
@@ -155,7 +158,9 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
         targets.fit_prior(encoded, loss_weight, incremental)
         moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
         self._learn_inputs(moments, first_pass, incremental)
-        self._take_range(ColumnRange.of(X, weight) if self.clip_inputs else None, incremental)
+        is_limited = self.clip_inputs and not (first_pass and sparse.issparse(X))
+        column_range = ColumnRange.of(X, weight) if is_limited else None
+        self._take_range(column_range, first_pass, incremental)
         if first_pass:
             self._take_bins(ColumnValues.of(X, weight) if self.numeric_encoding else None)
         self._take_targets(targets, first_pass)
@@ -218,7 +223,8 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
             reset=reset,
             **self._targets_class.checks,
         )
-        check_dense(X, smooth_clip=self.smooth_clip, numeric_encoding=self.numeric_encoding)
+        encoding = self.numeric_encoding if reset else vars(self).get("numeric_encoding_")
+        check_dense(X, smooth_clip=self.smooth_clip, numeric_encoding=encoding)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
@@ -271,7 +277,8 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
         with _naming_validation_data():
             X, y = self._validate_X_y(X_val, y_val, reset=False)
             weight = self._validate_weights(sample_weight_val, X)
-            return LabelledRows(X, y, weight, targets.held_out_weight(y, weight))
+            targets.encode(y, np.dtype(np.float64), weight)  # raises for unknown labels
+            return LabelledRows(X, y, weight, weight)
 
     def _check_solver(self):
         if self.solver not in OPTIMIZERS:

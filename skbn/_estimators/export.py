@@ -5,7 +5,7 @@ from copy import deepcopy
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler, SplineTransformer
+from sklearn.preprocessing import SplineTransformer
 
 from .encoders import bins_of
 from .state import FITTED, fitted_attributes, folded_layers, folded_targets
@@ -66,8 +66,8 @@ def _stock_mlp(estimator, stock_class):
     stock = stock_class(**stock_parameters(estimator, stock_class().get_params()))
     *layers, last = folded_layers(estimator, np.float64, folds_inputs=True)
     layers.append(folded_targets(last, getattr(estimator, "target_norm_", None)))
-    layers[0] = _scaled_columns(*layers[0], estimator)
-    layers[0] = _spline_weights(layers[0][0], estimator), layers[0][1]
+    weight, bias = layers[0]
+    layers[0] = _ranged_weights(_spline_weights(weight, estimator), bias, estimator)
     vars(stock).update(deepcopy(fitted_attributes(estimator, COPIED)))
     stock.coefs_ = [weight.copy() for weight, _ in layers]
     stock.intercepts_ = [bias.copy() for _, bias in layers]
@@ -84,39 +84,49 @@ def _columns_by_n_edges(estimator):
     return groups
 
 
+def _ranged_columns(estimator):
+    """The columns that vary, if predictions limit them to their range, otherwise all columns."""
+    limits = estimator.input_range_
+    if limits is None:
+        return list(range(estimator.n_features_in_))
+    return np.flatnonzero(limits[0] < limits[1]).tolist()
+
+
 def _stock_encoder(estimator):
-    """A fitted ColumnTransformer: the unchanged columns, then the splines of their bins."""
-    n_features, edges = estimator.n_features_in_, estimator.bin_edges_
-    steps = [("columns", _stock_columns(estimator), list(range(n_features)))]
-    for n_edges, columns in _columns_by_n_edges(estimator).items():
-        knots = np.stack([edges[column] for column in columns], axis=1).astype(np.float64)
-        splines = SplineTransformer(degree=1, knots=knots, extrapolation="constant")
-        steps.append((f"bins_{n_edges - 1}", splines, columns))
-    encoder = ColumnTransformer(steps).fit(_stock_rows(estimator))
+    """A fitted ColumnTransformer: the columns within their range, then the splines of their bins.
+
+    A column within its range is a linear spline, which SplineTransformer computes in float64:
+    MinMaxScaler(clip=True) loses digits of float32, and takes small ranges for constants.
+    """
+    limits, edges = estimator.input_range_, estimator.bin_edges_
+    columns = _ranged_columns(estimator)
+    step = "passthrough" if limits is None else _splines(limits[:, columns], include_bias=False)
+    steps = [("columns", step, columns)] if columns else []
+    for n_edges, encoded in _columns_by_n_edges(estimator).items():
+        knots = np.stack([edges[column] for column in encoded], axis=1)
+        steps.append((f"bins_{n_edges - 1}", _splines(knots), encoded))
+    encoder = ColumnTransformer(steps).fit(np.zeros((2, estimator.n_features_in_)))
     return _with_feature_names(encoder, estimator)
 
 
-def _stock_rows(estimator):
-    """Two rows, by which stock transformers learn the range of the columns."""
-    limits = estimator.input_range_
-    return np.zeros((2, estimator.n_features_in_)) if limits is None else limits.astype(np.float64)
+def _splines(knots, **options):
+    """The linear splines with these knots (n_knots, n_columns), constant beyond the last ones."""
+    knots = knots.astype(np.float64)
+    return SplineTransformer(degree=1, knots=knots, extrapolation="constant", **options)
 
 
-def _stock_columns(estimator):
-    """The step for the columns themselves: within their range, from 0 to 1, or unchanged."""
-    return "passthrough" if estimator.input_range_ is None else MinMaxScaler(clip=True)
+def _ranged_weights(weight, bias, estimator):
+    """The first layer for columns within their range, each of which is one spline.
 
-
-def _scaled_columns(weight, bias, estimator):
-    """The first layer for columns that are scaled by their range.
-
-    A column without a range is constant, because it is limited to a single value.
+    The spline decreases from 1 at the least value to 0 at the largest value, so that a column is
+    largest − (largest − least)·spline.
     """
     if estimator.input_range_ is None:
         return weight, bias
     least, largest = estimator.input_range_.astype(np.float64)
     columns, bins = np.split(weight, [len(least)])
-    return np.vstack([columns * (largest - least)[:, None], bins]), bias + least @ columns
+    splines = columns * (least - largest)[:, None]
+    return np.vstack([splines[_ranged_columns(estimator)], bins]), bias + largest @ columns
 
 
 def _with_feature_names(encoder, estimator):

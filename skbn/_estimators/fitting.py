@@ -76,7 +76,8 @@ def batch_bounds(network, n, size):
 
 def training_rows(estimator, network, X, targets, weight, loss_weight, index, size):
     """The TrainingRows of X at the index, in batches of the size, as inputs of the network."""
-    rows = rows_of(X, input_norm_of(estimator), network.dtype, network.device)
+    norm = input_norm_of(estimator)._replace(limits=None)
+    rows = rows_of(X, norm, network.dtype, network.device)
     scaled = None if weight is None else weight / weight.mean()  # float32 cannot represent 1e-50
     targets, bounds = network.device.to_device(targets), batch_bounds(network, len(index), size)
     return TrainingRows(rows, targets, scaled, loss_weight, index, bounds)

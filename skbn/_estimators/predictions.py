@@ -55,7 +55,7 @@ class Predictions:
             )
         self.batch_norms_ = batch_norms
         if self.input_range_ is not None:
-            self._take_range(ColumnRange.of(X, weight), incremental=True)
+            self._take_range(ColumnRange.of(X, weight), first_pass=False, incremental=True)
         return self
 
     def _validate_X(self, X):
@@ -69,7 +69,7 @@ class Predictions:
         X = validation.validate_data(
             self, on_host(X), accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
         )
-        check_dense(X, smooth_clip=self.smooth_clip_, numeric_encoding=self.numeric_encoding_)
+        check_dense(X, smooth_clip=self.smooth_clip_)
         return X
 
     def _inference(self):
@@ -91,12 +91,18 @@ class Predictions:
         X = self._validate_X(X)
         return self._inference().logits(X)
 
-    def _take_range(self, column_range, incremental):
-        """Set the range of the columns, in a stream to that of all rows seen."""
-        previous = vars(self).get("input_range_") if incremental else None
-        if column_range is not None and previous is not None:
-            column_range = ColumnRange(previous).merge(column_range)
-        self.input_range_ = None if column_range is None else column_range.limits
+    def _take_range(self, column_range, first_pass, incremental):
+        """Set the range of the columns, in a stream to that of all rows seen.
+
+        A stream without a range keeps none, because the rows before are not known.
+        """
+        previous = None if first_pass else self.input_range_
+        if column_range is None or (incremental and not first_pass and previous is None):
+            self.input_range_ = None
+        elif incremental and previous is not None:
+            self.input_range_ = ColumnRange(previous).merge(column_range).limits
+        else:
+            self.input_range_ = column_range.limits
 
     def _validate_weights(self, sample_weight, X):
         weight = validation.validate_weights(sample_weight, X)

@@ -38,6 +38,6 @@ def recalibrated(estimator, X, sample_weight):
     network = fitted_network(estimator)
     X, input_norm = X if sparse.issparse(X) else np.ascontiguousarray(X), input_norm_of(estimator)
     X = X if sample_weight is None else without_far_rows(X, sample_weight, input_norm)
-    rows = rows_of(X, input_norm, network.dtype, network.device)
+    rows = rows_of(X, input_norm._replace(limits=None), network.dtype, network.device)
     set_population_moments(network, rows, np.arange(X.shape[0]), sample_weight)
     return network_attributes(network, estimator, sample_weight is not None)["batch_norms_"]

@@ -41,9 +41,9 @@ class Targets:
         """These targets without label smoothing."""
         return self
 
-    def held_out_weight(self, _y, weight):
-        """The weights in the loss of rows that are not trained on, or None."""
-        return weight
+    def judged(self, rows):
+        """Validation rows with the weights in the loss that the training rows have."""
+        return rows
 
     def labels_of(self, _y):
         """Labels by which pilots stratify the rows, or None."""

@@ -152,7 +152,7 @@ class DistributedMixin:
             targets.begin_stream(total.targets.sample(), **first_call)
         targets.fit_summary(total.targets, first_pass, incremental)
         estimator._learn_inputs(total.inputs, first_pass, incremental)
-        estimator._take_range(total.column_range, incremental)
+        estimator._take_range(total.column_range, first_pass, incremental)
         if first_pass:
             estimator._take_bins(total.values)
             vars(estimator).update(targets.without_pilots)

@@ -183,7 +183,8 @@ def moments_of_layer(config, rows, state, i):
     """Moments of the training rows in layer i, with the previous layers in inference mode."""
     network = config.network()
     network.restore(state)
-    taken = rows_of(rows.X, input_norm_of(config.estimator), config.dtype, network.device)
+    norm = input_norm_of(config.estimator)._replace(limits=None)
+    taken = rows_of(rows.X, norm, config.dtype, network.device)
     return layer_moments(network, network.batch_norms[i], taken, rows.index, rows.weight)
 
 

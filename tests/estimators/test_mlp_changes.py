@@ -17,6 +17,7 @@ IRIS = load_iris(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
 CLASSES = {"classes": [0, 1, 2]}
 SMALL = {"hidden_layer_sizes": 8, "max_iter": 3, "random_state": 0, "numeric_encoding": None}
+SMALL["clip_inputs"] = False
 
 
 def classifier(**params):

@@ -270,3 +270,91 @@ def test_parts_hold_out_a_tenth_or_every_row_once(n, is_labelled, rng):
 def test_without_shuffling_the_last_rows_are_held_out():
     ((train, held_out),) = split_rows(200, None, None, shuffle=False, seed=0)
     assert (train.tolist(), held_out.tolist()) == (list(range(180)), list(range(180, 200)))
+
+
+@problems
+@pytest.mark.parametrize("max_iter", ["auto", "scaled", 10])
+@pytest.mark.parametrize("encoding", ["auto", None, "piecewise"])
+def test_any_pair_of_settings_can_be_fitted(model, X, y, max_iter, encoding):
+    settings = {"max_iter": max_iter, "numeric_encoding": encoding}
+    model = clone(model).set_params(**settings).fit(X, y)
+    assert (model.pilots_ is None) == ("auto" not in settings.values())
+    assert model.max_iter_ == {"scaled": 50, 10: 10}.get(max_iter, model.max_iter_)
+
+
+LABELS = {
+    "classes of few rows": np.arange(200) // 4,
+    "one class": np.zeros(200, int),
+    "sorted, without shuffling": np.repeat([0, 1, 2], [100, 90, 10]),
+    "several labels": np.arange(600).reshape(200, 3) % 5 % 2,
+    "several labels, sparse": sparse.csr_array(np.arange(600).reshape(200, 3) % 5 % 2),
+    "a label of one row": np.eye(200, 3, dtype=int),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_of_every_kind_can_be_fitted(name, rng):
+    X, shuffle = rng.normal(size=(200, 3)), "sorted" not in name
+    model = BatchNormMLPClassifier(**SMALL, shuffle=shuffle).fit(X, LABELS[name])
+    assert model.predict(X).shape[0] == 200
+    if name in ("one class", "sorted, without shuffling"):
+        assert model.pilots_ is None
+
+
+def test_validation_rows_have_the_class_weights_of_the_training_rows(rng):
+    X, y = rng.normal(size=(200, 3)), np.repeat([0, 1], [180, 20])
+    X_val, y_val = rng.normal(size=(20, 3)), np.repeat([0, 1], 10)
+    losses = []
+    for class_weight in ("balanced", {0: 200 / 360, 1: 5.0}):
+        model = BatchNormMLPClassifier(**SMALL, class_weight=class_weight)
+        model.fit(X, y, X_val=X_val, y_val=y_val)
+        losses.append([pilot["loss"] for pilot in model.pilots_])
+    np.testing.assert_allclose(*losses, rtol=1e-6)
+    model.set_params(class_weight="balanced").fit(X, y, X_val=X_val[:10], y_val=y_val[:10])
+
+
+@problems
+def test_bad_validation_rows_are_refused_before_a_pilot_and_by_name(model, X, y):
+    tasks = Tasks()
+    bad = np.array(["no label"] * 5) if hasattr(model, "class_weight") else np.zeros((5, 3))
+    with pytest.raises(ValueError, match=r"^X_val, y_val, sample_weight_val: "):
+        clone(model).set_callbacks(tasks).fit(X, y, X_val=X[:5], y_val=bad)
+    assert tasks.paths == []
+
+
+def test_sparse_validation_rows_keep_columns_from_being_encoded():
+    X, y = DIABETES
+    model = BatchNormMLPRegressor(**SMALL).fit(X, y, X_val=sparse.csr_array(X), y_val=y)
+    assert model.numeric_encoding_ is None
+
+
+def test_targets_that_only_one_fold_has_are_no_error(rng):
+    y = np.zeros(200)
+    y[2] = 1e39
+    model = BatchNormMLPRegressor(**SMALL).fit(rng.normal(size=(200, 3)), y)
+    assert {pilot["loss"] for pilot in model.pilots_} == {np.inf}
+
+
+def test_columns_that_vary_later_are_encoded(rng):
+    X = rng.normal(size=(3000, 1))
+    X[:1500] = 0.0
+    model = BatchNormMLPRegressor(**SMALL).fit(X, np.floor(3 * X[:, 0]) % 2)
+    assert "piecewise" in {pilot["numeric_encoding"] for pilot in model.pilots_}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_warm_starts_repeat_a_length_that_pilots_chose_and_no_other():
+    X, y = CANCER
+    model = BatchNormMLPClassifier(**SMALL, solver="lbfgs", warm_start=True).fit(X, y)
+    assert model.set_params(solver="adamw").fit(X, y).max_iter_ == 50
+    model = BatchNormMLPClassifier(**SMALL, warm_start=True, max_iter=3, numeric_encoding=None)
+    assert model.fit(X, y).set_params(max_iter="auto").fit(X, y).max_iter_ == 50
+
+
+@problems
+def test_a_piloted_model_can_be_continued(model, X, y):
+    model = pickle.loads(pickle.dumps(clone(model).fit(X, y)))
+    before, settings = model.predict(X), chosen(model)
+    model.partial_fit(X[:50], y[:50])
+    assert chosen(model) == settings
+    assert model.predict(X).shape == before.shape

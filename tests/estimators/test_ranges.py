@@ -99,20 +99,52 @@ def test_rows_without_weight_are_not_in_the_range(model, X, y, method):
 
 
 @pytest.mark.parametrize("to_format", [sparse.csr_array, sparse.csc_matrix])
+@pytest.mark.parametrize("encoding", [None, "piecewise"])
 @pytest.mark.parametrize("offset", [0.0, 2.0])
-def test_sparse_rows_are_limited_like_dense_ones(to_format, offset, rng):
+def test_sparse_rows_are_predicted_like_dense_ones(to_format, encoding, offset):
     X = sparse.random(200, 4, 0.5, random_state=0).toarray() + offset
-    y = X.sum(axis=1)
-    settings = SMALL | {"dtype": "float64"}
-    of_dense, of_sparse = (
-        BatchNormMLPRegressor(**settings).fit(rows, y) for rows in (X, to_format(X))
-    )
-    np.testing.assert_array_equal(of_dense.input_range_, of_sparse.input_range_)
+    settings = SMALL | {"dtype": "float64", "numeric_encoding": encoding}
+    model = BatchNormMLPRegressor(**settings).fit(X, X.sum(axis=1))
     far = 3.0 * X - offset
     far[::2, 0] = 0.0
-    for model in (of_dense, of_sparse):
-        expected = of_dense.predict(far)
-        np.testing.assert_allclose(model.predict(to_format(far)), expected, rtol=1e-9)
+    np.testing.assert_allclose(model.predict(to_format(far)), model.predict(far), rtol=1e-12)
+
+
+def test_a_fit_to_sparse_rows_has_no_range_and_is_exported_for_sparse_rows():
+    X = sparse.random(200, 4, 0.5, format="csr", random_state=0)
+    y = X.toarray().sum(axis=1)
+    model = BatchNormMLPRegressor(**SMALL).fit(X, y)
+    assert model.input_range_ is None
+    np.testing.assert_allclose(model.to_sklearn().predict(X), model.predict(X), 1e-5, 1e-6)
+    dense = BatchNormMLPRegressor(**SMALL).fit(X.toarray(), y)
+    assert dense.loss_curve_ == pytest.approx(model.loss_curve_, rel=1e-4)
+
+
+def test_sparse_and_dense_rows_are_recalibrated_alike():
+    X = sparse.random(200, 4, 0.5, format="csr", random_state=0)
+    y = X.toarray().sum(axis=1)
+    models = [BatchNormMLPRegressor(**SMALL).fit(X.toarray(), y) for _ in range(2)]
+    models[0].recalibrate(5 * X)
+    models[1].recalibrate(5 * X.toarray())
+    variances = [model.batch_norms_[0].var_ for model in models]
+    np.testing.assert_allclose(*variances, rtol=1e-4)
+
+
+def test_a_stream_without_a_range_keeps_none():
+    X, y = DIABETES
+    model = BatchNormMLPRegressor(**SMALL, clip_inputs=False).partial_fit(X, y)
+    model.set_params(clip_inputs=True).partial_fit(X[:5], y[:5])
+    assert model.input_range_ is None
+
+
+@pytest.mark.parametrize("scale", [1e-17, 1e-3, 1e20])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_stock_pipeline_keeps_the_digits_of_the_columns(scale, dtype, rng):
+    X = (scale * (1e4 + rng.random((200, 3)))).astype(dtype)
+    y = (X / scale - 1e4).sum(axis=1)
+    model = BatchNormMLPRegressor(**SMALL, dtype="float64").fit(X, y)
+    expected = model.predict(X)
+    np.testing.assert_allclose(model.to_sklearn().predict(X), expected, 1e-6, 1e-6)
 
 
 @problems
