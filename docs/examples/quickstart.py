@@ -31,7 +31,7 @@ MODELS = {
 # Change an import
 # ----------------
 # Both models have their defaults. On these small tables they are within a point of each other;
-# :doc:`/learning` compares them on 22 larger ones. The first fit of a new installation compiles,
+# :doc:`/learning` compares them on 64 others. The first fit of a new installation compiles,
 # which is why a fit of one epoch comes first.
 
 print("1. Change an import: 5-fold accuracy and seconds of all fits, defaults on both sides")
