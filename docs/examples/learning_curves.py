@@ -23,6 +23,9 @@ X, y = make_classification(
 X, X_val, y, y_val = train_test_split(X, y, random_state=0)
 
 # %%
+# The number of epochs is given, and columns are not encoded, so that no pilots run: they would
+# choose fewer epochs on this table. See :ref:`sphx_glr_gallery_pilots.py`.
+#
 # ``ScoringMonitor`` scores the training rows after every epoch, with any scorer or several;
 # ``validation_loss_curve_`` and ``validation_scores_`` are the model's own record of ``X_val``. A
 # progress bar is one callback more, and needs the package ``rich``:
@@ -34,14 +37,14 @@ X, X_val, y, y_val = train_test_split(X, y, random_state=0)
 #     model.set_callbacks(ProgressBar(), ScoringMonitor(scoring="neg_log_loss"))
 
 SETTINGS = {
-    "no regularization": {"dropout": 0, "weight_decay": 0, "label_smoothing": 0},
+    "no regularization": {"dropout": 0, "weight_decay": 0},
     "defaults": {},
     "dropout=0.3": {"dropout": 0.3},
 }
 curves = {}
 for name, params in SETTINGS.items():
     monitor = ScoringMonitor(scoring="neg_log_loss")
-    model = BatchNormMLPClassifier(max_iter=40, random_state=0, **params)
+    model = BatchNormMLPClassifier(max_iter=40, numeric_encoding=None, random_state=0, **params)
     model.set_callbacks(monitor).fit(X, y, X_val=X_val, y_val=y_val)
     epochs = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
     losses = model.validation_loss_curve_

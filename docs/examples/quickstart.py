@@ -55,7 +55,8 @@ X, y = load_digits(return_X_y=True)
 X, X_val, y, y_val = train_test_split(X, y, random_state=0)
 curves = {}
 for batch_norm in (True, False):
-    model = BatchNormMLPClassifier(batch_norm=batch_norm, max_iter=30, random_state=0)
+    fixed = {"max_iter": 30, "numeric_encoding": None}  # no pilots
+    model = BatchNormMLPClassifier(batch_norm=batch_norm, **fixed, random_state=0)
     model.fit(X, y, X_val=X_val, y_val=y_val)
     curves[f"batch_norm={batch_norm}"] = model.validation_scores_
     n_epochs = sum(score < 0.95 for score in model.validation_scores_)

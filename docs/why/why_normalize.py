@@ -398,8 +398,10 @@ print(f"(±w, ±1) with its signs taken back differs from (w, 1) by {difference:
 assert difference == 0.0
 
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
+no_pilots = {"max_iter": "scaled", "numeric_encoding": None}  # and inputs that are the pixels
 for rate, fill in ((0.1, {"color": "lightgray"}), (0.006, {"histtype": "step", "color": "k"})):
-    mlp = BatchNormMLPClassifier(learning_rate_init=rate, random_state=0).fit(digits, labels)
+    mlp = BatchNormMLPClassifier(learning_rate_init=rate, **no_pilots, random_state=0)
+    mlp.fit(digits, labels)
     gamma = np.concatenate([norm.gamma_ for norm in mlp.batch_norms_])
     axes.hist(gamma, np.arange(-4.1, 4.2, 0.2), **fill, label=f"learning rate {rate:g}")
     score, n_negative = mlp.score(digits_test, labels_test), np.sum(gamma < 0.0)
@@ -440,7 +442,7 @@ for size in (16, 64, 256, len(x)):
 #   (`Chang et al. 2019 <https://arxiv.org/abs/1906.03950>`__). Below the pair is known: inverting
 #   images turns x̂ of the first layer into −x̂, and −γ undoes it.
 
-mlp = BatchNormMLPClassifier(random_state=0).fit(digits, labels)
+mlp = BatchNormMLPClassifier(**no_pilots, random_state=0).fit(digits, labels)
 negated = deepcopy(mlp)
 negated.batch_norms_[0].gamma_ *= -1.0
 models = {"as fitted": lambda _: mlp, "recalibrated": lambda rows: deepcopy(mlp).recalibrate(rows)}
@@ -459,7 +461,7 @@ for name, model_for in models.items():
 # than a guess. Now a stream of batches that goes from "as trained" to "dim" little by little:
 
 scaler = BatchNormalizer().fit(digits)
-mlp = BatchNormMLPClassifier(normalize_inputs=False, random_state=0)
+mlp = BatchNormMLPClassifier(normalize_inputs=False, **no_pilots, random_state=0)
 mlp.fit(scaler.transform(digits), labels)
 streams = {f"momentum={m}": BatchNormalizer(momentum=m).fit(digits) for m in (0.1, None)}
 scores, rng = {name: [] for name in (*streams, "as fitted")}, np.random.default_rng(0)
@@ -491,7 +493,7 @@ _ = axes.legend()
 # That is ``fold``. The dense layer before it takes it in, as weights W·γ′ and biases β′: so
 # ``to_sklearn`` gives scikit-learn's own ``MLPClassifier``, and ``predict`` computes so anyway.
 
-mlp = BatchNormMLPClassifier(dtype="float64", random_state=0).fit(digits, labels)
+mlp = BatchNormMLPClassifier(dtype="float64", **no_pilots, random_state=0).fit(digits, labels)
 norm = mlp.batch_norms_[0]
 z = mlp.input_norm_.transform(digits) @ mlp.coefs_[0]
 gamma_folded, beta_folded = norm.fold()
