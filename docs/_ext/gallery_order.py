@@ -8,6 +8,7 @@ ORDER = (
     "drifting_stream.py",
     "merge_workers.py",
     "learning_curves.py",
+    "pilots.py",
     "ghost_batches.py",
     "recalibration.py",
     "imbalanced.py",

@@ -3,7 +3,8 @@ Serving without skbn: scikit-learn and ONNX
 ===========================================
 
 ``to_sklearn()`` folds every normalization into the weights of a stock scikit-learn model. That
-needs no skbn where it serves, and ``skl2onnx`` turns it into ONNX, which needs no Python.
+needs no skbn where it serves, and ``skl2onnx`` turns it into ONNX, which needs no Python. It cannot
+convert the encoding of columns, so that the model is fitted with ``numeric_encoding=None``.
 """
 
 import pickle
@@ -20,7 +21,8 @@ from skbn import BatchNormalizer, BatchNormMLPClassifier
 
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, random_state=0)
-pipeline = make_pipeline(BatchNormalizer(), BatchNormMLPClassifier(random_state=0)).fit(X, y)
+mlp = BatchNormMLPClassifier(numeric_encoding=None, random_state=0)
+pipeline = make_pipeline(BatchNormalizer(), mlp).fit(X, y)
 print(f"accuracy: {pipeline.score(X_test, y_test):.4f}")
 
 # %%

@@ -27,7 +27,8 @@ X, y = make_classification(
 # Two values and five, on five folds: fifty fits, and one more of the best on all rows.
 
 GRID = {"batch_norm": [True, False], "dropout": [0.0, 0.1, 0.2, 0.4, 0.6]}
-model = BatchNormMLPClassifier((64, 64), max_iter=25, random_state=0)
+fixed = {"max_iter": 25, "numeric_encoding": None}  # pilots would run in each of the fits
+model = BatchNormMLPClassifier((64, 64), **fixed, random_state=0)
 folds = StratifiedKFold(5, shuffle=True, random_state=0)
 search = GridSearchCV(model, GRID, cv=folds).fit(X, y)
 print("best:", search.best_params_)

@@ -23,6 +23,9 @@ X, y = make_classification(
 X, X_val, y, y_val = train_test_split(X, y, random_state=0)
 
 # %%
+# The number of epochs is given, and columns are not encoded, so that no pilots run: they would
+# choose fewer epochs on this table. See :ref:`sphx_glr_gallery_pilots.py`.
+#
 # ``ScoringMonitor`` scores the training rows after every epoch, with any scorer or several;
 # ``validation_loss_curve_`` and ``validation_scores_`` are the model's own record of ``X_val``. A
 # progress bar is one callback more, and needs the package ``rich``:

@@ -37,7 +37,8 @@ columns = make_column_transformer(
     (BatchNormalizer(), numbers),
     verbose_feature_names_out=False,
 ).set_output(transform="pandas")
-mlp = BatchNormMLPRegressor(hidden_layer_sizes=(64,), max_iter=10, dropout=0.5, random_state=0)
+fixed = {"max_iter": 10, "numeric_encoding": None}
+mlp = BatchNormMLPRegressor(hidden_layer_sizes=(64,), dropout=0.5, **fixed, random_state=0)
 model = make_pipeline(columns, mlp).fit(X, y)
 linear = make_pipeline(columns, Ridge()).fit(X, y)
 print("columns of the MLP:", ", ".join(mlp.feature_names_in_))

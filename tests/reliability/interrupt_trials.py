@@ -69,7 +69,7 @@ class Call:
 
 def attributes(model):
     """All that a later call reads. Each draws its random numbers anew, and folds the network."""
-    left_out = {"max_iter", "_folded", "_random_state"}
+    left_out = {"max_iter", "max_iter_", "pilots_", "_folded", "_random_state"}
     return {name: value for name, value in vars(model).items() if name not in left_out}
 
 
