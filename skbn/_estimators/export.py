@@ -5,7 +5,7 @@ from copy import deepcopy
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import SplineTransformer
+from sklearn.preprocessing import MinMaxScaler, SplineTransformer
 
 from .encoders import bins_of
 from .state import FITTED, fitted_attributes, folded_layers, folded_targets
@@ -93,20 +93,37 @@ def _ranged_columns(estimator):
 
 
 def _stock_encoder(estimator):
-    """A fitted ColumnTransformer: the columns within their range, then the splines of their bins.
-
-    A column within its range is a linear spline, which SplineTransformer computes in float64:
-    MinMaxScaler(clip=True) loses digits of float32, and takes small ranges for constants.
-    """
-    limits, edges = estimator.input_range_, estimator.bin_edges_
-    columns = _ranged_columns(estimator)
-    step = "passthrough" if limits is None else _splines(limits[:, columns], include_bias=False)
-    steps = [("columns", step, columns)] if columns else []
+    """A fitted ColumnTransformer: columns within their range, then the splines of their bins."""
+    edges, columns = estimator.bin_edges_, _ranged_columns(estimator)
+    steps = [("columns", _stock_range(estimator, columns), columns)] if columns else []
     for n_edges, encoded in _columns_by_n_edges(estimator).items():
         knots = np.stack([edges[column] for column in encoded], axis=1)
         steps.append((f"bins_{n_edges - 1}", _splines(knots), encoded))
-    encoder = ColumnTransformer(steps).fit(np.zeros((2, estimator.n_features_in_)))
-    return _with_feature_names(encoder, estimator)
+    rows = np.zeros((2, estimator.n_features_in_))
+    if estimator.input_range_ is not None:  # from which MinMaxScaler learns
+        rows = estimator.input_range_.astype(np.float64)
+    return _with_feature_names(ColumnTransformer(steps).fit(rows), estimator)
+
+
+def _stock_range(estimator, columns):
+    """The step that limits columns to their range.
+
+    skl2onnx converts MinMaxScaler, but not SplineTransformer. SplineTransformer computes in
+    float64; MinMaxScaler loses digits of float32 columns that are far from zero relative to their
+    range, and takes small ranges for constants.
+    """
+    limits = estimator.input_range_
+    if limits is None:
+        return "passthrough"
+    if _fits_scaler(limits[:, columns]):
+        return MinMaxScaler(clip=True)
+    return _splines(limits[:, columns], include_bias=False)
+
+
+def _fits_scaler(limits):
+    """Whether MinMaxScaler keeps all digits but two of float32."""
+    span = (limits[1] - limits[0]).astype(np.float64)
+    return bool(((abs(limits).max(axis=0) <= 100.0 * span) & (span > 1e-12)).all())
 
 
 def _splines(knots, **options):
@@ -116,17 +133,20 @@ def _splines(knots, **options):
 
 
 def _ranged_weights(weight, bias, estimator):
-    """The first layer for columns within their range, each of which is one spline.
+    """The first layer for columns within their range, each from 0 to 1.
 
-    The spline decreases from 1 at the least value to 0 at the largest value, so that a column is
-    largest − (largest − least)·spline.
+    MinMaxScaler gives 0 for the least value, and the spline gives 1 for it.
     """
     if estimator.input_range_ is None:
         return weight, bias
     least, largest = estimator.input_range_.astype(np.float64)
     columns, bins = np.split(weight, [len(least)])
-    splines = columns * (least - largest)[:, None]
-    return np.vstack([splines[_ranged_columns(estimator)], bins]), bias + largest @ columns
+    varying = _ranged_columns(estimator)
+    zero, one = (least, largest)
+    if not _fits_scaler(estimator.input_range_[:, varying]):
+        zero, one = largest, least
+    scaled = (columns * (one - zero)[:, None])[varying]
+    return np.vstack([scaled, bins]), bias + zero @ columns
 
 
 def _with_feature_names(encoder, estimator):
