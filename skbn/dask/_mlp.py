@@ -18,6 +18,7 @@ from .._estimators.validation import Interval
 from ._errors import naming_partitions
 from ._lazy import checking_sample, is_lazy
 from ._partitions import Partitions, check_rows_with_weight
+from ._pilots import choose
 from ._preparing import Prepared, merged_summaries, summary
 from ._targets import PartitionedLabels, PartitionedRegression
 from ._tasks import all_persisted
@@ -142,7 +143,9 @@ class DistributedMixin:
         estimator, targets = copy(self), self._targets()
         partitions = Partitions(X=X, y=y, sample_weight=sample_weight)
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        resolve_auto(estimator, first_pass)
+        is_piloted = first_pass and not incremental and estimator._is_piloted()
+        if not is_piloted:
+            resolve_auto(estimator, first_pass)
         X, y, _ = partitions.sample
         with checking_sample(X, y):
             sample, _ = estimator._validate_X_y(X, y, reset=first_pass)
@@ -151,16 +154,26 @@ class DistributedMixin:
             first_call = {name: on_host(dask.compute(v)[0]) for name, v in first_call.items()}
             targets.begin_stream(total.targets.sample(), **first_call)
         targets.fit_summary(total.targets, first_pass, incremental)
+        if first_pass:
+            vars(estimator).update(targets.without_pilots)
+        if is_piloted:
+            estimator._choose_settings(targets, partitions, total.n_rows)
         estimator._learn_inputs(total.inputs, first_pass, incremental)
         estimator._take_range(total.column_range, first_pass, incremental)
         if first_pass:
-            estimator._take_bins(total.values)
-            vars(estimator).update(targets.without_pilots)
+            estimator._take_bins(total.values if estimator.numeric_encoding else None)
         estimator._random_state = check_random_state(self.random_state)
         estimator.n_layers_ = len(hidden_units(self)) + 2
         return estimator._distributed_fitting(
             targets, partitions, total, validation_data, first_pass, incremental, sample.dtype
         )
+
+    def _choose_settings(self, targets, partitions, n_rows):
+        """Set what is "auto" by pilots on a sample of the rows, if it has enough rows."""
+        seed = int(deepcopy(check_random_state(self.random_state)).randint(2**31 - 1))
+        if (choice := choose(self, partitions, n_rows, seed)) is not None:
+            choice.apply(self, targets, sum(n_rows))
+        resolve_auto(self, first_pass=True)
 
     def _check_solver_has_batches(self):
         if self.solver == "lbfgs":

@@ -44,7 +44,7 @@ def summary(estimator, targets, X, y, sample_weight):
     """The TrainingSummary of a partition."""
     if X.shape[0] == 0:
         return TrainingSummary((0,), None, None)
-    X, y = estimator._validate_X_y(X, _one_column(y), reset=False)
+    X, y = estimator._validate_X_y(X, one_column(y), reset=False)
     if has_no_weight(sample_weight):  # the labels of these rows are included
         return TrainingSummary((0,), None, targets.summary(y, np.zeros(X.shape[0])))
     weight = estimator._validate_weights(sample_weight, X)
@@ -55,7 +55,7 @@ def summary(estimator, targets, X, y, sample_weight):
     return TrainingSummary((X.shape[0],), inputs, *of_columns)
 
 
-def _one_column(y):
+def one_column(y):
     """y in one dimension if it has one column. The check of the sample has already warned."""
     return np.ravel(y) if np.shape(y)[1:] == (1,) else y
 
@@ -76,7 +76,7 @@ def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, numb
     nothing = np.arange(0)
     if X.shape[0] == 0 or has_no_weight(weight):
         return PartitionRows(number, index=nothing, index_val=nothing)
-    X, y = estimator._validate_X_y(X, _one_column(y), reset=False)
+    X, y = estimator._validate_X_y(X, one_column(y), reset=False)
     weight = estimator._validate_weights(weight, X)
     encoded = targets.encode(y, dtype, weight)
     X = X if weight is None else without_far_rows(X, weight, input_norm_of(estimator))
