@@ -89,6 +89,25 @@ def test_the_page_on_migration_tells_all_defaults_of_the_mlps(stock, ours, colum
     assert added == {name: new[name] for name in new if name not in old}
 
 
+# New parameters whose defaults change nothing, or that only others make use of.
+WITHOUT_EFFECT = {"smooth_clip", "class_weight", "device", "weight_decay", "n_bins"}
+WITHOUT_EFFECT |= {"batch_norm_momentum", "batch_norm_epsilon", "virtual_batch_size"}
+WITHOUT_EFFECT |= {"target_momentum"}
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/start/migration.md", "docs/guide/mlp.md"])
+def test_what_gives_scikit_learns_results_lists_all_new_parameters(path):
+    text = (ROOT / path).read_text()
+    for stock, ours in (
+        (MLPClassifier, BatchNormMLPClassifier),
+        (MLPRegressor, BatchNormMLPRegressor),
+    ):
+        added = defaults(ours).keys() - defaults(stock).keys() - WITHOUT_EFFECT
+        neutral = r"\b\W+?(None|False|0|\"input\")"
+        found = {name for name in added if re.search(rf"\b{name}{neutral}", text)}
+        assert found == added
+
+
 def test_the_page_on_migration_tells_all_defaults_of_the_normalizer():
     added = told("Parameters of BatchNormalizer that are new", column=1)
     assert defaults(StandardScaler) | added == defaults(BatchNormalizer)

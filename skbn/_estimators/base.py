@@ -135,7 +135,8 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
         parts = [(slice(None), slice(None))]
         if validation_rows is None:
             validation_rows, labels = rows, targets.labels_of(rows.y)
-            parts = split_rows(rows.X.shape[0], rows.loss_weight, labels, self.shuffle, seed)
+            split = rows.X.shape[0], rows.loss_weight, labels, self.shuffle, seed
+            parts = split_rows(*split, min_rows=targets.min_pilot_rows)
         else:
             validation_rows = targets.judged(validation_rows)
 

@@ -68,7 +68,7 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
     pilot of 0.2 is better, the encoding is chosen again at this length, and the fit has all
     "scaled" epochs; otherwise it has 0.06 or 0.2 of them. One temperature, fitted to the logits of
     the held-out rows (Guo et al. 2017, arXiv:1706.04599), is a part of the last layer. ``X_val``,
-    if given, judges the pilots instead: it is then no test set. No pilots run below 100 rows, with
+    if given, judges the pilots instead: it is then no test set. No pilots run below 30 rows, with
     fewer than two rows in a class, with "lbfgs" or ``early_stopping=True``, in ``partial_fit``, or
     if both settings are given.
 

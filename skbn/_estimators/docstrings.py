@@ -128,13 +128,13 @@ NETWORK_ATTRIBUTES = """\
     input_norm_ : BatchNormalizer or None
         Fitted normalizer of X; None when ``normalize_inputs=False``.
     input_range_ : ndarray of shape (2, n_features) or None
-        Least and largest value of each column; None when ``clip_inputs=False``.
+        Least and largest value of each column; None when ``clip_inputs=False`` or X is sparse.
     smooth_clip_ : float or None
         Value of ``smooth_clip`` that the model was fitted with.
     numeric_encoding_ : str or None
         Encoding that the model was fitted with.
-    max_iter_ : int
-        Maximum number of epochs of the last call of ``fit``.
+    max_iter_ : int or None
+        Maximum number of epochs of the last call of ``fit``; None before.
     pilots_ : list of dict or None
         Settings (``max_iter``, ``numeric_encoding``), validation ``loss`` and ``seconds`` of each
         pilot; None if none ran.

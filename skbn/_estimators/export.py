@@ -28,7 +28,7 @@ def stock_parameters(estimator, defaults):
     is_ours = parameters["solver"] == "adamw" or parameters["learning_rate"] == "cosine"
     replaced = {*(TRAINING_PARAMETERS if is_ours else ())}
     replaced |= {"batch_size"} if parameters["batch_size"] == "scaled" else set()
-    parameters["max_iter"] = vars(estimator).get("max_iter_", defaults["max_iter"])
+    parameters["max_iter"] = vars(estimator).get("max_iter_") or defaults["max_iter"]
     kept = {name: parameters[name] for name in defaults.keys() - replaced}
     return defaults | kept
 

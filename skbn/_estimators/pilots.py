@@ -16,9 +16,6 @@ from .encoders import learn_bin_edges
 from .sizes import scaled_max_iter
 from .state import shallow_copy
 
-# With fewer rows no pilots run.
-MIN_ROWS = 100
-
 # Fewer rows are cross-validated, because a tenth of them is a poor judge. On 40 tables the error
 # relative to MLPClassifier was 0.798 with cross-validation of fewer than 1,000 rows, and 0.815
 # without.
@@ -67,13 +64,14 @@ def resolve_auto(estimator, first_pass):
         estimator.numeric_encoding = None if first_pass else fitted.get("numeric_encoding_")
 
 
-def split_rows(n, weight, labels, shuffle, seed):
+def split_rows(n, weight, labels, shuffle, seed, min_rows):
     """Training and validation rows of the pilots: a list of (index, index), empty for no pilots.
 
-    ``labels`` (n,) are those to stratify by, or None. Rows without weight belong to no part.
+    ``labels`` (n,) are those to stratify by, or None. Rows without weight belong to no part. With
+    fewer than ``min_rows`` rows there are no parts.
     """
     index = np.arange(n) if weight is None else np.flatnonzero(weight)
-    if len(index) < MIN_ROWS:
+    if len(index) < min_rows:
         return []
     if labels is not None:
         labels = labels[index]
@@ -174,12 +172,13 @@ class Pilots:
         with warnings.catch_warnings():  # the fit itself warns
             warnings.simplefilter("ignore")
             settings, best = self._choose()
-        self._say("Chosen: " + _described(settings))
         records = [pilot.record for pilot in self.results.values()]
         vars(self.estimator).update(settings, pilots_=records)
         if self.targets.has_temperature:
             self.targets.temperature = self._temperature(best, settings)
             self.estimator.temperature_ = self.targets.temperature
+            settings = settings | {"temperature": round(self.targets.temperature, 3)}
+        self._say("Chosen: " + _described(settings))
         return self.make_fitting(self.estimator, self.targets, self.rows)
 
     def _choose(self):
@@ -276,7 +275,9 @@ class Pilots:
         found = minimize_scalar(loss, bounds=np.log(INVERSE_TEMPERATURES), method="bounded")
         is_longer = settings["max_iter"] > best.settings["max_iter"]
         inverse = np.exp(found.x * (EXPONENT_OF_LONGER_FITS if is_longer else 1.0))
-        return float(1.0 / np.clip(inverse, *INVERSE_TEMPERATURES))
+        # The search approaches its bound 1, and does not reach it.
+        temperature = float(1.0 / np.clip(inverse, *INVERSE_TEMPERATURES))
+        return 1.0 if temperature < 1.001 else temperature
 
     def _say(self, line):
         if self.estimator.verbose:

@@ -19,8 +19,11 @@ class Targets:
     temperature = 1.0
     has_temperature = False
 
+    # With fewer rows no pilots run.
+    min_pilot_rows = 100
+
     # Fitted attributes of pilots, where none run.
-    without_pilots = {"pilots_": None}
+    without_pilots = {"pilots_": None, "max_iter_": None}
 
     @property
     def out_activation(self):

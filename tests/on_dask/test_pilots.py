@@ -51,7 +51,7 @@ def test_many_rows_are_sampled_in_proportion_and_a_length_is_a_fraction(name, mo
 def test_few_rows_or_given_settings_have_no_pilots(name):
     Ours, _ = PAIRS[name]
     X, y = problem(name)
-    few = collection(X[:90], (30, 60), "array"), collection(y[:90], (30, 60), "array")
+    few = collection(X[:28], (8, 20), "array"), collection(y[:28], (8, 20), "array")
     model = Ours(**PILOTS).fit(*few)
     assert (model.pilots_, model.max_iter_, model.numeric_encoding_) == (None, 50, None)
     sizes = SIZES["unequal"]
