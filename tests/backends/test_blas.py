@@ -68,7 +68,7 @@ def train_partially(model, X, y):
 
 
 CALLS = {
-    "fit": ({}, BatchNormMLPClassifier.fit),
+    "fit": ({"numeric_encoding": None}, BatchNormMLPClassifier.fit),
     "lbfgs": ({"solver": "lbfgs"}, BatchNormMLPClassifier.fit),
     "partial_fit": ({}, train_partially),
 }

@@ -21,6 +21,7 @@ PLAIN = {
     "max_iter": 2,
     "random_state": 0,
     "sync_every": 1,
+    "numeric_encoding": None,
 }
 DRAWS = {"masks of dropout": {"dropout": 0.5}, "orders of rows": {"shuffle": True}}
 

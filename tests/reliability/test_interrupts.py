@@ -110,6 +110,7 @@ def small_calls():
     def classifier(max_iter, **settings):
         common = {"hidden_layer_sizes": 4, "batch_size": 30, "tol": 0.0, "random_state": 0}
         common |= {"learning_rate": "constant", "n_iter_no_change": 100}
+        common["numeric_encoding"] = None
         return BatchNormMLPClassifier(max_iter=max_iter, **common | settings)
 
     def stopped_early(max_iter):
