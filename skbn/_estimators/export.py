@@ -85,23 +85,31 @@ def _columns_by_n_edges(estimator):
 
 
 def _ranged_columns(estimator):
-    """The columns that vary, if predictions limit them to their range, otherwise all columns."""
+    """The columns that the first step takes: those that vary, or all where it can take all.
+
+    MinMaxScaler takes constants for a range of 1, and their weights are 0.
+    """
     limits = estimator.input_range_
-    if limits is None:
+    if limits is None or _fits_scaler(limits):
         return list(range(estimator.n_features_in_))
     return np.flatnonzero(limits[0] < limits[1]).tolist()
 
 
 def _stock_encoder(estimator):
-    """A fitted ColumnTransformer: columns within their range, then the splines of their bins."""
-    edges, columns = estimator.bin_edges_, _ranged_columns(estimator)
+    """A fitted first step: columns within their range, then the splines of their bins.
+
+    Without bins it is a MinMaxScaler if possible, because skl2onnx cannot convert a
+    ColumnTransformer that is the second step of a Pipeline.
+    """
+    edges, limits = estimator.bin_edges_, estimator.input_range_
+    columns = _ranged_columns(estimator)
+    rows = np.zeros((2, estimator.n_features_in_)) if limits is None else limits.astype(np.float64)
+    if bins_of(edges) is None and _fits_scaler(limits):
+        return _with_feature_names(MinMaxScaler(clip=True).fit(rows), estimator)
     steps = [("columns", _stock_range(estimator, columns), columns)] if columns else []
     for n_edges, encoded in _columns_by_n_edges(estimator).items():
         knots = np.stack([edges[column] for column in encoded], axis=1)
         steps.append((f"bins_{n_edges - 1}", _splines(knots), encoded))
-    rows = np.zeros((2, estimator.n_features_in_))
-    if estimator.input_range_ is not None:  # from which MinMaxScaler learns
-        rows = estimator.input_range_.astype(np.float64)
     return _with_feature_names(ColumnTransformer(steps).fit(rows), estimator)
 
 
@@ -115,15 +123,16 @@ def _stock_range(estimator, columns):
     limits = estimator.input_range_
     if limits is None:
         return "passthrough"
-    if _fits_scaler(limits[:, columns]):
+    if _fits_scaler(limits):
         return MinMaxScaler(clip=True)
     return _splines(limits[:, columns], include_bias=False)
 
 
 def _fits_scaler(limits):
-    """Whether MinMaxScaler keeps all digits but two of float32."""
+    """Whether MinMaxScaler keeps all digits but two of float32, in columns that vary."""
     span = (limits[1] - limits[0]).astype(np.float64)
-    return bool(((abs(limits).max(axis=0) <= 100.0 * span) & (span > 1e-12)).all())
+    is_wide = (abs(limits).max(axis=0) <= 100.0 * span) & (span > 1e-12)
+    return bool((is_wide | (span == 0.0)).all())
 
 
 def _splines(knots, **options):
@@ -141,11 +150,10 @@ def _ranged_weights(weight, bias, estimator):
         return weight, bias
     least, largest = estimator.input_range_.astype(np.float64)
     columns, bins = np.split(weight, [len(least)])
-    varying = _ranged_columns(estimator)
-    zero, one = (least, largest)
-    if not _fits_scaler(estimator.input_range_[:, varying]):
+    kept, zero, one = _ranged_columns(estimator), least, largest
+    if not _fits_scaler(estimator.input_range_):
         zero, one = largest, least
-    scaled = (columns * (one - zero)[:, None])[varying]
+    scaled = (columns * (one - zero)[:, None])[kept]
     return np.vstack([scaled, bins]), bias + zero @ columns
 
 
@@ -154,7 +162,7 @@ def _with_feature_names(encoder, estimator):
     names = fitted_attributes(estimator, ("feature_names_in_",)).get("feature_names_in_")
     if names is not None:
         encoder.feature_names_in_ = names
-        for _, step, columns in encoder.transformers_:
+        for _, step, columns in getattr(encoder, "transformers_", ()):
             step.feature_names_in_ = names[columns]
     return encoder
 
