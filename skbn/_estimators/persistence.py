@@ -20,7 +20,10 @@ ADDED_ATTRIBUTES = {
 
 
 class Persistent:
-    """Mixin that saves the format version in pickles. Pickles without a version can be loaded."""
+    """Mixin that saves the format version in pickles.
+
+    Pickles without a version can be loaded if they have all parameters.
+    """
 
     def __getstate__(self):
         return dict(super().__getstate__(), _format=FORMAT)

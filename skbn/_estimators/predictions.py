@@ -20,9 +20,9 @@ class Predictions:
     def recalibrate(self, X, sample_weight=None):
         """Recompute the statistics of the hidden layers on other rows.
 
-        Weights, γ, β and ``input_norm_`` do not change. This is precise batch normalization (Wu &
-        Johnson, arXiv:2105.07576, section 3), or, on rows of another domain, adaptive batch
-        normalization (Li et al., arXiv:1603.04779).
+        Weights, γ, β and ``input_norm_`` do not change. ``input_range_`` is extended to the rows.
+        This is precise batch normalization (Wu & Johnson, arXiv:2105.07576, section 3), or, on rows
+        of another domain, adaptive batch normalization (Li et al., arXiv:1603.04779).
 
         Parameters
         ----------
@@ -35,7 +35,7 @@ class Predictions:
         Returns
         -------
         self : object
-            The estimator with new ``batch_norms_``.
+            The estimator with new ``batch_norms_`` and ``input_range_``.
 
         Raises
         ------

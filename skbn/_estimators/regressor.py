@@ -240,16 +240,18 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
         return self._targets().decode(self._outputs(X))
 
     def to_sklearn(self):
-        """Convert to an MLPRegressor with the same predictions.
+        """Convert to stock scikit-learn with the same predictions.
 
-        Every normalization is folded into its weights, which are float64. It does not depend on
-        skbn, and tools for scikit-learn can convert it. Further training uses no batch
+        Every normalization is folded into the weights of an MLPRegressor, which are float64. If
+        ``input_range_`` or ``bin_edges_`` is not None, it is the last step of a Pipeline that
+        limits or encodes the columns. The result does not depend on skbn. skl2onnx cannot convert
+        it if columns are encoded. Further training uses no batch
         normalization. If the solver was "adamw" or the schedule "cosine", ``solver``, ``alpha``,
         ``learning_rate``, ``learning_rate_init`` and ``beta_2`` are scikit-learn's defaults.
 
         Returns
         -------
-        regressor : sklearn.neural_network.MLPRegressor
+        regressor : sklearn.pipeline.Pipeline or sklearn.neural_network.MLPRegressor
             Fitted estimator.
         """
         check_is_fitted(self)
