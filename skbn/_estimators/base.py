@@ -5,7 +5,6 @@ from copy import deepcopy
 from itertools import pairwise
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state, column_or_1d
@@ -14,19 +13,17 @@ from .._backends.cuda import on_host
 from .._backends.selection import device_of
 from .._backends.signals import defer_signals
 from .._model.optimizers import OPTIMIZERS
-from .._statistics.moments import RunningMoments
+from .._model.tables import numbers_of
 from . import validation
 from .constraints import CONSTRAINTS
 from .docstrings import with_shared_parts
-from .encoders import ColumnValues
 from .fitting import RowsFitting
-from .normalizer import fitted_normalizer
-from .normalizer_statistics import seen_moments
+from .inputs import LearnedInputs
 from .persistence import Persistent
 from .pilots import LabelledRows, Pilots, resolve_auto, split_rows
 from .predictions import Predictions
-from .ranges import ColumnRange
 from .state import hidden_units, input_norm_of, shallow_copy
+from .tables import allows_nan, learn_categories, validate_table
 from .validation import check_dense, fit_context
 
 
@@ -40,7 +37,7 @@ def _naming_validation_data():
         raise kind(f"X_val, y_val, sample_weight_val: {error}") from error
 
 
-class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator):
+class BatchNormMLP(LearnedInputs, Predictions, Persistent, CallbackSupportMixin, BaseEstimator):
     """Base class of multi-layer perceptrons with batch normalization."""
 
     def __init_subclass__(cls):
@@ -111,6 +108,8 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         if incremental:
             targets.begin_stream(y, **{name: on_host(value) for name, value in first_call.items()})
+        if first_pass:
+            learn_categories(estimator, X, incremental)
         X, y = estimator._validate_X_y(X, y, reset=first_pass)
         weight = self._validate_weights(sample_weight, X)
         targets.fit(y, weight, first_pass, incremental)
@@ -157,13 +156,7 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
         dtype = self._compute_dtype(X.dtype, first_pass)
         encoded = targets.encode(y, dtype, weight)
         targets.fit_prior(encoded, loss_weight, incremental)
-        moments = RunningMoments.of(X, weight) if self.normalize_inputs else None
-        self._learn_inputs(moments, first_pass, incremental)
-        is_limited = self.clip_inputs and not (first_pass and sparse.issparse(X))
-        column_range = ColumnRange.of(X, weight) if is_limited else None
-        self._take_range(column_range, first_pass, incremental)
-        if first_pass:
-            self._take_bins(ColumnValues.of(X, weight) if self.numeric_encoding else None)
+        self._learn_inputs(X, weight, first_pass, incremental)
         self._take_targets(targets, first_pass)
         validation_data = self._check_validation_data(*validation_data, targets, dtype)
         call = self, targets, first_pass, incremental, dtype, random_state
@@ -213,9 +206,9 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
         return np.dtype(self.dtype)
 
     def _validate_X_y(self, X, y, reset):
-        X, y = validation.validate_data(
+        X, y = validate_table(
             self,
-            on_host(X),
+            X,
             on_host(y),
             accept_sparse="csr",
             multi_output=True,
@@ -225,37 +218,10 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
             **self._targets_class.checks,
         )
         encoding = self.numeric_encoding if reset else vars(self).get("numeric_encoding_")
-        check_dense(X, smooth_clip=self.smooth_clip, numeric_encoding=encoding)
+        check_dense(numbers_of(X), smooth_clip=self.smooth_clip, numeric_encoding=encoding)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
-
-    def _learn_inputs(self, moments, first_pass, incremental):
-        """Set input_norm_ to the exact statistics of the rows, or in a stream of all rows seen."""
-        previous = None if first_pass else self.input_norm_
-        if not first_pass and self.normalize_inputs != (previous is not None):
-            raise ValueError(
-                "Training can only continue with the normalize_inputs of the previous call to fit, "
-                f"got {self.normalize_inputs}."
-            )
-        for name in () if first_pass else ("smooth_clip", "numeric_encoding"):
-            previous_value, value = getattr(self, f"{name}_"), getattr(self, name)
-            if value != previous_value:
-                raise ValueError(
-                    f"Training can only continue with the {name} of the previous call to fit, "
-                    f"{previous_value!r}, got {value!r}."
-                )
-        self.input_norm_, self.smooth_clip_ = None, self.smooth_clip
-        if moments is not None:
-            if previous is not None and incremental:
-                moments = seen_moments(previous).merge(moments)
-            identity = validation.identity(self)
-            self.input_norm_ = fitted_normalizer(moments, identity, named_by=identity)
-
-    def _take_bins(self, values):
-        """Set the bins of the columns from their ColumnValues, or None without encoding."""
-        self.numeric_encoding_ = self.numeric_encoding
-        self.bin_edges_ = None if values is None else values.edges(self.n_bins)
 
     def _check_validation_data(self, X_val, y_val, sample_weight_val, targets, dtype):
         """The validation set as (X, targets, weight), or None."""
@@ -293,7 +259,8 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
         """Name, array and expected shape of the fitted attributes, to check a loaded state."""
         if not hasattr(self, "coefs_"):
             return
-        units = [input_norm_of(self).n_inputs, *(len(intercept) for intercept in self.intercepts_)]
+        n_inputs = input_norm_of(self).n_inputs
+        units = [n_inputs, *(len(intercept) for intercept in self.intercepts_)]
         for i, (weight, shape) in enumerate(zip(self.coefs_, pairwise(units), strict=True)):
             yield f"coefs_[{i}]", weight, shape
         units[0] = self.n_features_in_
@@ -301,6 +268,10 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
             yield "input_range_", self.input_range_, (2, self.n_features_in_)
         if self.bin_edges_ is not None:
             yield "bin_edges_", np.empty(len(self.bin_edges_)), (self.n_features_in_,)
+        if self.input_means_ is not None:
+            yield "input_means_", self.input_means_, (self.n_features_in_,)
+        if self.categories_ is not None:
+            yield "categories_", np.empty(len(self.categories_)), (self.n_features_in_,)
         norms = zip([self.input_norm_, *self.batch_norms_], units, strict=False)
         for normalizer, n_units in norms:
             if normalizer is not None:
@@ -319,4 +290,5 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self.smooth_clip is None
+        tags.input_tags.allow_nan = allows_nan(self)
         return tags

@@ -22,7 +22,8 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
     dropout, class weights, label smoothing, user-defined validation data, decoupled weight decay, a
     cosine schedule and callbacks. The defaults were chosen on 64 data sets (:doc:`/learning`). With
     ``**MLPClassifier().get_params(), batch_norm=False, normalize_inputs=False, dropout=0,
-    label_smoothing=0, dtype="input", numeric_encoding=None, clip_inputs=False`` the results are
+    label_smoothing=0, dtype="input", numeric_encoding=None, clip_inputs=False``
+    and ``categorical_features=None`` the results are
     those of scikit-learn.
 
     Parameters
@@ -128,6 +129,7 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
         batch_norm_epsilon=1e-5,
         virtual_batch_size=None,
         normalize_inputs=True,
+        categorical_features="from_dtype",
         clip_inputs=True,
         smooth_clip=None,
         numeric_encoding="auto",
@@ -167,6 +169,7 @@ class BatchNormMLPClassifier(ClassifierMixin, BatchNormMLP):
         self.batch_norm_epsilon = batch_norm_epsilon
         self.virtual_batch_size = virtual_batch_size
         self.normalize_inputs = normalize_inputs
+        self.categorical_features = categorical_features
         self.clip_inputs = clip_inputs
         self.smooth_clip = smooth_clip
         self.numeric_encoding = numeric_encoding

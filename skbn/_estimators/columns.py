@@ -15,6 +15,66 @@ OBJECT = np.dtype(object)
 TIMES = (np.datetime64, np.timedelta64, date, time, timedelta)
 
 
+def names_of(X):
+    """The names of the columns of X; those of an array are x0, x1, ..."""
+    if is_frame(X):
+        return list(getattr(X, "column_names", X.columns))  # Arrow
+    return [f"x{j}" for j in range(X.shape[1])]
+
+
+def column_of(X, j):
+    """Column j of X, in the type of its library."""
+    if hasattr(X, "iloc"):
+        return X.iloc[:, j]
+    if hasattr(X, "column_names"):  # Arrow
+        return X.column(j)
+    return X[names_of(X)[j]] if is_frame(X) else X[:, j]
+
+
+def selected(X, columns):
+    """These columns of X, in the type of its library."""
+    if hasattr(X, "iloc"):
+        return X.iloc[:, columns]
+    if hasattr(X, "column_names"):
+        return X.select(columns)
+    return X[[names_of(X)[j] for j in columns]] if is_frame(X) else X[:, columns]
+
+
+def dtype_name(column):
+    """The name of the dtype of a column in lower case, without its parameters."""
+    dtype = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
+    return dtype.partition("[")[0].partition("(")[0].partition("<")[0]
+
+
+def is_text(column):
+    """Whether a column of objects has text, and nothing else but missing values."""
+    is_str = [isinstance(value, str) for value in column]
+    others = (value for value, is_text in zip(column, is_str, strict=True) if not is_text)
+    return any(is_str) and all(map(is_missing, others))
+
+
+def with_missing_as_nan(X):
+    """X with NaN for the missing values among numbers of dtype object, which NumPy rejects."""
+    if isinstance(X, np.ndarray) and X.dtype == OBJECT:
+        return _missing_as_nan(X)
+    if not hasattr(X, "iloc") or OBJECT not in dtypes(X):
+        return X
+    X = X.copy(deep=False)
+    for j, dtype in enumerate(X.dtypes):
+        if dtype == OBJECT and not is_text(X.iloc[:, j]):
+            X.isetitem(j, _missing_as_nan(X.iloc[:, j].to_numpy()))
+    return X
+
+
+def _missing_as_nan(array):
+    is_value_missing = [is_missing(value) for value in array.ravel()]
+    if not any(is_value_missing):
+        return array
+    array = array.copy()
+    array[np.reshape(is_value_missing, array.shape)] = np.nan
+    return array
+
+
 def dtypes(X):
     """The dtype of an array, or those of the columns of a table; empty if they are unknown."""
     if not is_frame(X):
@@ -149,7 +209,7 @@ def first_infinite(X):
     return places[0] if places else None
 
 
-def _as_numbers(column):
+def as_array(column):
     """A column of a NumPy dtype as an array, which is checked 100 times as fast."""
     return np.asarray(column) if isinstance(getattr(column, "dtype", None), np.dtype) else column
 
@@ -163,7 +223,7 @@ def _named_columns(X):
         return
     if is_frame(X) and hasattr(X, "__getitem__"):
         names = getattr(X, "column_names", X.columns)  # Arrow
-        yield from ((name, _as_numbers(X[name])) for name in names)
+        yield from ((name, as_array(X[name])) for name in names)
         return
     X = np.asarray(X, dtype=None if hasattr(X, "dtype") else object)
     yield from ((f"x{j}", X[:, j]) for j in range(X.shape[1] if X.ndim == 2 else 0))

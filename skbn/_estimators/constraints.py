@@ -42,6 +42,7 @@ CONSTRAINTS = {
     "batch_norm_epsilon": [Interval(Real, 0, None, closed="neither")],
     "virtual_batch_size": [None, Interval(Integral, 2, None, closed="left")],
     "normalize_inputs": ["boolean"],
+    "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
     "clip_inputs": ["boolean"],
     "smooth_clip": [Interval(Real, 0, None, closed="neither"), None],
     "numeric_encoding": [StrOptions({"auto", "piecewise"}), None],

@@ -85,6 +85,12 @@ NETWORK_PARAMETERS = """\
     normalize_inputs : bool, default=True
         Whether to standardize X by its exact statistics, stored in ``input_norm_``. Set it to False
         for sparse text, because standardizing amplifies rare words.
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Columns of categories, each of which is an input of its own: "from_dtype" takes columns of
+        text or of a categorical dtype, in DataFrames of pandas and polars and tables of Arrow.
+        Otherwise a boolean mask, indices, or names of columns. None takes all columns for numbers.
+        A missing value is a category if training rows have one. Values that they do not have are
+        ignored. An ordered dtype (``ordered=True``) gives the rank as a number, too. See Notes.
     clip_inputs : bool, default=True
         Whether predictions limit each column to the range of the training rows, as decision trees
         do, so that one far value cannot send a prediction far away. On 24 tables the error of the
@@ -129,6 +135,15 @@ NETWORK_ATTRIBUTES = """\
         Fitted normalizer of X; None when ``normalize_inputs=False``.
     input_range_ : ndarray of shape (2, n_features) or None
         Least and largest value of each column; None when ``clip_inputs=False`` or X is sparse.
+    input_means_ : ndarray of shape (n_features,), float64, or None
+        Weighted mean of each column, which replaces missing numbers; NaN for a column without
+        numbers. None if missing numbers raise an error: when ``normalize_inputs=False`` and
+        ``categorical_features=None``.
+    categories_ : list of ndarray or None
+        Categories of each column, None for a column of numbers. A missing value, NaN or None, is
+        the last category of its column. None if no column has categories.
+    is_ordered_ : ndarray of shape (n_features,), bool, or None
+        Columns of ordered categories, whose rank is a number. None if no column has categories.
     smooth_clip_ : float or None
         Value of ``smooth_clip`` that the model was fitted with.
     numeric_encoding_ : str or None

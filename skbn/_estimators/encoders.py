@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._model.inputs import Bins
+from .._model.input_norm import Bins
 
 # The smallest half width of a bin, whose inverse is a finite float.
 MIN_HALF_WIDTH = 1e-307
@@ -59,7 +59,10 @@ def learn_bin_edges(X, weight, n_bins):
 
 
 def _distinct(column, weight):
-    """The distinct values of a column in order, and the total weight of each."""
+    """The distinct values of a column in order, and the total weight of each; NaN is skipped."""
+    is_missing = np.isnan(column)
+    if is_missing.any():
+        column, weight = column[~is_missing], None if weight is None else weight[~is_missing]
     if weight is None:
         values, counts = np.unique(column, return_counts=True)
         return values, counts.astype(np.float64)

@@ -8,6 +8,7 @@ from scipy import sparse
 from .._backends.cpu import CPU
 from .._model.folded import LARGEST, row_chunks
 from .._model.inputs import rows_of
+from .._model.tables import numbers_of, with_numbers
 
 # An error about diverged training names a value that is further than this from the mean, in
 # standard deviations, or in the units of X if X is not normalized.
@@ -15,17 +16,22 @@ SUSPICIOUS = 1e6
 
 
 def without_far_rows(X, weight, input_norm):
-    """X, with far rows of weight 0 set to the mean, or to 0 if X is sparse.
+    """X, an array, a CSR matrix or a Table, without far values in rows of weight 0.
+
+    The numbers of these rows become the mean, or 0 if X is sparse.
 
     A row that overflows in the network would affect the result despite its weight of 0, because 0
     times infinity is NaN.
     """
-    ignored = np.flatnonzero(weight == 0.0)
-    if not len(ignored):
+    ignored, numbers = np.flatnonzero(weight == 0.0), numbers_of(X)
+    if not len(ignored) or not numbers.shape[1]:
         return X
-    far = ignored[_largest_of_rows(X[ignored], input_norm) > LARGEST]
-    if not len(far):
-        return X
+    far = ignored[_largest_of_rows(numbers[ignored], input_norm) > LARGEST]
+    return with_numbers(X, _at_mean(numbers, far, input_norm)) if len(far) else X
+
+
+def _at_mean(X, far, input_norm):
+    """A copy of X, with the rows at the index ``far`` at the mean, or at 0 if X is sparse."""
     X = X.copy()
     if sparse.issparse(X):
         row_of_value = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
@@ -48,7 +54,13 @@ class FarValue(NamedTuple):
 
 
 def farthest_value(X, input_norm):
-    """The FarValue of X that is farthest from the mean, or None if none is far."""
+    """The FarValue of X that is farthest from the mean, or None if none is far.
+
+    Its column is counted among those that give a number.
+    """
+    X = numbers_of(X)
+    if not X.shape[1]:
+        return None
     farthest = FarValue(SUSPICIOUS, 0.0, -1, -1)
     for start, stop in row_chunks(X.shape[0], X.shape[1], CPU):
         distances = _distances(X[start:stop], input_norm)
@@ -68,5 +80,6 @@ def _largest_of_rows(X, input_norm):
 def _distances(X, input_norm):
     """The absolute values of the inputs of the first layer for the rows of X, in float64."""
     with np.errstate(over="ignore"):
-        rows = rows_of(X, input_norm._replace(bins=None, limits=None), np.dtype(np.float64))
+        norm = input_norm._replace(bins=None, limits=None)
+        rows = rows_of(X, norm, np.dtype(np.float64))
         return abs(rows.slice(0, X.shape[0]))

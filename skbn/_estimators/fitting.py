@@ -14,6 +14,7 @@ from .._backends.stacklevel import levels_below_caller
 from .._model import MIN_BATCH_ROWS, Network, near_equal_bounds
 from .._model.inputs import rows_of
 from .._model.optimizers import OPTIMIZERS
+from .._model.tables import Table
 from .._training import (
     EpochTasks,
     History,
@@ -193,6 +194,7 @@ class Fitting:
 
     def logits(self, X):
         """The logits (n, n_outputs) of rows in inference mode, in host memory."""
+        X = self.input_norm.filled(X)
         rows = rows_of(X, self.input_norm, self.network.dtype, self.device)
         folded = folded_network(self.network, self.estimator, self.input_norm)
         return self.device.to_host(folded.logits_of(rows))
@@ -256,6 +258,7 @@ class Fitting:
         if weight is not None and not weight.all():
             counted = np.flatnonzero(weight)
             X, targets, weight = X[counted], targets[counted], weight[counted]
+        X = self.input_norm.filled(X)
         rows = rows_of(X, self.input_norm, network.dtype, self.device)
         loss = self.targets.loss(CPU, network.dtype)
         score = Validation(rows, targets, weight, loss, self.targets.score)
@@ -319,9 +322,12 @@ class RowsFitting(Fitting):
         validation_data,
     ):
         super().__init__(estimator, targets, first_pass, incremental, dtype, random_state)
-        self.X, self.weight, self.is_weighted = X, weight, weight is not None
+        self.X = X = self.input_norm.filled(X)
+        self.weight, self.is_weighted = weight, weight is not None
         index, validation_data = self._split(X, encoded, validation_data)
         self._check_two_rows(index)
+        if first_pass:
+            self._drop_unseen_categories(index)
         n = len(index)
         self.max_iter = self._max_iter(n)
         X = X if weight is None else without_far_rows(X, weight, self.input_norm)
@@ -336,8 +342,17 @@ class RowsFitting(Fitting):
         farthest = farthest_value(self.X, self.input_norm)
         if farthest is None:
             return ""
-        name = feature_names(identity(self.estimator), self.X.shape[1])[farthest.column]
+        column = self.estimator._number_columns()[farthest.column]
+        name = feature_names(identity(self.estimator), self.estimator.n_features_in_)[column]
         return f" The value farthest from the others is {farthest}, feature {name}."
+
+    def _drop_unseen_categories(self, index):
+        """Set the weights of categories to 0 that no training row has, so that they do nothing."""
+        if isinstance(self.X, Table):
+            counted = index if self.weight is None else index[self.weight[index] > 0.0]
+            codes = self.X.codes[counted]
+            is_seen = np.bincount(codes[codes >= 0], minlength=self.input_norm.n_categories) > 0
+            self.network.drop_last_inputs(~is_seen)
 
     def _split(self, X, encoded, validation_data):
         """The index of the training rows, and the validation set or None."""

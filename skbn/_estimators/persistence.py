@@ -3,12 +3,12 @@
 import numpy as np
 
 # The version is incremented when the previous version would misread a state.
-FORMAT = 3
+FORMAT = 4
 
 # Parameters added after the first format, with the value that preserves the behavior of models
 # saved in an older format.
 ADDED_PARAMETERS = {"target_momentum": None, "numeric_encoding": None, "n_bins": 16}
-ADDED_PARAMETERS["clip_inputs"] = False
+ADDED_PARAMETERS |= {"clip_inputs": False, "categorical_features": None}
 
 # Fitted attributes added after the first format, of estimators that are fitted.
 ADDED_ATTRIBUTES = {
@@ -16,6 +16,11 @@ ADDED_ATTRIBUTES = {
     "numeric_encoding_": None,
     "bin_edges_": None,
     "pilots_": None,
+    "input_means_": None,
+    "categories_": None,
+    "is_ordered_": None,
+    "_has_na": None,
+    "_column_moments": None,
 }
 
 

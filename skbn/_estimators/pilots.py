@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from .._backends.cpu import CPU
 from .._model.optimizers import OPTIMIZERS
+from .._model.tables import numbers_of
 from .encoders import learn_bin_edges
 from .sizes import scaled_max_iter
 from .state import shallow_copy
@@ -215,7 +216,7 @@ class Pilots:
 
     def _can_encode(self):
         """Whether X has columns to encode, and not too many."""
-        X = self.rows.X
+        X = numbers_of(self.rows.X)
         are_sparse = sparse.issparse(X) or sparse.issparse(self.validation_rows.X)
         if are_sparse or X.shape[1] > MAX_INPUTS:
             return False

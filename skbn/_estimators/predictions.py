@@ -5,12 +5,13 @@ from operator import is_
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._backends.cuda import on_host
 from .._backends.selection import device_of_fitted
+from .._model.tables import numbers_of
 from . import validation
 from .ranges import ColumnRange
 from .recalibration import recalibrated
 from .state import inference_key, inference_of
+from .tables import validate_table
 from .validation import check_dense
 
 
@@ -55,22 +56,31 @@ class Predictions:
             )
         self.batch_norms_ = batch_norms
         if self.input_range_ is not None:
-            self._take_range(ColumnRange.of(X, weight), first_pass=False, incremental=True)
+            column_range = ColumnRange.of(numbers_of(X), weight)
+            self._take_range(column_range, first_pass=False, incremental=True)
         return self
 
     def _validate_X(self, X):
-        """X validated for prediction, without scikit-learn's validation where it is not needed."""
+        """X validated for prediction, without missing values.
+
+        scikit-learn's validation is left out where it is not needed.
+        """
         if not hasattr(self, "coefs_"):
             check_is_fitted(self)
-        if validation.is_plain(X) and validation.identity(self) == {"n_features_in_": X.shape[1]}:
+        if validation.is_plain(X) and self._takes_any_array(X.shape[1]):
             with np.errstate(over="ignore", invalid="ignore"):
                 if np.isfinite(X.sum()):
                     return X
-        X = validation.validate_data(
-            self, on_host(X), accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
+        X = validate_table(
+            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
         )
-        check_dense(X, smooth_clip=self.smooth_clip_)
-        return X
+        check_dense(numbers_of(X), smooth_clip=self.smooth_clip_)
+        return self._inference().input_norm.filled(X)
+
+    def _takes_any_array(self, n_features):
+        """Whether validation leaves an array with this number of features unchanged."""
+        is_unnamed = validation.identity(self) == {"n_features_in_": n_features}
+        return is_unnamed and self.categories_ is None
 
     def _inference(self):
         """The folded network, which is rebuilt when a fitted attribute was replaced."""
@@ -90,19 +100,6 @@ class Predictions:
         """The outputs of the network before the output activation."""
         X = self._validate_X(X)
         return self._inference().logits(X)
-
-    def _take_range(self, column_range, first_pass, incremental):
-        """Set the range of the columns, in a stream to that of all rows seen.
-
-        A stream without a range keeps none, because the rows before are not known.
-        """
-        previous = None if first_pass else self.input_range_
-        if column_range is None or (incremental and not first_pass and previous is None):
-            self.input_range_ = None
-        elif incremental and previous is not None:
-            self.input_range_ = ColumnRange(previous).merge(column_range).limits
-        else:
-            self.input_range_ = column_range.limits
 
     def _validate_weights(self, sample_weight, X):
         weight = validation.validate_weights(sample_weight, X)

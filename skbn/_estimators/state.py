@@ -6,9 +6,10 @@ import numpy as np
 
 from .._model import MIN_BATCH_ROWS, fold
 from .._model.folded import FoldedNetwork
-from .._model.inputs import InputNorm, folds_well
+from .._model.input_norm import InputNorm, folds_well
 from .._statistics.moments import RunningMoments
 from .._training.history import ATTRIBUTES
+from .categories import Categories
 from .encoders import bins_of
 from .normalizer import fitted_normalizer
 from .normalizer_statistics import seen_moments
@@ -36,7 +37,8 @@ def hidden_units(estimator):
 
 # The attributes that ``fit`` sets, grouped by the data that they are computed from.
 OF_DATA = ("n_features_in_", "feature_names_in_", "input_norm_", "smooth_clip_")
-OF_DATA += ("input_range_", "numeric_encoding_", "bin_edges_", "pilots_")
+OF_DATA += ("input_range_", "numeric_encoding_", "bin_edges_", "pilots_", "input_means_")
+OF_DATA += ("categories_", "is_ordered_", "_has_na", "_column_moments")
 OF_TARGETS = ("classes_", "n_outputs_", "out_activation_", "target_norm_")
 OF_TARGETS += ("_label_binarizer", "_label_totals", "temperature_")
 OF_NETWORK = ("n_layers_", "coefs_", "intercepts_", "batch_norms_")
@@ -124,13 +126,37 @@ def check_architecture(network, estimator):
 
 
 def input_norm_of(estimator):
-    """The InputNorm of an estimator whose ``input_norm_`` is set."""
-    norm = InputNorm.unchanged(estimator.n_features_in_)
-    normalizer, bound = estimator.input_norm_, estimator.smooth_clip_
+    """The InputNorm of an estimator whose attributes of the columns of X are set."""
+    categories, normalizer = Categories.of(estimator), estimator.input_norm_
+    n_features, means = estimator.n_features_in_, estimator.input_means_
+    columns = slice(None) if categories is None else categories.number_columns
+    norm = InputNorm.unchanged(n_features)
     if normalizer is not None:
         norm = InputNorm(np.stack([normalizer.mean_, 1.0 / normalizer.scale_]))
-    norm = norm._replace(bins=bins_of(estimator.bin_edges_), limits=estimator.input_range_)
-    return norm if bound is None else norm._replace(bound=bound)
+    limits, edges, bound = estimator.input_range_, estimator.bin_edges_, estimator.smooth_clip_
+    return InputNorm(
+        _without_values(norm.mean_scale, means)[:, columns],
+        bound=np.inf if bound is None else bound,
+        bins=bins_of(edges if edges is None or categories is None else [edges[j] for j in columns]),
+        limits=None if limits is None else _unlimited(limits)[:, columns],
+        fill=None if means is None else np.nan_to_num(means)[columns],
+        n_categories=0 if categories is None else categories.n_categories,
+    )
+
+
+def _without_values(mean_scale, means):
+    """The mean and the scale of columns, which are 0 for a column that had no values so far."""
+    if means is None or not np.isnan(means).any():
+        return mean_scale
+    return np.where(np.isnan(means), 0.0, mean_scale)
+
+
+def _unlimited(limits):
+    """The limits; those of a column that had no values so far limit nothing."""
+    is_unknown = np.isnan(limits)
+    if not is_unknown.any():
+        return limits
+    return np.where(is_unknown, np.array([[-np.inf], [np.inf]]), limits).astype(limits.dtype)
 
 
 def folded_targets(layer, normalizer):
@@ -138,14 +164,12 @@ def folded_targets(layer, normalizer):
     return layer if normalizer is None else fold(*layer, normalizer.scale_, normalizer.mean_)
 
 
-def folded_inputs(layer, normalizer):
-    """The first layer with the normalization of inputs folded in, then in float64."""
-    if normalizer is None:
-        return layer
-    scale, shift = normalizer.fold()
+def folded_inputs(layer, norm):
+    """The first layer with the normalization of an InputNorm folded in, in float64."""
+    mean, scale = norm.mean_scale
     weight, bias = (array.astype(np.float64) for array in layer)
-    columns, bins = np.split(weight, [len(scale)])
-    return np.vstack([columns * scale[:, None], bins]), bias + shift @ columns
+    columns, others = np.split(weight, [len(scale)])
+    return np.vstack([columns * scale[:, None], others]), bias - (mean * scale) @ columns
 
 
 def folded_layers(estimator, dtype, folds_inputs):
@@ -157,8 +181,8 @@ def folded_layers(estimator, dtype, folds_inputs):
     layers = list(zip(estimator.coefs_, estimator.intercepts_, strict=True))
     for i, normalizer in enumerate(estimator.batch_norms_):
         layers[i] = fold(*layers[i], *normalizer.fold())
-    if folds_inputs:
-        layers[0] = folded_inputs(layers[0], estimator.input_norm_)
+    if folds_inputs and estimator.input_norm_ is not None:
+        layers[0] = folded_inputs(layers[0], input_norm_of(estimator))
     return [tuple(array.astype(dtype, copy=False) for array in layer) for layer in layers]
 
 
@@ -174,7 +198,7 @@ def inference_of(estimator):
         folded_layers(estimator, dtype, folds_inputs),
         estimator.activation,
         estimator.out_activation_,
-        InputNorm(None, limits=norm.limits) if folds_inputs else norm,
+        norm._replace(mean_scale=None) if folds_inputs else norm,
     )
 
 
@@ -194,5 +218,5 @@ def inference_key(estimator):
         for value in (norm.mean_, norm.scale_, norm.gamma_, norm.beta_)
     ]
     parameters = [estimator.activation, estimator.smooth_clip_, estimator.bin_edges_]
-    parameters.append(estimator.input_range_)
+    parameters += [estimator.input_range_, estimator.input_means_, estimator.categories_]
     return [*parameters, *estimator.coefs_, *estimator.intercepts_, *arrays]

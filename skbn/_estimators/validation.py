@@ -124,6 +124,16 @@ def check_array(X, **checks):
         return _native(check_array_of_sklearn(X, **_keeping_floats(X, checks)))
 
 
+def check_values(X):
+    """Raise for dates and for collections that are no tables."""
+    _numbers(X, "X")
+
+
+def check_features(estimator, X, reset):
+    """Check the number and the names of the features, or set them with ``reset``."""
+    validate_data_of_sklearn(estimator, X, reset=reset, skip_check_array=True)
+
+
 def validate_data(estimator, X, *y, **checks):
     """X, or X and y, validated like in ``check_array``."""
     X = _numbers(X, "X")

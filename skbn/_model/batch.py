@@ -78,8 +78,7 @@ class Workspace:
     def __init__(self, network, rows, n, virtual_batch_size=None):
         self.network, self.rows, self.virtual_batch_size = network, rows, virtual_batch_size
         self.xp = network.device.xp
-        n_features = network.layer_units[0] if rows.is_dense else 0
-        self.buffer = self.xp.empty((n, n_features), network.dtype)
+        self.buffer = self.xp.empty((n, rows.width), network.dtype)
         self.grads = self.xp.zeros_like(network.params)
         self.buffers = self._buffers(n)
         self.batches = {}

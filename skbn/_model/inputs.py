@@ -1,76 +1,11 @@
 """The rows of X, dense or sparse. Rows are normalized when they are taken, not all at once."""
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy import sparse
 
 from .._backends.cpu import CPU
-
-# A normalization is folded into the first layer if means are at most this many standard deviations
-# from zero. The error in float32 is then at most 2e-6 standard deviations.
-MAX_FOLDED_MEAN = 32.0
-
-# ... and if standard deviations are within these bounds, which avoid the limits of float32.
-FOLDED_SCALES = 1e-12, 1e12
-
-
-class Bins(NamedTuple):
-    """The bins of a piecewise-linear encoding, as kernels read them.
-
-    Attributes
-    ----------
-    column : ndarray of shape (k,), int64
-        The column of X of each bin.
-    edges : ndarray of shape (2, k), float64
-        Half of the lower edge of each bin, and the inverse of half its width.
-    """
-
-    column: np.ndarray
-    edges: np.ndarray
-
-
-class InputNorm(NamedTuple):
-    """The inputs of a network, from rows: (x − mean)·scale, smoothly clipped to ±bound, and bins.
-
-    Attributes
-    ----------
-    mean_scale : ndarray of shape (2, d), float64, or None
-        None if the first layer has the normalization folded in.
-    bound : float
-        Infinity if nothing is clipped.
-    bins : Bins or None
-        Bins of columns of the unchanged rows, whose encodings are further inputs.
-    limits : ndarray of shape (2, d) or None
-        The least and the largest value of each column, to which inference limits the rows.
-    """
-
-    mean_scale: np.ndarray
-    bound: float = np.inf
-    bins: Bins | None = None
-    limits: np.ndarray | None = None
-
-    @classmethod
-    def unchanged(cls, n_features):
-        """The normalization that leaves rows unchanged."""
-        return cls(np.stack([np.zeros(n_features), np.ones(n_features)]))
-
-    @property
-    def clips(self):
-        return self.bound < np.inf
-
-    @property
-    def n_inputs(self):
-        """The number of inputs of the network."""
-        n_bins = 0 if self.bins is None else len(self.bins.column)
-        return self.mean_scale.shape[1] + n_bins
-
-
-def folds_well(norm):
-    """Whether a normalization can be folded into the first layer without loss of digits."""
-    (mean, scale), (least, largest) = norm.mean_scale, FOLDED_SCALES
-    is_near_zero = np.abs(mean * scale) <= MAX_FOLDED_MEAN
-    return bool((is_near_zero & (scale >= 1.0 / largest) & (scale <= 1.0 / least)).all())
+from .input_norm import MAX_FOLDED_MEAN, InputNorm
+from .tables import Table, TableRows
 
 
 class DenseSlices:
@@ -96,8 +31,6 @@ class DenseRows:
         With None, ``slice`` returns unchanged rows. Only ``slice``, which is for inference, limits
         the rows; those that are trained on define the limits.
     """
-
-    is_dense = True
 
     def __init__(self, X, norm, dtype, device):
         self.n_rows, self.width = X.shape
@@ -236,8 +169,6 @@ class SparseRows:
         unchanged.
     """
 
-    is_dense = False
-
     def __init__(self, X, norm, dtype, device):
         self.X, self.device = X, device
         self.n_rows, self.width = X.shape[0], 1  # most of a row is not stored
@@ -276,7 +207,10 @@ class SparseRows:
 
 
 def rows_of(X, norm, dtype, device=CPU):
-    """The rows of X, dense or CSR, for a network of this dtype."""
+    """The rows of X, dense, CSR or a Table, for a network of this dtype."""
+    if isinstance(X, Table):
+        of_numbers = norm._replace(n_categories=0)
+        return TableRows(rows_of(X.numbers, of_numbers, dtype, device), X.codes, norm.n_categories)
     if not sparse.issparse(X):
         is_encoded = norm is not None and norm.bins is not None
         return (EncodedRows if is_encoded else DenseRows)(X, norm, dtype, device)

@@ -103,6 +103,12 @@ class Network:
         last.weight *= self.dtype.type(factor)
         last.bias *= self.dtype.type(factor)
 
+    def drop_last_inputs(self, is_dropped):
+        """Set the weights of those of the last k inputs to 0 that the mask (k,) selects."""
+        weight = self.dense[0].weight
+        of_inputs = weight[len(weight) - len(is_dropped) :]
+        of_inputs *= self.device.to_device(~is_dropped)[:, None]
+
     def initialize(self, random_state):
         """Set all parameters to their initial values."""
         factor = ACTIVATIONS[self.activation].initial_factor

@@ -95,6 +95,17 @@ class RunningMoments:
         is_weighted = any(moments.is_weighted for moments in (first, *group))
         return RunningMoments(table, is_weighted=is_weighted, squared_weights=squared)
 
+    def expanded(self, columns, n_columns):
+        """The moments of n_columns, of which only these columns have values."""
+        if len(columns) == n_columns:
+            return self
+        table, squared = np.zeros((5, n_columns)), self.squared_weights
+        table[:, columns] = self.table
+        if squared is not None:
+            squared = np.zeros(n_columns)
+            squared[columns] = self.squared_weights
+        return RunningMoments(table, is_weighted=self.is_weighted, squared_weights=squared)
+
     def forget(self, batch, momentum):
         """The moments of a stream in which ``momentum`` is the weight of the newest batch.
 

@@ -8,6 +8,8 @@ OF_BOTH_DEVICES = {
     "layers": (
         "gather_rows",
         "encode_bins",
+        "one_hot_forward",
+        "one_hot_backward",
         "smooth_clip",
         "add_bias",
         "bias_backward",

@@ -14,7 +14,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
 from skbn._backends.cpu import CPU
 from skbn._estimators.encoders import bins_of, learn_bin_edges
-from skbn._model.inputs import EncodedRows, InputNorm
+from skbn._model.input_norm import InputNorm
+from skbn._model.inputs import EncodedRows
 
 CANCER, DIABETES = load_breast_cancer(as_frame=True), load_diabetes(as_frame=True)
 SMALL = {"hidden_layer_sizes": (6, 5), "max_iter": 3, "random_state": 0}

@@ -16,7 +16,8 @@ from skbn._backends.cpu import CPU
 from skbn._model import ACTIVATIONS, Network, Workspace, near_equal_bounds
 from skbn._model import folded as folded_module
 from skbn._model.folded import FoldedNetwork
-from skbn._model.inputs import InputNorm, rows_of
+from skbn._model.input_norm import InputNorm
+from skbn._model.inputs import rows_of
 from skbn._model.layers import Dropout
 from skbn._model.losses import (
     BinaryCrossEntropy,

@@ -43,6 +43,34 @@ def encode_bins(x, index, column, edges, out):
 
 
 @jit
+def one_hot_forward(codes, weight, out):
+    """out (n, h) += the sum of the rows of weight (k, h) that each row of codes (n, c) selects.
+
+    It is the product of the weight and the one-hot columns of the codes. A code below 0 selects no
+    row, nor does one from k on.
+    """
+    check_shapes(out.shape == (codes.shape[0], weight.shape[1]))
+    for i in range(codes.shape[0]):
+        for c in range(codes.shape[1]):
+            k = codes[i, c]
+            if k >= 0 and k < weight.shape[0]:
+                for j in range(out.shape[1]):
+                    out[i, j] += weight[k, j]
+
+
+@jit
+def one_hot_backward(codes, delta, grad_weight):
+    """grad_weight (k, h) += ∂ℓ/∂weight of ``one_hot_forward``, from delta = ∂ℓ/∂out (n, h)."""
+    check_shapes(delta.shape == (codes.shape[0], grad_weight.shape[1]))
+    for i in range(codes.shape[0]):
+        for c in range(codes.shape[1]):
+            k = codes[i, c]
+            if k >= 0 and k < grad_weight.shape[0]:
+                for j in range(delta.shape[1]):
+                    grad_weight[k, j] += delta[i, j]
+
+
+@jit
 def smooth_clip(x, bound, out):
     """out (n, d) = x, smoothly clipped to ±bound, which has the dtype of x."""
     check_shapes(out.shape == x.shape)

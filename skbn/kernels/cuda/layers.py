@@ -45,6 +45,32 @@ def _encode_bins(x, index, column, edges, out):
 
 
 @kernel
+def _one_hot_forward(codes, weight, out):
+    j, start = cuda.grid(2)
+    if j < out.shape[1]:
+        for i in range(start, out.shape[0], cuda.gridDim.y * ROWS):
+            total = out[i, j]
+            for c in range(codes.shape[1]):
+                k = codes[i, c]
+                if k >= 0 and k < weight.shape[0]:
+                    total += weight[k, j]
+            out[i, j] = total
+
+
+@kernel
+def _one_hot_backward(codes, delta, grad_weight):
+    # A thread adds all rows of a batch in their order, without atomic operations: no two columns of
+    # codes select the same row of the weight.
+    j, start = cuda.grid(2)
+    if j < delta.shape[1]:
+        for c in range(start, codes.shape[1], cuda.gridDim.y * ROWS):
+            for i in range(delta.shape[0]):
+                k = codes[i, c]
+                if k >= 0 and k < grad_weight.shape[0]:
+                    grad_weight[k, j] += delta[i, j]
+
+
+@kernel
 def _gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
     values = cuda.shared.array(SPARSE_TILE, np.float64)
     thread, start = cuda.threadIdx.x, cuda.blockIdx.x * SPARSE_TILE
@@ -121,6 +147,25 @@ def encode_bins(x, index, column, edges, out):
     m, d, k = index.size, x.shape[1], column.size
     check_shapes(out.shape == (m, d + k) and edges.shape == (2, k))
     launch(_encode_bins, element_grid(m, k), BLOCK, x, index, column, edges, out)
+
+
+def one_hot_forward(codes, weight, out):
+    """out (n, h) += the sum of the rows of weight (k, h) that each row of codes (n, c) selects.
+
+    A code below 0 selects no row, nor does one from k on.
+    """
+    check_shapes(out.shape == (codes.shape[0], weight.shape[1]))
+    launch(_one_hot_forward, element_grid(*out.shape), BLOCK, codes, weight, out)
+
+
+def one_hot_backward(codes, delta, grad_weight):
+    """grad_weight (k, h) += ∂ℓ/∂weight of ``one_hot_forward``, from delta = ∂ℓ/∂out (n, h).
+
+    No two columns of codes may select the same row of the weight.
+    """
+    check_shapes(delta.shape == (codes.shape[0], grad_weight.shape[1]))
+    grid = element_grid(codes.shape[1], delta.shape[1])
+    launch(_one_hot_backward, grid, BLOCK, codes, delta, grad_weight)
 
 
 def gather_sparse_rows(data, indices, indptr, index, mean_scale, out):

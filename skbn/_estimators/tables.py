@@ -1,0 +1,91 @@
+"""Validation of an X whose columns may be categories."""
+
+import numpy as np
+from scipy import sparse
+
+from .._backends.cuda import on_host
+from . import validation
+from .categories import Categories, categorical_mask
+from .coding import CATEGORIES
+from .columns import column_of, dtype_name, is_frame, names_of, selected, with_missing_as_nan
+from .state import shallow_copy
+
+
+def learn_categories(estimator, X, incremental):
+    """Set the attributes ``categories_`` and ``is_ordered_``; they are None without categories."""
+    X, categories = as_table(X, estimator.categorical_features), None
+    if is_frame(X) or getattr(X, "ndim", None) == 2:
+        mask = categorical_mask(X, estimator.categorical_features)
+        categories = Categories.learn(X, mask, incremental)
+    attributes = ("categories_", "is_ordered_", "_has_na")
+    learned = (None, None, None) if categories is None else categories.attributes()
+    vars(estimator).update(zip(attributes, learned, strict=True))
+
+
+def validate_table(estimator, X, *y, reset, **checks):
+    """X, or X and y, validated; X is an array, a CSR matrix or, with categories, a Table.
+
+    With ``reset`` the number of features and their names become attributes of the estimator.
+    """
+    X = as_table(X, estimator.categorical_features)
+    if _accepts_nan(estimator, reset):
+        X, checks = with_missing_as_nan(X), checks | {"ensure_all_finite": "allow-nan"}
+    categories = Categories.of(estimator)
+    if not reset and is_frame(X):
+        _check_numeric(X, categories)
+    if categories is None:
+        return validation.validate_data(estimator, X, *y, reset=reset, **checks)
+    X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+    validation.check_features(estimator, X, reset)
+    numbers, y = _validated_numbers(estimator, categories.numeric, X, y, checks)
+    table = categories.table(X, numbers)
+    return (table, y) if y is not None else table
+
+
+def as_table(X, categorical_features):
+    """X in host memory: a frame of its own library, an array or another array-like."""
+    X = on_host(X)
+    validation.check_values(X)
+    if hasattr(X, "to_native"):  # narwhals
+        return X.to_native()
+    if categorical_features is None or isinstance(categorical_features, str) or is_frame(X):
+        return X
+    if sparse.issparse(X):
+        raise ValueError(
+            "categorical_features needs dense X, got a sparse matrix. Pass "
+            "categorical_features=None or X.toarray()."
+        )
+    array = np.asarray(X)
+    return np.asarray(X, dtype=object) if array.dtype.kind in "SUT" else array
+
+
+def allows_nan(estimator):
+    """Whether fit accepts missing values."""
+    return estimator.normalize_inputs or estimator.categorical_features is not None
+
+
+def _accepts_nan(estimator, reset):
+    return allows_nan(estimator) if reset else estimator.input_means_ is not None
+
+
+def _validated_numbers(estimator, numeric, X, y, checks):
+    """The columns of numbers of X as an array (n, number of columns), and y or None."""
+    unnamed = shallow_copy(estimator)
+    for name in validation.IDENTITY:
+        vars(unnamed).pop(name, None)
+    columns = selected(X, numeric) if numeric else np.zeros((X.shape[0], 1), np.float32)
+    valid = validation.validate_data(unnamed, columns, *y, reset=True, **checks)
+    numbers, y = valid if y else (valid, None)
+    return (numbers if numeric else numbers[:, :0]), y
+
+
+def _check_numeric(X, categories):
+    """Raise if a column that had numbers in fit has the dtype of categories."""
+    numeric = range(len(names_of(X))) if categories is None else categories.numeric
+    for j in numeric[: X.shape[1]]:
+        column = column_of(X, j)
+        if dtype_name(column).startswith(CATEGORIES):
+            raise ValueError(
+                f"Column {names_of(X)[j]!r} of X had numbers in fit, got categories of dtype "
+                f"{column.dtype}. Convert it to numbers, or fit again."
+            )
