@@ -66,6 +66,10 @@ class Categories:
         """The values of the attributes from which ``of`` makes an instance."""
         return self.values, self.is_ordered, self.has_na
 
+    def start_of(self, j):
+        """The input of the first category of column j, counted from that of the first column."""
+        return self.starts[self.columns.index(j)]
+
     def table(self, X, numbers):
         """The Table of X, of which ``numbers`` (n, number of columns) are those of numbers."""
         names = names_of(X)
@@ -76,10 +80,10 @@ class Categories:
     def _codes(self, column, j, name):
         """The inputs (n,) that are 1 for the categories of a column."""
         found = coded(column, name)
-        values, start = self.values[j], self.starts[self.columns.index(j)]
+        values, start = self.values[j], self.start_of(j)
         check_kind(found.values, values, name)
         positions = {value: start + k for k, value in enumerate(values.tolist())}
-        of_missing = start + len(values) - 1 if _has_missing(values) else -1
+        of_missing = start + len(values) - 1 if has_missing(values) else -1
         code_of = [positions.get(value, -1) for value in found.values]
         return np.array([*code_of, of_missing], np.int32)[found.codes]
 
@@ -90,13 +94,13 @@ class Categories:
         of_column = dict(zip(self.numeric, numbers.T, strict=True))
         for c, j in enumerate(self.columns):
             rank = (codes[:, c] - self.starts[c]).astype(numbers.dtype)
-            n_ranks = len(self.values[j]) - _has_missing(self.values[j])
+            n_ranks = len(self.values[j]) - has_missing(self.values[j])
             of_column[j] = np.where((rank >= 0) & (rank < n_ranks), rank, np.nan)
         columns = [of_column[j] for j in self.number_columns]
         return np.ascontiguousarray(np.stack(columns, axis=1), numbers.dtype)
 
 
-def _has_missing(values):
+def has_missing(values):
     """Whether the last category is a missing value."""
     return len(values) > 0 and (values[-1] is None or values[-1] != values[-1])
 

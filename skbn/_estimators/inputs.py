@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from .._model.input_norm import has_missing
 from .._model.tables import numbers_of
 from .._statistics.moments import RunningMoments
 from . import validation
@@ -22,23 +23,25 @@ class LearnedInputs:
         numbers = numbers_of(X)
         learns_moments = self.normalize_inputs or allows_nan(self)
         moments = RunningMoments.of(numbers, weight) if learns_moments else None
-        self._take_moments(moments, first_pass, incremental)
+        self._take_moments(moments, has_missing(numbers), first_pass, incremental)
         is_limited = self.clip_inputs and not (first_pass and sparse.issparse(X))
         column_range = ColumnRange.of(numbers, weight) if is_limited else None
         self._take_range(column_range, first_pass, incremental)
         if first_pass:
             self._take_bins(ColumnValues.of(numbers, weight) if self.numeric_encoding else None)
 
-    def _take_moments(self, moments, first_pass, incremental):
+    def _take_moments(self, moments, has_missing, first_pass, incremental):
         """Set the statistics of the columns to those of the rows, or in a stream of all seen.
 
-        ``moments`` are those of the columns that give a number.
+        ``moments`` are those of the columns that give a number, of which values may be missing.
         """
         if not first_pass:
             self._check_same_inputs()
-        previous = None if first_pass or not incremental else self._moments_of_columns()
+        previous = None
+        if incremental and not first_pass:
+            previous, has_missing = self._moments_of_columns(), has_missing or self._has_missing
+        self._has_missing, self.smooth_clip_ = has_missing, self.smooth_clip
         self.input_norm_ = self.input_means_ = self._column_moments = None
-        self.smooth_clip_ = self.smooth_clip
         if moments is None:
             return
         moments = moments.expanded(self._number_columns(), self.n_features_in_)

@@ -20,6 +20,7 @@ ADDED_ATTRIBUTES = {
     "categories_": None,
     "is_ordered_": None,
     "_has_na": None,
+    "_has_missing": False,
     "_column_moments": None,
 }
 

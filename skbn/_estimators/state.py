@@ -38,7 +38,7 @@ def hidden_units(estimator):
 # The attributes that ``fit`` sets, grouped by the data that they are computed from.
 OF_DATA = ("n_features_in_", "feature_names_in_", "input_norm_", "smooth_clip_")
 OF_DATA += ("input_range_", "numeric_encoding_", "bin_edges_", "pilots_", "input_means_")
-OF_DATA += ("categories_", "is_ordered_", "_has_na", "_column_moments")
+OF_DATA += ("categories_", "is_ordered_", "_has_na", "_has_missing", "_column_moments")
 OF_TARGETS = ("classes_", "n_outputs_", "out_activation_", "target_norm_")
 OF_TARGETS += ("_label_binarizer", "_label_totals", "temperature_")
 OF_NETWORK = ("n_layers_", "coefs_", "intercepts_", "batch_norms_")
@@ -181,7 +181,7 @@ def folded_layers(estimator, dtype, folds_inputs):
     layers = list(zip(estimator.coefs_, estimator.intercepts_, strict=True))
     for i, normalizer in enumerate(estimator.batch_norms_):
         layers[i] = fold(*layers[i], *normalizer.fold())
-    if folds_inputs and estimator.input_norm_ is not None:
+    if folds_inputs:
         layers[0] = folded_inputs(layers[0], input_norm_of(estimator))
     return [tuple(array.astype(dtype, copy=False) for array in layer) for layer in layers]
 

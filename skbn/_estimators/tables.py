@@ -7,7 +7,15 @@ from .._backends.cuda import on_host
 from . import validation
 from .categories import Categories, categorical_mask
 from .coding import CATEGORIES
-from .columns import column_of, dtype_name, is_frame, names_of, selected, with_missing_as_nan
+from .columns import (
+    column_of,
+    dtype_name,
+    dtypes,
+    is_frame,
+    names_of,
+    selected,
+    with_missing_as_nan,
+)
 from .state import shallow_copy
 
 
@@ -65,7 +73,10 @@ def allows_nan(estimator):
 
 
 def _accepts_nan(estimator, reset):
-    return allows_nan(estimator) if reset else estimator.input_means_ is not None
+    """Whether X may have missing values, in fit or in what follows it."""
+    if reset or "input_means_" not in vars(estimator):
+        return allows_nan(estimator)
+    return estimator.input_means_ is not None
 
 
 def _validated_numbers(estimator, numeric, X, y, checks):
@@ -81,11 +92,13 @@ def _validated_numbers(estimator, numeric, X, y, checks):
 
 def _check_numeric(X, categories):
     """Raise if a column that had numbers in fit has the dtype of categories."""
-    numeric = range(len(names_of(X))) if categories is None else categories.numeric
-    for j in numeric[: X.shape[1]]:
-        column = column_of(X, j)
-        if dtype_name(column).startswith(CATEGORIES):
+    if not any(str(dtype).lower().startswith(CATEGORIES) for dtype in dtypes(X)):
+        return
+    names = names_of(X)
+    numeric = range(len(names)) if categories is None else categories.numeric
+    for j in (j for j in numeric if j < len(names)):
+        if dtype_name(column_of(X, j)).startswith(CATEGORIES):
             raise ValueError(
-                f"Column {names_of(X)[j]!r} of X had numbers in fit, got categories of dtype "
-                f"{column.dtype}. Convert it to numbers, or fit again."
+                f"Column {names[j]!r} of X had numbers in fit, and has a dtype of categories now. "
+                "Convert it to numbers, or fit again."
             )

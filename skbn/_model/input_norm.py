@@ -74,9 +74,18 @@ class InputNorm(NamedTuple):
     def filled(self, X):
         """X, an array, a CSR matrix or a Table; a copy without missing values if it has any."""
         numbers = numbers_of(X)
-        with np.errstate(over="ignore", invalid="ignore"):
-            may_be_missing = self.fill is not None and np.isnan(numbers.sum())
-        return with_numbers(X, _filled(numbers, self.fill)) if may_be_missing else X
+        if self.fill is None or not has_missing(numbers):
+            return X
+        return with_numbers(X, _filled(numbers, self.fill))
+
+
+def has_missing(numbers):
+    """Whether numbers, an array or a CSR matrix, have NaN."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isnan(numbers.sum()):
+            return False
+    values = numbers.data if sparse.issparse(numbers) else numbers
+    return bool(np.isnan(values).any())
 
 
 def _filled(X, fill):
