@@ -27,7 +27,7 @@ def column_of(X, j):
     if hasattr(X, "iloc"):
         return X.iloc[:, j]
     if hasattr(X, "column_names"):  # Arrow
-        return X.column(j)
+        return X.column(int(j))
     return X[names_of(X)[j]] if is_frame(X) else X[:, j]
 
 

@@ -190,7 +190,8 @@ def _of_value(message, value, row, name, allow_missing):
         return (
             f"could not convert string to float: {value!r} in column {name!r} of X. Encode text as "
             "numbers first, for example with sklearn.preprocessing.OneHotEncoder or "
-            "skrub.TableVectorizer."
+            "skrub.TableVectorizer. The MLPs take text in columns of a DataFrame, "
+            "and in those that categorical_features selects."
         )
     if is_missing(value) and allow_missing:
         return (

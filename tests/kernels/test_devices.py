@@ -40,11 +40,18 @@ def bins(rng, n_columns):
     return rng.integers(0, n_columns, 3), rng.uniform([[-0.5], [0.5]], [[0.5], [2.0]], (2, 3))
 
 
+def category_codes(rng, n, n_columns):
+    """Codes (n, n_columns) of columns of four categories, some of them unknown."""
+    codes = rng.integers(0, 4, (n, n_columns)) + 4 * np.arange(n_columns)
+    return np.where(rng.random(codes.shape) < 0.2, -1, codes).astype(np.int32)
+
+
 def layers(rng, shape, dtype):
     out, delta = normal(rng, shape, dtype), normal(rng, shape, dtype)
     empty = np.empty(shape, dtype)
     index, vector = rng.permutation(shape[0]), normal(rng, shape[1], dtype)
     mean_scale = rng.normal(size=(2, shape[1]))
+    codes, weight = category_codes(rng, shape[0], 3), normal(rng, (12, shape[1]), dtype)
     return {
         "gather_rows": (out, index, mean_scale, empty),
         "encode_bins": (
@@ -53,6 +60,8 @@ def layers(rng, shape, dtype):
             *bins(rng, shape[1]),
             np.zeros((shape[0], shape[1] + 3), dtype),
         ),
+        "one_hot_forward": (codes, weight, out),
+        "one_hot_backward": (codes, delta, weight),
         "smooth_clip": (out, dtype(1.5), empty),
         "add_bias": (vector, out),
         "bias_backward": (delta, vector),
@@ -164,8 +173,12 @@ def test_a_device_repeats_itself_to_the_bit(device, problem, name, dtype):
 
 
 def is_cut(argument):
-    """Whether a kernel reads an argument to an end that another argument tells."""
-    return isinstance(argument, np.ndarray) and argument.size > 1
+    """Whether a kernel reads an argument to an end that another argument tells.
+
+    Codes of categories, which are int32, may have any number of columns.
+    """
+    is_array = isinstance(argument, np.ndarray) and argument.size > 1
+    return is_array and argument.dtype != np.int32
 
 
 OF_SEVERAL_ARRAYS = [case for case in CASES if not case[1].endswith(" 0")]

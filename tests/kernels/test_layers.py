@@ -50,6 +50,36 @@ def test_encode_bins_of_values_near_the_largest_float(kernels):
     np.testing.assert_allclose(out[:, 1], [0.0, 0.5, 1.0, 0.0], rtol=1e-15)
 
 
+def one_hot(codes, n_categories):
+    """The one-hot columns (n, n_categories) of codes (n, c), of which no other has any."""
+    return (codes[:, :, None] == np.arange(n_categories)).sum(axis=1)
+
+
+def category_codes(rng, n):
+    """Codes of three columns of 2, 1 and 5 categories; some are -1, and others beyond the last."""
+    codes = np.stack([rng.integers(0, 2, n), np.full(n, 2), rng.integers(3, 8, n)], axis=1)
+    codes[rng.random(codes.shape) < 0.3], codes[0, 0] = -1, 8
+    return codes.astype(np.int32)
+
+
+def test_one_hot_forward_adds_the_product_with_one_hot_columns(kernels, shape, dtype, rng):
+    codes, weight = category_codes(rng, shape[0]), normal(rng, (8, shape[1]), dtype)
+    out = normal(rng, shape, dtype)
+    exact, columns = network_oracle.exact(weight), one_hot(codes, 8)
+    expected, size = out + columns @ exact, abs(out) + columns @ abs(exact)
+    kernels.one_hot_forward(codes, weight, out)
+    assert_within(2, out, expected, size, dtype)
+
+
+def test_one_hot_backward_adds_the_product_with_the_transpose(kernels, shape, dtype, rng):
+    codes, delta = category_codes(rng, shape[0]), normal(rng, shape, dtype)
+    grad = normal(rng, (8, shape[1]), dtype)
+    exact, columns = network_oracle.exact(delta), one_hot(codes, 8)
+    expected, size = grad + columns.T @ exact, abs(grad) + columns.T @ abs(exact)
+    kernels.one_hot_backward(codes, delta, grad)
+    assert_within(0.5 * (shape[0] + 1), grad, expected, size, dtype)
+
+
 # The host multiplies sparse rows as they are.
 of_cuda = pytest.mark.parametrize("kernels", DEVICES[1:], indirect=True)
 

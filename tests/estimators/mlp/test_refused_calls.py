@@ -9,24 +9,24 @@ from estimators.mlp.cases import DIABETES, assert_same_bits, regressor
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def with_nan(X):
-    return np.where(np.arange(X.shape[1]) == 1, np.nan, X)
+def with_infinity(X):
+    return np.where(np.arange(X.shape[1]) == 1, np.inf, X)
 
 
 REFUSED = {
     "X_val of another width": lambda m, X, y: m.fit(X, y, X_val=X[:, :2], y_val=y),
-    "X_val with NaN": lambda m, X, y: m.fit(X, y, X_val=with_nan(X), y_val=y),
+    "X_val with infinity": lambda m, X, y: m.fit(X, y, X_val=with_infinity(X), y_val=y),
     "few y_val": lambda m, X, y: m.fit(X, y, X_val=X, y_val=y[:-1]),
     "X_val without y_val": lambda m, X, y: m.fit(X, y, X_val=X),
     "y_val without X_val": lambda m, X, y: m.fit(X, y, y_val=y),
     "few sample_weight_val": lambda m, X, y: m.fit(
         X, y, X_val=X, y_val=y, sample_weight_val=[1.0, 2.0]
     ),
-    "NaN": lambda m, X, y: m.fit(with_nan(X), y),
+    "infinity": lambda m, X, y: m.fit(with_infinity(X), y),
     "few y": lambda m, X, y: m.fit(X[:, :3], y[:-1]),
     "few weights": lambda m, X, y: m.fit(X[:, :3], y, sample_weight=[1.0]),
     "parameter": lambda m, X, y: m.set_params(alpha=-1).fit(X[:, :3], y),
-    "NaN, partial_fit": lambda m, X, y: m.partial_fit(with_nan(X), y),
+    "infinity, partial_fit": lambda m, X, y: m.partial_fit(with_infinity(X), y),
     "width, partial_fit": lambda m, X, y: m.partial_fit(X[:, :3], y),
     "parameter, partial_fit": lambda m, X, y: m.set_params(alpha=-1).partial_fit(X, y),
     "width, warm_start": lambda m, X, y: m.set_params(warm_start=True).fit(X[:, :3], y),

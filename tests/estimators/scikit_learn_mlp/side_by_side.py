@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
 
 PLAIN = {"batch_norm": False, "normalize_inputs": False, "dtype": "input", "dropout": 0.0}
-PLAIN |= {"numeric_encoding": None, "clip_inputs": False}
+PLAIN |= {"numeric_encoding": None, "clip_inputs": False, "categorical_features": None}
 OURS = {
     MLPClassifier: (BatchNormMLPClassifier, PLAIN | {"label_smoothing": 0.0}),
     MLPRegressor: (BatchNormMLPRegressor, PLAIN | {"normalize_targets": False}),
