@@ -3,8 +3,9 @@
 import numpy as np
 
 from .._model.tables import Table
-from .coding import categorical_by_dtype, coded, learn_categories
+from .coding import categorical_by_dtype, coded
 from .columns import column_of, is_frame, names_of
+from .seen_categories import SeenCategories
 
 
 class Categories:
@@ -39,22 +40,13 @@ class Categories:
         self.n_categories = int(self.starts[-1])
 
     @classmethod
-    def learn(cls, X, is_categorical, incremental):
-        """The Categories of X by a mask of its columns (n_features,), or None without any.
-
-        In a stream they are those of the dtype, or else of the first call.
-        """
-        if not is_categorical.any():
-            return None
-        names, values = names_of(X), [None] * len(is_categorical)
-        repeated = [name for name in names if names.count(name) > 1]
-        if repeated:
-            raise ValueError(f"The names of columns of X must differ, got {repeated[0]!r} twice.")
-        is_ordered, has_na = np.zeros((2, len(values)), bool)
-        for j in np.flatnonzero(is_categorical):
-            learned = learn_categories(column_of(X, j), names[j], incremental)
-            values[j], is_ordered[j], has_na[j] = learned
-        return cls(values, is_ordered, has_na)
+    def learn(cls, found, incremental):
+        """The Categories from the SeenCategories of each column, or None for one of numbers."""
+        return cls(
+            [None if seen is None else seen.values(incremental) for seen in found],
+            np.array([seen is not None and seen.is_ordered for seen in found]),
+            np.array([seen is not None and seen.has_na for seen in found]),
+        )
 
     @classmethod
     def of(cls, estimator):
@@ -118,6 +110,18 @@ def check_kind(values, categories, name):
             f"The categories of column {name!r} of X were {kind} in fit, got {other}, for example "
             f"{values[0]!r}."
         )
+
+
+def seen_categories(X, is_categorical):
+    """The SeenCategories of each column of X in a list; None for a column of numbers."""
+    names = names_of(X)
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise ValueError(f"The names of columns of X must differ, got {repeated[0]!r} twice.")
+    return [
+        SeenCategories.of(column_of(X, j), names[j]) if is_categorical[j] else None
+        for j in range(len(names))
+    ]
 
 
 def categorical_mask(X, categorical_features):

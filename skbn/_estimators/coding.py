@@ -43,9 +43,16 @@ class Coded(NamedTuple):
     def is_ordered(self):
         return bool(getattr(self.dtype, "ordered", False))
 
-    def counts(self):
-        """The number of rows of each value."""
-        return np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:]
+    def seen(self):
+        """The values that rows have."""
+        counts = np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:]
+        return {value for value, count in zip(self.values, counts, strict=True) if count}
+
+    def order(self):
+        """The values of the dtype of categories, in its order; none of another dtype."""
+        if self.dtype is None:
+            return []
+        return list(getattr(self.dtype, "categories", self.values))
 
 
 def is_categorical(column):
@@ -101,56 +108,14 @@ def _of_objects(column, name):
         raise ValueError(
             f"Column {name!r} of X has values that are no categories: {error}"
         ) from None
-    found = list(codes_of)
-    missing = [value for value in found if is_missing(value)]
-    present = [value for value in found if not is_missing(value)]
-    new_codes = {value: k for k, value in enumerate(present)}
-    new_code = np.array([new_codes.get(value, -1) for value in found], np.intp)
-    return Coded(
-        new_code[codes] if len(found) else codes, present, *missing[:1], dtype=_enum(column)
-    )
+    is_value_missing = np.array([is_missing(value) for value in codes_of], bool)
+    if is_value_missing.any():  # NaN is not equal to itself, and may have several codes
+        codes = np.where(is_value_missing, -1, np.cumsum(~is_value_missing) - 1)[codes]
+    missing = [value for value in codes_of if is_missing(value)]
+    values = [value for value in codes_of if not is_missing(value)]
+    return Coded(codes, values, *missing[:1], dtype=_enum(column))
 
 
 def _enum(column):
     """The Enum of polars, which has all its categories, or None."""
     return column.dtype if dtype_name(column) == "enum" else None
-
-
-def learn_categories(column, name, incremental):
-    """The categories of a column, those that the rows have or, in a stream, those of its dtype.
-
-    Returns
-    -------
-    values : ndarray
-        In the order of the dtype, or sorted. A missing value, if rows have one, is the last.
-    is_ordered : bool
-    has_na : bool
-        Whether the missing value is pandas.NA, for which ``values`` has None.
-    """
-    found = coded(column, name)
-    counts = found.counts()
-    seen = {value for value, count in zip(found.values, counts, strict=True) if count}
-    values = [value for value in _of_dtype(found) if incremental or value in seen]
-    is_missing = len(column) > counts.sum()
-    has_na = is_missing and type(found.missing).__name__ == "NAType"
-    missing = [None if has_na else found.missing] if is_missing else []
-    return _array_of(values, missing), found.is_ordered, has_na
-
-
-def _of_dtype(found):
-    """The values of a column in the order of its dtype, or sorted."""
-    if found.dtype is not None:
-        return list(getattr(found.dtype, "categories", found.values))
-    try:
-        return sorted(found.values)
-    except TypeError:  # text and numbers
-        return found.values
-
-
-def _array_of(values, missing):
-    """An array of numbers, in which NaN is missing, or of objects."""
-    if values and all(isinstance(value, (bool, int, float)) for value in values):
-        return np.array([*values, *(np.nan for _ in missing)])
-    array = np.empty(len(values) + len(missing), object)
-    array[:] = [*values, *missing]
-    return array

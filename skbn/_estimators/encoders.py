@@ -30,7 +30,12 @@ class ColumnValues(NamedTuple):
         if weight is not None:
             has_weight = weight > 0.0
             X, weight = X[has_weight], weight[has_weight]
-        return cls(*zip(*(_distinct(column, weight) for column in X.T), strict=True))
+        return cls.of_columns([_distinct(column, weight) for column in X.T])
+
+    @classmethod
+    def of_columns(cls, columns):
+        """Those of columns given as (values, totals)."""
+        return cls([values for values, _ in columns], [totals for _, totals in columns])
 
     def edges(self, n_bins):
         """The edges of at most ``n_bins`` bins of each column."""
@@ -38,14 +43,13 @@ class ColumnValues(NamedTuple):
 
     def compressed(self):
         """The same, with MAX_VALUES values of each column at most, which are quantiles."""
-        columns = [_compressed(*column) for column in zip(*self, strict=True)]
-        return ColumnValues(*zip(*columns, strict=True))
+        return self.of_columns([_compressed(*column) for column in zip(*self, strict=True)])
 
     def merge(self, *others):
         """The compressed values of the rows of all."""
         columns = zip(*(zip(*part, strict=True) for part in (self, *others)), strict=True)
         merged = [_distinct(*map(np.concatenate, zip(*parts, strict=True))) for parts in columns]
-        return ColumnValues(*zip(*merged, strict=True)).compressed()
+        return self.of_columns(merged).compressed()
 
 
 def learn_bin_edges(X, weight, n_bins):

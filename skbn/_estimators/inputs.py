@@ -21,8 +21,7 @@ class LearnedInputs:
     def _learn_inputs(self, X, weight, first_pass, incremental):
         """Set all of them from the rows of X, of weight (n,) or None."""
         numbers = numbers_of(X)
-        learns_moments = self.normalize_inputs or allows_nan(self)
-        moments = RunningMoments.of(numbers, weight) if learns_moments else None
+        moments = moments_of(self, numbers, weight)
         self._take_moments(moments, has_missing(numbers), first_pass, incremental)
         is_limited = self.clip_inputs and not (first_pass and sparse.issparse(X))
         column_range = ColumnRange.of(numbers, weight) if is_limited else None
@@ -106,3 +105,11 @@ class LearnedInputs:
         if incremental and previous is not None:
             column_range = ColumnRange(previous).merge(column_range)
         self.input_range_ = column_range.limits
+
+
+def moments_of(estimator, numbers, weight):
+    """The RunningMoments of numbers (n, c), or None if the estimator does not need them."""
+    if not (estimator.normalize_inputs or allows_nan(estimator)):
+        return None
+    # Passes over rows need one column or more.
+    return RunningMoments.of(numbers, weight) if numbers.shape[1] else RunningMoments.empty(0)

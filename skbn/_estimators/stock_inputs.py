@@ -156,10 +156,10 @@ class StockInputs:
             centered = np.arange(n_ranks) - self.means[j]
             weight[:n_ranks] += centered[:, None] * self.of_number[j]
             self.bias = self.bias + self.means[j] * self.of_number[j]
-        order = (
-            np.arange(len(values)) if values.dtype.kind == "O" else values.argsort(kind="stable")
-        )
-        return order, weight[order]
+        if values.dtype.kind == "O":
+            return values, weight
+        order = values.argsort()
+        return values[order], weight[order]
 
     def _encoder(self):
         """The step that has the outputs of all blocks, or None if it would change nothing.

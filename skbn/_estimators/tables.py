@@ -5,7 +5,7 @@ from scipy import sparse
 
 from .._backends.cuda import on_host
 from . import validation
-from .categories import Categories, categorical_mask
+from .categories import Categories, categorical_mask, seen_categories
 from .coding import CATEGORIES
 from .columns import (
     column_of,
@@ -21,13 +21,33 @@ from .state import shallow_copy
 
 def learn_categories(estimator, X, incremental):
     """Set the attributes ``categories_`` and ``is_ordered_``; they are None without categories."""
-    X, categories = as_table(X, estimator.categorical_features), None
-    if is_frame(X) or getattr(X, "ndim", None) == 2:
-        mask = categorical_mask(X, estimator.categorical_features)
-        categories = Categories.learn(X, mask, incremental)
-    attributes = ("categories_", "is_ordered_", "_has_na")
+    X = as_table(X, estimator.categorical_features)
+    is_categorical = mask_of(estimator, X)
+    found = seen_categories(X, is_categorical) if is_categorical.any() else None
+    take_categories(estimator, found, incremental)
+
+
+def mask_of(estimator, X):
+    """Which columns of X are categorical; of an X that is no table, none is."""
+    if not is_frame(X) and getattr(X, "ndim", None) != 2:
+        return np.zeros(0, bool)
+    return categorical_mask(X, estimator.categorical_features)
+
+
+def take_categories(estimator, found, incremental):
+    """Set the attributes from the SeenCategories of the columns; None without categories."""
+    categories = None if found is None else Categories.learn(found, incremental)
     learned = (None, None, None) if categories is None else categories.attributes()
-    vars(estimator).update(zip(attributes, learned, strict=True))
+    names = ("categories_", "is_ordered_", "_has_na")
+    vars(estimator).update(zip(names, learned, strict=True))
+
+
+def without_values(estimator):
+    """A copy of the estimator whose columns of categories have none."""
+    other = shallow_copy(estimator)
+    if vars(estimator).get("categories_") is not None:
+        other.categories_ = [None if v is None else v[:0] for v in estimator.categories_]
+    return other
 
 
 def validate_table(estimator, X, *y, reset, **checks):

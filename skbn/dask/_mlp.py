@@ -14,12 +14,19 @@ from .._backends.cuda import on_host
 from .._estimators import classifier, regressor
 from .._estimators.pilots import resolve_auto
 from .._estimators.state import hidden_units
+from .._estimators.tables import mask_of, take_categories, without_values
 from .._estimators.validation import Interval
 from ._errors import naming_partitions
 from ._lazy import checking_sample, is_lazy
 from ._partitions import Partitions, check_rows_with_weight
 from ._pilots import choose
-from ._preparing import Prepared, merged_summaries, summary
+from ._preparing import (
+    Prepared,
+    categories_of_partition,
+    merged_categories,
+    merged_summaries,
+    summary,
+)
 from ._targets import PartitionedLabels, PartitionedRegression
 from ._tasks import all_persisted
 from ._trainer import DistributedFitting
@@ -146,9 +153,8 @@ class DistributedMixin:
         is_piloted = first_pass and not incremental and estimator._is_piloted()
         if not is_piloted:
             resolve_auto(estimator, first_pass)
-        X, y, _ = partitions.sample
-        with checking_sample(X, y):
-            sample, _ = estimator._validate_X_y(X, y, reset=first_pass)
+        dtype_of_X = estimator._check_sample(partitions, first_pass)
+        is_seen = estimator._learn_categories(partitions, incremental) if first_pass else None
         total = estimator._summary_of(targets, partitions)
         if incremental:
             first_call = {name: on_host(dask.compute(v)[0]) for name, v in first_call.items()}
@@ -158,15 +164,52 @@ class DistributedMixin:
             vars(estimator).update(targets.without_pilots)
         if is_piloted:
             estimator._choose_settings(targets, partitions, total.n_rows)
-        estimator._learn_inputs(total.inputs, first_pass, incremental)
+        estimator._take_moments(total.inputs, total.has_missing, first_pass, incremental)
         estimator._take_range(total.column_range, first_pass, incremental)
         if first_pass:
             estimator._take_bins(total.values if estimator.numeric_encoding else None)
         estimator._random_state = check_random_state(self.random_state)
         estimator.n_layers_ = len(hidden_units(self)) + 2
-        return estimator._distributed_fitting(
-            targets, partitions, total, validation_data, first_pass, incremental, sample.dtype
+        fitting = estimator._distributed_fitting(
+            targets, partitions, total, validation_data, first_pass, incremental, dtype_of_X
         )
+        if is_seen is not None:
+            fitting.network.drop_last_inputs(~is_seen)
+        return fitting
+
+    def _check_sample(self, partitions, first_pass):
+        """Check the types of the columns by two rows, and return the dtype of the numbers.
+
+        The values of the rows are made up, so that they are of no category.
+        """
+        X, y, _ = partitions.sample
+        if first_pass:
+            mask = mask_of(self, X)
+            self.categories_ = [np.empty(0) if is_one else None for is_one in mask]
+            self.is_ordered_ = self._has_na = np.zeros(len(mask), bool)
+            if not mask.any():
+                self.categories_ = self.is_ordered_ = self._has_na = None
+        checked = self if first_pass else without_values(self)
+        with checking_sample(X, y):
+            return checked._validate_X_y(X, y, reset=first_pass)[0].dtype
+
+    def _learn_categories(self, partitions, incremental):
+        """Set the categories to those of all partitions, in a pass over their rows.
+
+        Returns
+        -------
+        is_seen : ndarray of shape (n_categories,), bool, or None
+            Whether rows have each category; None without categories.
+        """
+        if self.categories_ is None:
+            return None
+        mask = np.array([values is not None for values in self.categories_])
+        found = partitions.reduce(categories_of_partition, repeat((mask,)), merged_categories)
+        if found is None:
+            check_rows_with_weight(0)
+        take_categories(self, found, incremental)
+        columns = [(seen, v) for seen, v in zip(found, self.categories_, strict=True) if seen]
+        return np.concatenate([seen.is_seen(values) for seen, values in columns])
 
     def _choose_settings(self, targets, partitions, n_rows):
         """Set what is "auto" by pilots on a sample of the rows, if it has enough rows."""

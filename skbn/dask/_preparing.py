@@ -6,10 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._estimators.categories import seen_categories
 from .._estimators.encoders import ColumnValues
 from .._estimators.far_values import without_far_rows
+from .._estimators.inputs import moments_of
 from .._estimators.ranges import ColumnRange
 from .._estimators.state import input_norm_of
+from .._model.input_norm import has_missing
+from .._model.tables import numbers_of
 from .._statistics.moments import RunningMoments
 from ._partitions import has_no_weight
 from ._targets import merged_parts
@@ -31,6 +35,8 @@ class TrainingSummary(NamedTuple):
         Values of X, if columns are encoded.
     column_range : ColumnRange or None
         Range of X, if predictions are limited to it.
+    has_missing : bool
+        Whether numbers of X are missing.
     """
 
     n_rows: tuple
@@ -38,6 +44,7 @@ class TrainingSummary(NamedTuple):
     targets: object
     values: ColumnValues | None = None
     column_range: ColumnRange | None = None
+    has_missing: bool = False
 
 
 def summary(estimator, targets, X, y, sample_weight):
@@ -48,10 +55,11 @@ def summary(estimator, targets, X, y, sample_weight):
     if has_no_weight(sample_weight):  # the labels of these rows are included
         return TrainingSummary((0,), None, targets.summary(y, np.zeros(X.shape[0])))
     weight = estimator._validate_weights(sample_weight, X)
-    inputs = RunningMoments.of(X, weight) if estimator.normalize_inputs else None
-    values = ColumnValues.of(X, weight).compressed() if estimator.numeric_encoding else None
-    column_range = ColumnRange.of(X, weight) if estimator.clip_inputs else None
-    of_columns = targets.summary(y, weight), values, column_range
+    numbers = numbers_of(X)
+    inputs = moments_of(estimator, numbers, weight)
+    values = ColumnValues.of(numbers, weight).compressed() if estimator.numeric_encoding else None
+    column_range = ColumnRange.of(numbers, weight) if estimator.clip_inputs else None
+    of_columns = targets.summary(y, weight), values, column_range, has_missing(numbers)
     return TrainingSummary((X.shape[0],), inputs, *of_columns)
 
 
@@ -68,7 +76,20 @@ def merged_summaries(group):
     inputs, *of_columns = (
         merged_parts(group, name) for name in ("inputs", "values", "column_range")
     )
-    return TrainingSummary(n_rows, inputs, targets, *of_columns)
+    has_missing = any(part.has_missing for part in group)
+    return TrainingSummary(n_rows, inputs, targets, *of_columns, has_missing)
+
+
+def categories_of_partition(is_categorical, X, _y, _weight):
+    """The SeenCategories of the columns of a partition, or None without rows."""
+    return seen_categories(X, is_categorical) if X.shape[0] else None
+
+
+def merged_categories(group):
+    """The SeenCategories of the columns of all partitions."""
+    parts = [part for part in group if part is not None]
+    columns = zip(*parts, strict=True)
+    return [first and first.merge(*others) for first, *others in columns] if parts else None
 
 
 def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, number, X, y, weight):
@@ -78,8 +99,9 @@ def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, numb
         return PartitionRows(number, index=nothing, index_val=nothing)
     X, y = estimator._validate_X_y(X, one_column(y), reset=False)
     weight = estimator._validate_weights(weight, X)
-    encoded = targets.encode(y, dtype, weight)
-    X = X if weight is None else without_far_rows(X, weight, input_norm_of(estimator))
+    encoded, norm = targets.encode(y, dtype, weight), input_norm_of(estimator)
+    X = norm.filled(X)
+    X = X if weight is None else without_far_rows(X, weight, norm)
     loss_weight = targets.loss_weight_of_part(y, weight)
     order = np.random.RandomState([seed, number]).permutation(X.shape[0])
     n_val = n_validation_rows(X.shape[0], validation_fraction)

@@ -219,7 +219,8 @@ def farthest_in_rows(config, rows):
     far = farthest_value(rows.X, input_norm_of(estimator))
     if far is None:
         return 0.0, ""
-    name = feature_names(identity(estimator), estimator.n_features_in_)[far.column]
+    column = estimator._number_columns()[far.column]
+    name = feature_names(identity(estimator), estimator.n_features_in_)[column]
     return far.distance, (
         f" The value farthest from the others is {far}, feature {name}, in partition {rows.number}."
     )
