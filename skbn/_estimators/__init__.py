@@ -3,8 +3,9 @@
 from . import old_names
 from .classifier import BatchNormMLPClassifier
 from .normalizer import BatchNormalizer
+from .pipelines import to_sklearn
 from .regressor import BatchNormMLPRegressor
 
-__all__ = ["BatchNormMLPClassifier", "BatchNormMLPRegressor", "BatchNormalizer"]
+__all__ = ["BatchNormMLPClassifier", "BatchNormMLPRegressor", "BatchNormalizer", "to_sklearn"]
 
 old_names.register()

@@ -66,14 +66,11 @@ def to_stock(estimator, stock_class):
     inputs = StockInputs(estimator, *layers[0])
     layers[0] = inputs.weight, inputs.bias
     stock = _stock_mlp(estimator, stock_class, layers)
-    if inputs.encoder is None:
+    if not inputs.steps:
         return stock
     stock.n_features_in_ = len(inputs.weight)
     vars(stock).pop("feature_names_in_", None)
-    steps = [("encoder", inputs.encoder)]
-    if isinstance(inputs.encoder, Pipeline):
-        steps = inputs.encoder.steps
-    return Pipeline([*steps, ("mlp", stock)])
+    return Pipeline([*inputs.steps, ("mlp", stock)])
 
 
 def _stock_mlp(estimator, stock_class, layers):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, SplineTransformer
 
 from .categories import Categories, has_missing
@@ -47,10 +47,10 @@ class StockInputs:
 
     Attributes
     ----------
-    encoder : estimator or None
-        The fitted step that comes before the MLP, if one is needed.
+    steps : list of (str, estimator)
+        The fitted steps that come before the MLP; empty if none is needed.
     weight, bias : ndarray of shape (n_outputs, n_units) and (n_units,), float64
-        The first layer for the outputs of the encoder.
+        The first layer for the outputs of the steps.
     """
 
     def __init__(self, estimator, weight, bias):
@@ -66,9 +66,19 @@ class StockInputs:
         self.numeric = [j for j in columns if j not in is_categorical]
         self.means, self.limits = map(_known, (estimator.input_means_, estimator.input_range_))
         self.imputes, self.bias = bool(self.numeric) and estimator._has_missing, bias
+        self.is_union = self._is_union()
         self.blocks = [*self._numbers(), *self._bins(), *self._one_hot()]
         self.weight = np.vstack([block.weight for block in self.blocks])
-        self.encoder = self._encoder()
+        self.steps = self._steps()
+
+    def _is_union(self):
+        """Whether every block is a scaler of all columns, beside each other in a FeatureUnion.
+
+        skl2onnx converts it after other steps, and a ColumnTransformer in the first step only.
+        """
+        keeps_digits = all(_keeps_digits(edges) for edges in self.edges if len(edges))
+        is_ranged = self.limits is None or fits_scaler(self.limits)
+        return self.categories is None and keeps_digits and is_ranged
 
     def _numbers(self):
         """The block of the columns of numbers; those that are constant are a part of the bias."""
@@ -108,11 +118,17 @@ class StockInputs:
             yield from self._splines_of_bins(columns)
             return
         for t in range(max((len(self.edges[j]) - 1 for j in columns), default=0)):
-            taken = [j for j in columns if t < len(self.edges[j]) - 1]
-            limits = np.stack([self.edges[j][t : t + 2] for j in taken], axis=1)
-            step = MinMaxScaler(clip=True).fit(limits.astype(np.float64))
-            weight = np.stack([self.of_bins[j][t] for j in taken])
-            yield Block(f"bin_{t + 1}", self._imputed(step, taken), taken, weight)
+            yield self._bin(t, self.numeric if self.is_union else columns)
+
+    def _bin(self, t, columns):
+        """The block of bin t of these columns, of weight 0 for a column that has fewer bins."""
+        limits = np.tile([[0.0], [1.0]], len(columns))
+        weight = np.zeros((len(columns), len(self.bias)))
+        for i, j in enumerate(columns):
+            if t < len(self.edges[j]) - 1:
+                limits[:, i], weight[i] = self.edges[j][t : t + 2], self.of_bins[j][t]
+        step = MinMaxScaler(clip=True).fit(limits)
+        return Block(f"bin_{t + 1}", self._imputed(step, columns), columns, weight)
 
     def _splines_of_bins(self, columns):
         """The blocks of the bins as linear splines, one for each number of edges.
@@ -128,12 +144,15 @@ class StockInputs:
             yield Block(f"bins_{n_edges - 1}", self._imputed(step, taken), taken, weight)
 
     def _imputed(self, step, columns):
-        """The step for these columns, after an imputer if one is needed."""
-        if not self.imputes:
+        """The step for these columns, after an imputer if it needs its own."""
+        if not self.imputes or self.is_union:
             return step
-        imputer = SimpleImputer(keep_empty_features=True).fit(self.means[None, columns])
+        imputer = self._imputer(columns)
         steps = [("imputer", imputer), ("scaler", step)]
         return imputer if step == "passthrough" else Pipeline(steps)
+
+    def _imputer(self, columns):
+        return SimpleImputer(keep_empty_features=True).fit(self.means[None, columns])
 
     def _one_hot(self):
         """The blocks of the one-hot columns, those of numbers and of objects apart."""
@@ -161,23 +180,31 @@ class StockInputs:
         order = values.argsort()
         return values[order], weight[order]
 
-    def _encoder(self):
-        """The step that has the outputs of all blocks, or None if it would change nothing.
-
-        A single block of all columns is the step itself, because skl2onnx cannot convert a
-        ColumnTransformer that is the second step of a Pipeline.
-        """
-        n_features = self.estimator.n_features_in_
+    def _steps(self):
+        """The steps before the MLP, as (name, fitted estimator)."""
         names = fitted_attributes(self.estimator, ("feature_names_in_",)).get("feature_names_in_")
-        if len(self.blocks) == 1 and self.blocks[0].columns == list(range(n_features)):
-            step = self.blocks[0].step
-            return None if step == "passthrough" else _named(step, names)
-        unfitted = [(block.name, block.step, block.columns) for block in self.blocks]
-        encoder = ColumnTransformer(unfitted).fit(np.zeros((2, n_features), dtype=object))
-        encoder.transformers_ = unfitted
-        for block in self.blocks:
-            _named(block.step, None if names is None else names[block.columns])
-        return _named(encoder, names)
+        if not self.is_union:
+            return [("encoder", self._column_transformer(names))]
+        imputer = [("imputer", self._imputer(self.numeric))] if self.imputes else []
+        steps = [(block.name, block.step) for block in self.blocks]
+        if len(steps) > 1:
+            steps = [("encoder", FeatureUnion(steps))]
+        steps = [*imputer, *(step for step in steps if step[1] != "passthrough")]
+        if steps and names is not None:
+            _name(steps[0][1], names)
+        return steps
+
+    def _column_transformer(self, names):
+        """A ColumnTransformer of the blocks, whose steps are fitted."""
+        fitted = [(block.name, block.step, block.columns) for block in self.blocks]
+        rows = np.zeros((2, self.estimator.n_features_in_), dtype=object)
+        encoder = ColumnTransformer(fitted).fit(rows)
+        encoder.transformers_ = fitted
+        if names is not None:
+            encoder.feature_names_in_ = names
+            for block in self.blocks:
+                _name(block.step, names[block.columns])
+        return encoder
 
 
 def _known(values):
@@ -211,9 +238,12 @@ def _one_hot_encoder(values):
     return encoder.fit(np.stack([of_column[:1] for of_column in values], axis=1))
 
 
-def _named(step, names):
-    """The step, and the first one of a Pipeline, with the names of its features."""
-    if names is not None and step != "passthrough":
-        first = step.steps[0][1] if isinstance(step, Pipeline) else step
-        first.feature_names_in_ = names
-    return step
+def _name(step, names):
+    """Set the names of the features of a step; those of a Pipeline or union are of its parts."""
+    if isinstance(step, Pipeline):
+        _name(step.steps[0][1], names)
+    elif isinstance(step, FeatureUnion):
+        for _, part in step.transformer_list:
+            _name(part, names)
+    elif step != "passthrough":
+        step.feature_names_in_ = names
