@@ -259,6 +259,12 @@ class BatchNormMLP(LearnedInputs, Predictions, Persistent, CallbackSupportMixin,
         """Name, array and expected shape of the fitted attributes, to check a loaded state."""
         if not hasattr(self, "coefs_"):
             return
+        of_columns = (self.n_features_in_,)
+        if self.input_means_ is not None:
+            yield "input_means_", self.input_means_, of_columns
+        if self.categories_ is not None:
+            yield "categories_", np.empty(len(self.categories_)), of_columns
+            yield "is_ordered_", self.is_ordered_, of_columns
         n_inputs = input_norm_of(self).n_inputs
         units = [n_inputs, *(len(intercept) for intercept in self.intercepts_)]
         for i, (weight, shape) in enumerate(zip(self.coefs_, pairwise(units), strict=True)):
@@ -267,11 +273,7 @@ class BatchNormMLP(LearnedInputs, Predictions, Persistent, CallbackSupportMixin,
         if self.input_range_ is not None:
             yield "input_range_", self.input_range_, (2, self.n_features_in_)
         if self.bin_edges_ is not None:
-            yield "bin_edges_", np.empty(len(self.bin_edges_)), (self.n_features_in_,)
-        if self.input_means_ is not None:
-            yield "input_means_", self.input_means_, (self.n_features_in_,)
-        if self.categories_ is not None:
-            yield "categories_", np.empty(len(self.categories_)), (self.n_features_in_,)
+            yield "bin_edges_", np.empty(len(self.bin_edges_)), of_columns
         norms = zip([self.input_norm_, *self.batch_norms_], units, strict=False)
         for normalizer, n_units in norms:
             if normalizer is not None:

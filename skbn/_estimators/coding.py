@@ -87,7 +87,9 @@ def _of_dictionary(column):
     column = column.unify_dictionaries()
     chunks = [np.asarray(chunk.indices.fill_null(-1), np.intp) for chunk in column.chunks]
     values = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
-    return Coded(np.concatenate([np.empty(0, np.intp), *chunks]), values, dtype=column.type)
+    codes = np.concatenate([np.empty(0, np.intp), *chunks])
+    # The order of a dictionary that is not ordered is that of the rows.
+    return Coded(codes, values, dtype=column.type if column.type.ordered else None)
 
 
 def _of_numbers(array):
