@@ -4,6 +4,8 @@ Each entry makes an unfitted estimator of (is_regression, seed), or raises NotIm
 where its library is not installed.
 """
 
+from functools import partial
+
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -26,6 +28,13 @@ def scikit_learn(is_regression, seed):
 def gradient_boosting(is_regression, seed):
     boosting = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
     return boosting(random_state=seed)
+
+
+def native(make, is_regression, seed):
+    """An estimator that reads codes of categories and missing values instead of encoded rows."""
+    estimator = make(is_regression, seed)
+    estimator.reads_raw_rows = True
+    return estimator
 
 
 def lightgbm(is_regression, seed):
@@ -116,4 +125,6 @@ LEARNERS = {
     "torch": TorchBatchNormMLP,
     "RealMLP-TD-S": realmlp,
     "skbn": skbn,
+    "HistGradientBoosting_native": partial(native, gradient_boosting),
+    "skbn_native": partial(native, skbn),
 }

@@ -34,15 +34,19 @@ def warm_up(models):
 def measured(make, split, seed):
     """Error (1 − accuracy or 1 − R²), log-loss, and seconds of fit."""
     model = make(split.is_regression, seed)
+    X, X_test = split.X, split.X_test
+    if getattr(model, "reads_raw_rows", False):
+        model.set_params(categorical_features=split.categorical)
+        X, X_test = split.X_raw, split.X_test_raw
     started = perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # scikit-learn's 200 epochs are over
-        model.fit(split.X, split.y)
+        model.fit(X, split.y)
     seconds = perf_counter() - started
-    predicted = model.predict(split.X_test)
+    predicted = model.predict(X_test)
     if split.is_regression:
         return {"error": 1.0 - r2_score(split.y_test, predicted), "fit": seconds}
-    probabilities = model.predict_proba(split.X_test)
+    probabilities = model.predict_proba(X_test)
     return {
         "error": float(np.mean(predicted != split.y_test)),
         "log-loss": log_loss(split.y_test, probabilities, labels=np.unique(split.y)),

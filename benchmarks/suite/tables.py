@@ -72,13 +72,16 @@ class Table(NamedTuple):
 
 
 class Split(NamedTuple):
-    """The rows to learn from and those to be judged by, encoded."""
+    """The rows to learn from and those to be judged by, encoded and as they came."""
 
     X: np.ndarray
     y: np.ndarray
     X_test: np.ndarray
     y_test: np.ndarray
     is_regression: bool
+    X_raw: np.ndarray
+    X_test_raw: np.ndarray
+    categorical: list
 
 
 def from_file(path):
@@ -127,4 +130,13 @@ def split(table, max_train, seed):
     )
     X = encoder.fit_transform(table.X[train]).astype(np.float32)
     X_test = encoder.transform(table.X[test]).astype(np.float32)
-    return Split(X, table.y[train], X_test, table.y[test], table.is_regression)
+    return Split(
+        X,
+        table.y[train],
+        X_test,
+        table.y[test],
+        table.is_regression,
+        table.X[train],
+        table.X[test],
+        table.categorical,
+    )

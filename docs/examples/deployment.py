@@ -3,8 +3,7 @@ Serving without skbn: scikit-learn and ONNX
 ===========================================
 
 ``to_sklearn()`` folds every normalization into the weights of a stock scikit-learn model. That
-needs no skbn where it serves, and ``skl2onnx`` turns it into ONNX, which needs no Python. It cannot
-convert the encoding of columns, so that the model is fitted with ``numeric_encoding=None``.
+needs no skbn where it serves, and ``skl2onnx`` turns it into ONNX, which needs no Python.
 """
 
 import pickle
@@ -17,20 +16,21 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
+import skbn
 from skbn import BatchNormalizer, BatchNormMLPClassifier
 
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(X, y, random_state=0)
-mlp = BatchNormMLPClassifier(numeric_encoding=None, random_state=0)
+mlp = BatchNormMLPClassifier(random_state=0)
 pipeline = make_pipeline(BatchNormalizer(), mlp).fit(X, y)
 print(f"accuracy: {pipeline.score(X_test, y_test):.4f}")
 
 # %%
 # scikit-learn
 # ------------
-# Each step becomes its counterpart. The pickle names no module of skbn.
+# ``skbn.to_sklearn`` converts every step of a Pipeline. The pickle names no module of skbn.
 
-served = make_pipeline(*(step.to_sklearn() for _, step in pipeline.steps))
+served = skbn.to_sklearn(pipeline)
 print("steps:", ", ".join(type(step).__name__ for _, step in served.steps))
 pickled = pickle.dumps(served)
 print(f"pickle: {len(pickled) / 1e6:.1f} MB, names skbn: {b'skbn' in pickled}")

@@ -246,9 +246,8 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
         """Convert to stock scikit-learn with the same predictions.
 
         Every normalization is folded into the weights of an MLPRegressor, which are float64. If
-        ``input_range_`` or ``bin_edges_`` is not None, it is the last step of a Pipeline that
-        limits or encodes the columns. The result does not depend on skbn. skl2onnx cannot convert
-        it if columns are encoded. Further training uses no batch
+        columns are limited, encoded, of categories, or had missing values, it is the last step of
+        a Pipeline. The result does not depend on skbn. Further training uses no batch
         normalization. If the solver was "adamw" or the schedule "cosine", ``solver``, ``alpha``,
         ``learning_rate``, ``learning_rate_init`` and ``beta_2`` are scikit-learn's defaults.
 
