@@ -74,12 +74,16 @@ def coded(column, name):
         codes = np.asarray(column.cat.codes, np.intp)
         missing = getattr(column.cat.categories.dtype, "na_value", np.nan)
         return Coded(codes, column.cat.categories.tolist(), missing, column.dtype)
-    if hasattr(column, "unify_dictionaries") and dtype_name(column) == "dictionary":
-        return _of_dictionary(column)
+    if hasattr(column, "dictionary_encode"):  # Arrow
+        return _of_dictionary(column.dictionary_encode())
     array = as_array(column)
     if isinstance(array, np.ndarray) and array.dtype.kind in "biuf":
         return _of_numbers(array)
-    return _of_objects(column, name)
+    try:
+        return _of_series(column) if hasattr(column, "factorize") else _of_objects(column)
+    except TypeError as error:
+        message = f"Column {name!r} of X has values that are no categories: {error}"
+        raise ValueError(message) from None
 
 
 def _of_dictionary(column):
@@ -99,17 +103,17 @@ def _of_numbers(array):
     return Coded(codes, values.tolist(), np.nan)
 
 
-def _of_objects(column, name):
+def _of_series(column):
+    """The codes of a Series of pandas, which finds them 10 times as fast as a dict."""
+    codes, values = column.factorize()
+    return Coded(codes, values.tolist(), *column[codes < 0].tolist()[:1])
+
+
+def _of_objects(column):
     """The codes of Python objects. Equal values of different types have one code."""
-    to_list = next(m for m in ("to_pylist", "to_list", "tolist") if hasattr(column, m))
-    values = getattr(column, to_list)()
+    values = column.to_list() if hasattr(column, "to_list") else column.tolist()
     codes_of = {}
-    try:
-        codes = np.array([codes_of.setdefault(value, len(codes_of)) for value in values], np.intp)
-    except TypeError as error:
-        raise ValueError(
-            f"Column {name!r} of X has values that are no categories: {error}"
-        ) from None
+    codes = np.array([codes_of.setdefault(value, len(codes_of)) for value in values], np.intp)
     is_value_missing = np.array([is_missing(value) for value in codes_of], bool)
     if is_value_missing.any():  # NaN is not equal to itself, and may have several codes
         codes = np.where(is_value_missing, -1, np.cumsum(~is_value_missing) - 1)[codes]
