@@ -17,15 +17,18 @@ TIMES = (np.datetime64, np.timedelta64, date, time, timedelta)
 
 def dtypes(X):
     """The dtype of an array, or those of the columns of a table; empty if they are unknown."""
-    if not is_frame(X):
-        return {X.dtype} if hasattr(X, "dtype") else set()
+    if is_frame(X):
+        return set(_dtypes_of_columns(X))
+    return {X.dtype} if hasattr(X, "dtype") else set()
+
+
+def _dtypes_of_columns(X):
+    """The dtypes of the columns of a table, in their order; empty if they are unknown."""
     of_columns = getattr(X, "dtypes", None)  # pandas creates it on every access
     if of_columns is not None:
-        return set(of_columns)
+        return list(of_columns)
     schema = getattr(X, "schema", None)
-    if isinstance(schema, Mapping):
-        return set(schema.values())
-    return set(getattr(schema, "types", ()))
+    return list(schema.values() if isinstance(schema, Mapping) else getattr(schema, "types", ()))
 
 
 def float_dtype(X, accepted):
@@ -53,27 +56,28 @@ def _numpy_dtype(dtype):
 
 
 def times_in(X):
-    """The names of the types of dates and times in X."""
+    """The types of dates and times in X, with the columns of a table that have them."""
     of_columns = dtypes(X)
     if not of_columns and (hasattr(X, "__array__") or isinstance(X, (list, tuple))):
         with suppress(ValueError):  # scikit-learn raises for rows of unequal length
             X = np.asarray(X)
             of_columns = {X.dtype}
     found = {_described(X, dtype) for dtype in of_columns if _is_time(dtype)}
-    if OBJECT in of_columns:
-        for column in _object_columns(X):
-            found |= {type(value).__name__ for value in column if _is_time_value(value)}
+    opaque = {dtype for dtype in of_columns if not _is_time(dtype) and _is_opaque(dtype)}
+    if opaque:
+        for name, column in _columns(X):
+            if _dtype_of(column) in opaque:
+                where = "" if name is None else f" in column {name!r}"
+                found |= {f"{of_values}{where}" for of_values in _times_of(column)}
     return sorted(found)
 
 
 def _described(X, dtype):
     """The dtype, and the columns of a table that have it."""
-    of_columns = getattr(X, "dtypes", getattr(getattr(X, "schema", None), "types", None))
-    if not is_frame(X) or of_columns is None:
+    if not is_frame(X):
         return str(dtype)
-    names = getattr(X, "column_names", X.columns)  # Arrow
-    columns = [repr(name) for name, of in zip(names, of_columns, strict=True) if of == dtype]
-    return f"{dtype} in column {', '.join(columns)}"
+    named = zip(_names(X), _dtypes_of_columns(X), strict=True)
+    return f"{dtype} in column {', '.join(repr(name) for name, of in named if of == dtype)}"
 
 
 def _is_time(dtype):
@@ -84,16 +88,43 @@ def _is_time(dtype):
     return getattr(dtype, "kind", None) in kinds or str(dtype).lower().startswith(names)
 
 
+def _is_opaque(dtype):
+    """Whether the dtype does not tell the type of the values, such as that of objects."""
+    kind = getattr(dtype, "kind", None)  # polars and Arrow have none
+    of_values = None if kind else _numpy_dtype(dtype)
+    return kind == "O" or (not kind and (of_values is None or of_values == OBJECT))
+
+
+def _dtype_of(column):
+    return column.dtype if hasattr(column, "dtype") else column.type  # Arrow
+
+
+def _times_of(column):
+    """The names of the types of dates and times among the values of a column."""
+    with suppress(TypeError, ValueError, NotImplementedError):  # scikit-learn raises for these
+        values = np.asarray(column)
+        if values.dtype == OBJECT:
+            return {type(value).__name__ for value in values.ravel() if _is_time_value(value)}
+        return {str(values.dtype)} if _is_time(values.dtype) else set()
+    return set()
+
+
 def _is_time_value(value):
     return isinstance(value, TIMES) or type(value).__name__ == "Period"
 
 
-def _object_columns(X):
-    """The columns of X that hold objects. An array is returned as one column."""
-    if hasattr(X, "iloc"):
-        columns = [X] if X.ndim == 1 else (X.iloc[:, j] for j in range(X.shape[1]))
-        return [column for column in columns if column.dtype == OBJECT]
-    return [X.ravel()] if isinstance(X, np.ndarray) and X.dtype.kind == "O" else []
+def _columns(X):
+    """The columns of a table with their names; an array or a series is one column without name."""
+    if not is_frame(X):
+        return [(None, X)]
+    names = _names(X)
+    if hasattr(X, "iloc"):  # names may occur twice
+        return [(name, X.iloc[:, j]) for j, name in enumerate(names)]
+    return [(name, X[name]) for name in names]
+
+
+def _names(X):
+    return getattr(X, "column_names", X.columns)  # Arrow
 
 
 def first_refused(X, allow_missing):
@@ -162,8 +193,7 @@ def _named_columns(X):
             yield f"x{j}", X[:, [j]].toarray().ravel()
         return
     if is_frame(X) and hasattr(X, "__getitem__"):
-        names = getattr(X, "column_names", X.columns)  # Arrow
-        yield from ((name, _as_numbers(X[name])) for name in names)
+        yield from ((name, _as_numbers(X[name])) for name in _names(X))
         return
     X = np.asarray(X, dtype=None if hasattr(X, "dtype") else object)
     yield from ((f"x{j}", X[:, j]) for j in range(X.shape[1] if X.ndim == 2 else 0))
