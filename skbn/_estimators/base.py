@@ -118,6 +118,8 @@ class BatchNormMLP(Predictions, Persistent, CallbackSupportMixin, BaseEstimator)
             vars(estimator).update(targets.without_pilots)
         rows = LabelledRows(X, y, weight, targets.loss_weight(y, weight, incremental))
         is_piloted = first_pass and not incremental and estimator._is_piloted()
+        if is_piloted:  # a pilot would name a row by its number among those of the pilot
+            targets.encode(y, estimator._compute_dtype(X.dtype, first_pass), weight)
         if is_piloted and (pilots := estimator._pilots(targets, rows, validation_data)):
             return pilots
         resolve_auto(estimator, first_pass)
