@@ -304,12 +304,17 @@ def test_training_that_diverges_names_the_farthest_value_and_its_partition(kind)
 
 
 @pytest.mark.parametrize("numeric_encoding", [None, "auto"], ids=["fit", "pilots"])
-def test_a_far_target_is_named_by_its_partition_and_its_row_there(numeric_encoding):
+@pytest.mark.parametrize("normalize_targets", [True, False])
+def test_a_far_target_is_named_by_its_partition_and_its_row_there(
+    numeric_encoding, normalize_targets
+):
     targets = X[:, 0].copy()
     targets[130] = 1e300
     parts = in_parts(X, SIZES["equal"]), in_parts(targets, SIZES["equal"])
-    model = PAIRS["regressor"][0](**SMALL | {"numeric_encoding": numeric_encoding})
-    with pytest.raises(ValueError, match=r"In partition 2: y contains .*: 1e\+300 in row 30\."):
+    parameters = {"numeric_encoding": numeric_encoding, "normalize_targets": normalize_targets}
+    model = PAIRS["regressor"][0](**SMALL | parameters)
+    message = r"In partition 2: y contains .*: 1e\+300 in row 30\."
+    with dask.config.set(scheduler="synchronous"), pytest.raises(ValueError, match=message):
         model.fit(*parts)
 
 
