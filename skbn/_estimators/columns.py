@@ -63,12 +63,10 @@ def times_in(X):
             X = np.asarray(X)
             of_columns = {X.dtype}
     found = {_described(X, dtype) for dtype in of_columns if _is_time(dtype)}
-    opaque = {dtype for dtype in of_columns if not _is_time(dtype) and _is_opaque(dtype)}
-    if opaque:
-        for name, column in _columns(X):
-            if _dtype_of(column) in opaque:
-                where = "" if name is None else f" in column {name!r}"
-                found |= {f"{of_values}{where}" for of_values in _times_of(column)}
+    if any(map(_is_opaque, of_columns)):
+        for name, column in _opaque_columns(X):
+            where = "" if name is None else f" in column {name!r}"
+            found |= {f"{of_values}{where}" for of_values in _times_of(column)}
     return sorted(found)
 
 
@@ -92,11 +90,22 @@ def _is_opaque(dtype):
     """Whether the dtype does not tell the type of the values, such as that of objects."""
     kind = getattr(dtype, "kind", None)  # polars and Arrow have none
     of_values = None if kind else _numpy_dtype(dtype)
-    return kind == "O" or (not kind and (of_values is None or of_values == OBJECT))
+    tells_nothing = kind == "O" or (not kind and (of_values is None or of_values == OBJECT))
+    return tells_nothing and not _is_time(dtype)
 
 
-def _dtype_of(column):
-    return column.dtype if hasattr(column, "dtype") else column.type  # Arrow
+def _opaque_columns(X):
+    """The columns of X that have an opaque dtype, with their names.
+
+    An array or a series is one column, which has no name.
+    """
+    if not (is_frame(X) and hasattr(X, "__getitem__")):
+        return [(None, X)]
+    are_opaque = list(map(_is_opaque, _dtypes_of_columns(X)))
+    if hasattr(X, "iloc"):  # names may occur twice
+        return [(name, X.iloc[:, j]) for j, name in enumerate(X.columns) if are_opaque[j]]
+    named = zip(_names(X), are_opaque, strict=True)
+    return [(name, X[name]) for name, is_opaque in named if is_opaque]
 
 
 def _times_of(column):
@@ -111,16 +120,6 @@ def _times_of(column):
 
 def _is_time_value(value):
     return isinstance(value, TIMES) or type(value).__name__ == "Period"
-
-
-def _columns(X):
-    """The columns of a table with their names; an array or a series is one column without name."""
-    if not is_frame(X):
-        return [(None, X)]
-    names = _names(X)
-    if hasattr(X, "iloc"):  # names may occur twice
-        return [(name, X.iloc[:, j]) for j, name in enumerate(names)]
-    return [(name, X[name]) for name in names]
 
 
 def _names(X):

@@ -38,14 +38,18 @@ class OwnColumns(Table):
         self.columns = NAMES
 
 
+class OwnDtypes(Table):
+    dtypes = [(name, "double") for name in NAMES]
+
+
 def narwhals(frame):
     return nw.from_native(frame, eager_only=True)
 
 
 @pytest.mark.parametrize(
     "table",
-    [Table(), OwnColumns(), narwhals(FRAME), narwhals(pl.from_pandas(FRAME))],
-    ids=["columns", "own columns", "narwhals, pandas", "narwhals, polars"],
+    [Table(), OwnColumns(), OwnDtypes(), narwhals(FRAME), narwhals(pl.from_pandas(FRAME))],
+    ids=["columns", "own columns", "own dtypes", "narwhals, pandas", "narwhals, polars"],
 )
 def test_tables_without_dtypes_are_taken(table):
     np.testing.assert_allclose(BatchNormalizer().fit(table).mean_, VALUES.mean(axis=0))
