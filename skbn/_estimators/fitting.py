@@ -27,7 +27,7 @@ from .._training import (
     optimizer_of,
     set_population_moments,
 )
-from .far_values import farthest_value, without_far_rows
+from .far_values import check_variances, farthest_value, without_far_rows
 from .normalizer_statistics import seen_moments
 from .sizes import LBFGS_MAX_ITER, scaled_batch_size, scaled_max_iter
 from .state import (
@@ -211,6 +211,7 @@ class Fitting:
                 trainer.run()
                 self._keep_exact_moments()
                 self.network.scale_outputs(1.0 / self.targets.temperature)
+            check_variances(self.estimator.input_norm_, self.estimator.smooth_clip)
         except TrainingDivergedError as error:
             raise ValueError(f"{error}{self._farthest_value()}") from None
         finally:

@@ -22,6 +22,7 @@ TRAIN = {
         {"batch_norm": False},
         lambda model, *rows: model.fit(*rows),
     ),
+    "fit in float64": ({"dtype": "float64"}, lambda model, *rows: model.fit(*rows)),
     "lbfgs": ({"solver": "lbfgs"}, lambda model, *rows: model.fit(*rows)),
     "partial_fit": ({}, lambda model, *rows: model.partial_fit(*rows, **labels(model))),
 }
