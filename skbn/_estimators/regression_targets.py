@@ -101,8 +101,7 @@ class RegressionTargets(Targets):
         y = _numbers(y)
         moments = RunningMoments.of(y, weight)
         if not np.isfinite(moments.table[M2]).all():
-            counts = np.ones(len(y), bool) if weight is None else weight > 0
-            raise _too_large(y, counts, moments.table.dtype)
+            _check_squares(y, weight)
         return moments
 
     def fit_units(self, moments, first_pass, incremental):
@@ -219,6 +218,15 @@ def _without_far_targets(targets, y, weight):
     if counts.any():
         raise _too_large(y, counts, targets.dtype)
     return np.where(has_overflowed[:, None], 0.0, targets).astype(targets.dtype)
+
+
+def _check_squares(y, weight):
+    """Raise if the square of a value overflows, by whose variance no value can be standardized."""
+    with np.errstate(over="ignore"):
+        has_overflowed = np.isinf(np.square(y, dtype=np.float64)).any(axis=1)
+    counts = has_overflowed if weight is None else has_overflowed & (weight > 0)
+    if counts.any():
+        raise _too_large(y, counts, np.dtype(np.float64))
 
 
 def _too_large(y, counts, dtype):
