@@ -27,7 +27,7 @@ MEMORY = 8_000_000  # KiB of a process, which an endless loop may fill
 NUMBERS = {"kernels": 16, "training": 14, "dask": 10}
 SOURCES = {
     "kernels": "skbn/kernels/formulas.py skbn/kernels/cpu/*.py",
-    "training": "skbn/_model/*.py skbn/_training/*.py skbn/_estimators/fitting.py",
+    "training": "skbn/_model/*.py skbn/_training/*.py skbn/_estimators/*fitting.py",
     "dask": "skbn/dask/*.py",
 }
 # Commands that run one after the other; the tests that fail soonest come first.

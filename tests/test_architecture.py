@@ -114,4 +114,5 @@ def test_public_names_are_those_of_the_contract():
         "BatchNormMLPRegressor",
         "BatchNormalizer",
         "show_versions",
+        "to_sklearn",
     ]

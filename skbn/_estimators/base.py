@@ -17,11 +17,11 @@ from .._model.tables import numbers_of
 from . import validation
 from .constraints import CONSTRAINTS
 from .docstrings import with_shared_parts
-from .fitting import RowsFitting
 from .inputs import LearnedInputs
 from .persistence import Persistent
 from .pilots import LabelledRows, Pilots, resolve_auto, split_rows
 from .predictions import Predictions
+from .rows_fitting import RowsFitting
 from .state import hidden_units, input_norm_of, shallow_copy
 from .tables import allows_nan, learn_categories, validate_table
 from .validation import check_dense, fit_context
@@ -117,6 +117,8 @@ class BatchNormMLP(LearnedInputs, Predictions, Persistent, CallbackSupportMixin,
             vars(estimator).update(targets.without_pilots)
         rows = LabelledRows(X, y, weight, targets.loss_weight(y, weight, incremental))
         is_piloted = first_pass and not incremental and estimator._is_piloted()
+        if is_piloted:  # a pilot would name a row by its number among those of the pilot
+            targets.encode(y, estimator._compute_dtype(X.dtype, first_pass), weight)
         if is_piloted and (pilots := estimator._pilots(targets, rows, validation_data)):
             return pilots
         resolve_auto(estimator, first_pass)

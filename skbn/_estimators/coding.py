@@ -5,19 +5,17 @@ from typing import NamedTuple
 import numpy as np
 
 from .columns import (
+    CATEGORIES,
+    TEXT,
     as_array,
     column_of,
     dtype_name,
     dtypes,
-    is_frame,
+    has_columns,
     is_missing,
     is_text,
     names_of,
 )
-
-# The dtypes of columns of text and of categories, as their names begin.
-TEXT = "str", "string", "large_string", "string_view"
-CATEGORIES = "category", "categorical", "enum", "dictionary"
 
 
 class Coded(NamedTuple):
@@ -63,7 +61,7 @@ def is_categorical(column):
 
 def categorical_by_dtype(X):
     """Whether each column of X is one of text or categories; without dtypes no column is."""
-    if not is_frame(X) or not dtypes(X):
+    if not has_columns(X) or not dtypes(X):
         return np.zeros(len(names_of(X)), bool)
     return np.array([is_categorical(column_of(X, j)) for j in range(len(names_of(X)))], bool)
 

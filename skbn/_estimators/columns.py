@@ -11,6 +11,10 @@ from ..dask._lazy import is_frame
 
 OBJECT = np.dtype(object)
 
+# The dtypes of columns of text, and of categories, as their names begin.
+TEXT = "str", "string", "large_string", "string_view"
+CATEGORIES = "category", "categorical", "enum", "dictionary"
+
 # Timestamp and Timedelta of pandas are subclasses of these.
 TIMES = (np.datetime64, np.timedelta64, date, time, timedelta)
 
@@ -20,6 +24,11 @@ def names_of(X):
     if is_frame(X):
         return list(getattr(X, "column_names", X.columns))  # Arrow
     return [f"x{j}" for j in range(X.shape[1])]
+
+
+def has_columns(X):
+    """Whether X is a table whose columns can be taken by their names."""
+    return is_frame(X) and hasattr(X, "__getitem__")
 
 
 def column_of(X, j):
@@ -42,8 +51,12 @@ def selected(X, columns):
 
 def dtype_name(column):
     """The name of the dtype of a column in lower case, without its parameters."""
-    dtype = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
-    return dtype.partition("[")[0].partition("(")[0].partition("<")[0]
+    return _name_of(getattr(column, "dtype", getattr(column, "type", "")))
+
+
+def _name_of(dtype):
+    name = str(dtype).lower()
+    return name.partition("[")[0].partition("(")[0].partition("<")[0]
 
 
 def is_text(column):
@@ -77,15 +90,18 @@ def _missing_as_nan(array):
 
 def dtypes(X):
     """The dtype of an array, or those of the columns of a table; empty if they are unknown."""
-    if not is_frame(X):
-        return {X.dtype} if hasattr(X, "dtype") else set()
+    if is_frame(X):
+        return set(_dtypes_of_columns(X))
+    return {X.dtype} if hasattr(X, "dtype") else set()
+
+
+def _dtypes_of_columns(X):
+    """The dtypes of the columns of a table, in their order; empty if they are unknown."""
     of_columns = getattr(X, "dtypes", None)  # pandas creates it on every access
     if of_columns is not None:
-        return set(of_columns)
+        return list(of_columns)
     schema = getattr(X, "schema", None)
-    if isinstance(schema, Mapping):
-        return set(schema.values())
-    return set(getattr(schema, "types", ()))
+    return list(schema.values() if isinstance(schema, Mapping) else getattr(schema, "types", ()))
 
 
 def float_dtype(X, accepted):
@@ -113,27 +129,26 @@ def _numpy_dtype(dtype):
 
 
 def times_in(X):
-    """The names of the types of dates and times in X."""
+    """The types of dates and times in X, with the columns of a table that have them."""
     of_columns = dtypes(X)
     if not of_columns and (hasattr(X, "__array__") or isinstance(X, (list, tuple))):
         with suppress(ValueError):  # scikit-learn raises for rows of unequal length
             X = np.asarray(X)
             of_columns = {X.dtype}
     found = {_described(X, dtype) for dtype in of_columns if _is_time(dtype)}
-    if OBJECT in of_columns:
-        for column in _object_columns(X):
-            found |= {type(value).__name__ for value in column if _is_time_value(value)}
+    if any(map(_is_opaque, of_columns)):
+        for name, column in _opaque_columns(X):
+            where = "" if name is None else f" in column {name!r}"
+            found |= {f"{of_values}{where}" for of_values in _times_of(column)}
     return sorted(found)
 
 
 def _described(X, dtype):
     """The dtype, and the columns of a table that have it."""
-    of_columns = getattr(X, "dtypes", getattr(getattr(X, "schema", None), "types", None))
-    if not is_frame(X) or of_columns is None:
+    if not is_frame(X):
         return str(dtype)
-    names = getattr(X, "column_names", X.columns)  # Arrow
-    columns = [repr(name) for name, of in zip(names, of_columns, strict=True) if of == dtype]
-    return f"{dtype} in column {', '.join(columns)}"
+    named = zip(names_of(X), _dtypes_of_columns(X), strict=True)
+    return f"{dtype} in column {', '.join(repr(name) for name, of in named if of == dtype)}"
 
 
 def _is_time(dtype):
@@ -144,16 +159,42 @@ def _is_time(dtype):
     return getattr(dtype, "kind", None) in kinds or str(dtype).lower().startswith(names)
 
 
+def _is_opaque(dtype):
+    """Whether the dtype does not tell the type of the values, such as that of objects."""
+    if _name_of(dtype) in TEXT:
+        return False
+    kind = getattr(dtype, "kind", None)  # polars and Arrow have none
+    of_values = None if kind else _numpy_dtype(dtype)
+    tells_nothing = kind == "O" or (not kind and (of_values is None or of_values == OBJECT))
+    return tells_nothing and not _is_time(dtype)
+
+
+def _opaque_columns(X):
+    """The columns of X that have an opaque dtype, with their names.
+
+    An array or a series is one column, which has no name.
+    """
+    if not has_columns(X):
+        return [(None, X)]
+    are_opaque = list(map(_is_opaque, _dtypes_of_columns(X)))
+    if hasattr(X, "iloc"):  # names may occur twice
+        return [(name, X.iloc[:, j]) for j, name in enumerate(X.columns) if are_opaque[j]]
+    named = zip(names_of(X), are_opaque, strict=True)
+    return [(name, X[name]) for name, is_opaque in named if is_opaque]
+
+
+def _times_of(column):
+    """The names of the types of dates and times among the values of a column."""
+    with suppress(TypeError, ValueError, NotImplementedError):  # scikit-learn raises for these
+        values = np.asarray(column)
+        if values.dtype == OBJECT:
+            return {type(value).__name__ for value in values.ravel() if _is_time_value(value)}
+        return {str(values.dtype)} if _is_time(values.dtype) else set()
+    return set()
+
+
 def _is_time_value(value):
     return isinstance(value, TIMES) or type(value).__name__ == "Period"
-
-
-def _object_columns(X):
-    """The columns of X that hold objects. An array is returned as one column."""
-    if hasattr(X, "iloc"):
-        columns = [X] if X.ndim == 1 else (X.iloc[:, j] for j in range(X.shape[1]))
-        return [column for column in columns if column.dtype == OBJECT]
-    return [X.ravel()] if isinstance(X, np.ndarray) and X.dtype.kind == "O" else []
 
 
 def first_refused(X, allow_missing):
@@ -221,9 +262,8 @@ def _named_columns(X):
         for j in range(X.shape[1]):
             yield f"x{j}", X[:, [j]].toarray().ravel()
         return
-    if is_frame(X) and hasattr(X, "__getitem__"):
-        names = getattr(X, "column_names", X.columns)  # Arrow
-        yield from ((name, as_array(X[name])) for name in names)
+    if has_columns(X):
+        yield from ((name, as_array(X[name])) for name in names_of(X))
         return
     X = np.asarray(X, dtype=None if hasattr(X, "dtype") else object)
     yield from ((f"x{j}", X[:, j]) for j in range(X.shape[1] if X.ndim == 2 else 0))

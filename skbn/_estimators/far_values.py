@@ -9,10 +9,24 @@ from .._backends.cpu import CPU
 from .._model.folded import LARGEST, row_chunks
 from .._model.inputs import rows_of
 from .._model.tables import numbers_of, with_numbers
+from .._training import TrainingDivergedError
 
 # An error about diverged training names a value that is further than this from the mean, in
 # standard deviations, or in the units of X if X is not normalized.
 SUSPICIOUS = 1e6
+
+
+def check_variances(input_norm, smooth_clip):
+    """Raise if a variance of X overflows: the feature is not scaled, and hides all others.
+
+    Training in float32 diverges by such a feature. In float64 it ended, and R² was 0. With
+    ``smooth_clip``, the values are small.
+    """
+    if input_norm is not None and smooth_clip is None and np.isinf(input_norm.var_).any():
+        raise TrainingDivergedError(
+            "The input data may contain large values and need to be preprocessed, because of a "
+            "non-finite variance of a feature."
+        )
 
 
 def without_far_rows(X, weight, input_norm):

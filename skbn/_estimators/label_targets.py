@@ -1,5 +1,6 @@
 """Labels of a classifier: encoding, class weights and priors, for binary to multilabel y."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight, compute_sample_weig
 from sklearn.utils.multiclass import (
     check_classification_targets,
     is_multilabel,
+    type_of_target,
     unique_labels,
 )
 
@@ -128,9 +130,10 @@ class LabelTargets(Targets):
         """Set the labels to those of y, or raise if training continues with other labels."""
         check_not_continuous(y)
         if self.classes_ is not None and (self.warm_start or incremental):
-            self._check_same_classes(unique_labels(y), incremental)
+            self._check_same_classes(labels_in(y), incremental)
         else:
-            self.binarizer = LabelBinarizer().fit(y)
+            with _naming_type(y):
+                self.binarizer = LabelBinarizer().fit(y)
             self.classes_ = self.binarizer.classes_
 
     def _check_same_classes(self, classes, incremental):
@@ -216,7 +219,7 @@ class LabelTargets(Targets):
         index = np.searchsorted(self.classes_, y)
         is_known = self.classes_[np.minimum(index, len(self.classes_) - 1)] == y
         if not np.all(is_known):
-            self._check_known_classes(unique_labels(y))
+            self._check_known_classes(labels_in(y))
         return index if y_type == "multiclass" else (index[:, None] == 1).astype(dtype)
 
     def _encode_indicators(self, y):
@@ -275,6 +278,26 @@ class LabelTargets(Targets):
         else:
             is_right = ((logits > 0) == encoded).all(axis=1)
         return float(np.average(is_right, weights=sample_weight))
+
+
+def labels_in(y):
+    """The labels that occur in y."""
+    with _naming_type(y):
+        return unique_labels(y)
+
+
+@contextmanager
+def _naming_type(y):
+    """Replace scikit-learn's error that prints all values of y by one that names the type of y."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith("Unknown label type"):
+            raise
+        raise ValueError(
+            f"Unknown label type: {type_of_target(y)}. y must be class labels (n_samples,), or an "
+            "indicator matrix of labels."
+        ) from None
 
 
 def check_not_continuous(y):

@@ -13,6 +13,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from .._backends.cpu import CPU
 from .._model.optimizers import OPTIMIZERS
 from .._model.tables import numbers_of
+from .._training.history import MAX_LOSS_RATIO
 from .encoders import learn_bin_edges
 from .sizes import scaled_max_iter
 from .state import shallow_copy
@@ -183,7 +184,10 @@ class Pilots:
         return self.make_fitting(self.estimator, self.targets, self.rows)
 
     def _choose(self):
-        """The settings of the fit, and the pilot that is the reason for them."""
+        """The settings of the fit, and the pilot that is the reason for them.
+
+        If no pilot can be judged, "auto" is "scaled" without an encoding.
+        """
         given = self.estimator.max_iter
         if given != "auto":
             full = self.scaled if given == "scaled" else given
@@ -191,6 +195,8 @@ class Pilots:
             return best.settings | {"max_iter": full}, best
         short, long, full = (self._n_epochs(length) for length in self._lengths[:3])
         best = self._best_encoding(short)
+        if best.loss == np.inf:
+            return best.settings | {"max_iter": self.scaled}, best
         if self._pilot(long, best.encoding).loss >= best.loss:
             return best.settings, best
         best = self._best_encoding(long)
@@ -241,7 +247,10 @@ class Pilots:
         return Pilot(settings, float(np.mean(losses)), judged, start)
 
     def _run_part(self, settings, train, validation):
-        """Fit to a part of the rows; return what judges the fit, or None if training diverges."""
+        """Fit to a part of the rows; return what judges the fit, or None.
+
+        It is None if training diverges, or if the loss comes from single rows far from all others.
+        """
         fitting = self._fitting_of_part(settings, train)
         rows = self.validation_rows.take(validation)
         context = self.context.subcontext(task_name="pilot", max_subtasks=fitting.max_iter)
@@ -257,7 +266,9 @@ class Pilots:
         except ValueError:  # training diverged, or targets overflow in the units of the part
             return None
         targets, logits = fitting.targets.unsmoothed(), fitting.logits(rows.X)
-        return Judged(targets, encoded, logits, rows.loss_weight)
+        judged = Judged(targets, encoded, logits, rows.loss_weight)
+        has_far_rows = judged.loss() > MAX_LOSS_RATIO * fitting.history.largest_loss
+        return None if has_far_rows else judged
 
     def _fitting_of_part(self, settings, train):
         pilot = shallow_copy(self.estimator)
@@ -292,7 +303,7 @@ class Pilot:
     ----------
     settings : dict
     loss : float
-        Mean loss of the validation rows of all parts; infinity if training diverged.
+        Mean loss of the validation rows of all parts; infinity if a part could not be judged.
     judged : list of Judged or None
         One for each part.
     record : dict

@@ -7,6 +7,7 @@ from sklearn.metrics import r2_score
 
 from .._model.losses import OUTPUT_ACTIVATIONS, REGRESSION_LOSSES
 from .._statistics.moments import RunningMoments
+from ..kernels.layout import M2
 from .normalizer import BatchNormalizer, fitted_normalizer
 from .normalizer_statistics import seen_moments
 from .sizes import Lengths
@@ -91,12 +92,17 @@ class RegressionTargets(Targets):
                 "Training can only continue with the loss of the previous call to fit, got "
                 f"{self.loss_name!r}."
             )
+        self._check_outputs(n_outputs)
 
     def moments(self, y, weight):
         """The moments of y, or None if targets are not standardized, such as counts."""
         if not self.normalizes or not self.loss_class.standardizes_targets:
             return None
-        return RunningMoments.of(_numbers(y), weight)
+        y = _numbers(y)
+        moments = RunningMoments.of(y, weight)
+        if not np.isfinite(moments.table[M2]).all():
+            _check_squares(y, weight)
+        return moments
 
     def fit_units(self, moments, first_pass, incremental):
         """Set the normalizer to the moments, in a stream to those of all batches seen."""
@@ -137,11 +143,14 @@ class RegressionTargets(Targets):
         """y as (n, n_outputs)."""
         # Without normalization, errors are those of scikit-learn's MLPRegressor.
         y = _numbers(y) if self.normalizes else y.reshape(len(y), -1)
-        if y.shape[1] != self.n_outputs:
-            raise ValueError(
-                f"y has {y.shape[1]} outputs, but {self.name} was trained on {self.n_outputs}."
-            )
+        self._check_outputs(y.shape[1])
         return y
+
+    def _check_outputs(self, n_outputs):
+        if n_outputs != self.n_outputs:
+            raise ValueError(
+                f"y has {n_outputs} outputs, but {self.name} was trained on {self.n_outputs}."
+            )
 
     def encode(self, y, dtype, weight=None):
         """The targets (n, n_outputs), standardized if there is a normalizer.
@@ -207,13 +216,27 @@ def _without_far_targets(targets, y, weight):
     has_overflowed = ~np.isfinite(targets).all(axis=1)
     counts = has_overflowed if weight is None else has_overflowed & (weight > 0)
     if counts.any():
-        largest = np.where(counts[:, None], abs(y), 0.0)
-        row, column = np.unravel_index(largest.argmax(), y.shape)
-        raise ValueError(
-            f"y contains a value too large for {targets.dtype!r}: {y[row, column]:g} in row {row}. "
-            "Remove the row, set its sample_weight to 0, or change the unit of y."
-        )
+        raise _too_large(y, counts, targets.dtype)
     return np.where(has_overflowed[:, None], 0.0, targets).astype(targets.dtype)
+
+
+def _check_squares(y, weight):
+    """Raise if the square of a value overflows, by whose variance no value can be standardized."""
+    with np.errstate(over="ignore"):
+        has_overflowed = np.isinf(np.square(y, dtype=np.float64)).any(axis=1)
+    counts = has_overflowed if weight is None else has_overflowed & (weight > 0)
+    if counts.any():
+        raise _too_large(y, counts, np.dtype(np.float64))
+
+
+def _too_large(y, counts, dtype):
+    """An error that names the largest of the values y (n, k) in the rows that count."""
+    largest = np.where(counts[:, None], abs(y), 0.0)
+    row, column = np.unravel_index(largest.argmax(), y.shape)
+    return ValueError(
+        f"y contains a value too large for {dtype!r}: {y[row, column]:g} in row {row}. Remove the "
+        "row, set its sample_weight to 0, or change the unit of y."
+    )
 
 
 def _numbers(y):

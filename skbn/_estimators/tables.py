@@ -6,11 +6,12 @@ from scipy import sparse
 from .._backends.cuda import on_host
 from . import validation
 from .categories import Categories, categorical_mask, seen_categories
-from .coding import CATEGORIES
 from .columns import (
+    CATEGORIES,
     column_of,
     dtype_name,
     dtypes,
+    has_columns,
     is_frame,
     names_of,
     selected,
@@ -59,7 +60,7 @@ def validate_table(estimator, X, *y, reset, **checks):
     if _accepts_nan(estimator, reset):
         X, checks = with_missing_as_nan(X), checks | {"ensure_all_finite": "allow-nan"}
     categories = Categories.of(estimator)
-    if not reset and is_frame(X):
+    if not reset and has_columns(X):
         _check_numeric(X, categories)
     if categories is None:
         return validation.validate_data(estimator, X, *y, reset=reset, **checks)

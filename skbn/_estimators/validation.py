@@ -1,7 +1,6 @@
 """Input validation through scikit-learn. Only this module imports its private functions."""
 
 import warnings
-from contextlib import contextmanager
 from copy import copy
 
 import numpy as np
@@ -19,13 +18,8 @@ from sklearn.utils.validation import validate_data as validate_data_of_sklearn
 from .._backends.cuda import is_on_gpu, on_host, xp_of
 from .._backends.stacklevel import levels_below_caller
 from ..dask._lazy import check_collection, is_frame
-from .columns import (
-    first_infinite,
-    first_refused,
-    float_dtype,
-    is_missing,
-    times_in,
-)
+from .columns import first_infinite, float_dtype, times_in
+from .explanations import explained, of_infinity
 
 __all__ = [
     "Interval",
@@ -120,7 +114,7 @@ def _native(X):
 def check_array(X, **checks):
     """X, validated by scikit-learn after a check for values that it would misinterpret."""
     X = _numbers(X, "X")
-    with _explained(X, checks):
+    with explained(X, checks):
         return _native(check_array_of_sklearn(X, **_keeping_floats(X, checks)))
 
 
@@ -139,7 +133,7 @@ def validate_data(estimator, X, *y, **checks):
     X = _numbers(X, "X")
     check_y = _target_values if checks.get("y_numeric") else labels
     y = [check_y(values) for values in y]
-    with _explained(X, checks):
+    with explained(X, checks):
         valid = validate_data_of_sklearn(estimator, X, *y, **_keeping_floats(X, checks))
     return (_native(valid[0]), valid[1]) if y else _native(valid)
 
@@ -149,68 +143,6 @@ def _keeping_floats(X, checks):
     accepted = checks.get("dtype")
     dtype = float_dtype(X, accepted) if is_frame(X) and isinstance(accepted, tuple) else None
     return checks if dtype is None else checks | {"dtype": dtype}
-
-
-@contextmanager
-def _explained(X, checks):
-    """Extend scikit-learn's errors about a value of X by its column and a remedy."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        allow_missing = checks.get("ensure_all_finite", True) is not True
-        explanation = _explanation(str(error), X, allow_missing)
-        if explanation is None:
-            raise
-        raise ValueError(explanation) from None  # begins with the same message
-
-
-def _explanation(message, X, allow_missing):
-    """The message that replaces one of scikit-learn and begins with it, or None."""
-    message = message.partition("\n")[0]
-    if "Complex data not supported" in message:
-        return f"{message}: X and y must be real numbers."
-    if "fill value must be 0" in message:
-        return (
-            "X has sparse columns of pandas whose fill value is not 0: pass X.sparse.to_dense(), "
-            "or create the columns with fill_value=0."
-        )
-    is_of_a_value = any(part in message for part in OF_A_VALUE)
-    found = first_refused(X, allow_missing) if is_of_a_value else None
-    return None if found is None else _of_value(message, *found, allow_missing)
-
-
-# Parts of the messages of scikit-learn and NumPy about a value that is not a finite number.
-OF_A_VALUE = ("Input X contains", "could not convert", "must be a string or a real number")
-
-
-def _of_value(message, value, row, name, allow_missing):
-    """The message about a value that is not a finite number, or None."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, (str, bytes)):
-        return (
-            f"could not convert string to float: {value!r} in column {name!r} of X. Encode text as "
-            "numbers first, for example with sklearn.preprocessing.OneHotEncoder or "
-            "skrub.TableVectorizer. The MLPs take text in columns of a DataFrame, "
-            "and in those that categorical_features selects."
-        )
-    if is_missing(value) and allow_missing:
-        return (
-            f"{message}: {value!r} in row {row} of column {name!r}. Convert the column to numbers "
-            "first, for example with X.convert_dtypes()."
-        )
-    if is_missing(value):
-        return (
-            f"Input X contains NaN. The first missing value, {value!r}, is in row {row} of column "
-            f"{name!r}. Fill missing values first, for example with sklearn.impute.SimpleImputer."
-        )
-    return _of_infinity(message, value, row, name) if isinstance(value, float) else None
-
-
-def _of_infinity(message, value, row, name):
-    return (
-        f"{message} The first one, {value}, is in row {row} of column {name!r}. Replace it by a "
-        "finite number or remove its row."
-    )
 
 
 def identity(estimator):
@@ -353,7 +285,7 @@ def refuse_infinity(identity, X):
     elif (found := first_infinite(X)) is not None:
         value, row, column = found
         name = str(feature_names(identity, X.shape[1])[column])
-        raise ValueError(_of_infinity(message, value, row, name))
+        raise ValueError(of_infinity(message, value, row, name))
 
 
 def per_feature(name, value, default, n_features):

@@ -85,11 +85,14 @@ def _stacked(rows):
 
 
 def run_pilots(estimator, sample):
-    """Run the pilots of an estimator on a sample; None if it has too few rows."""
+    """Run the pilots of an estimator on a sample; None if it has too few or invalid rows."""
     if sample is None:
         return None
     X, y, weight = sample
-    prepared = estimator._prepared(X, y, weight, (None, None, None), False, {})
+    try:
+        prepared = estimator._prepared(X, y, weight, (None, None, None), False, {})
+    except ValueError:  # the fit raises it too, with the partition and the row
+        return None
     if not isinstance(prepared, Pilots):
         return None
     context = estimator._init_callback_context(max_subtasks=None)

@@ -38,14 +38,18 @@ class OwnColumns(Table):
         self.columns = NAMES
 
 
+class OwnDtypes(Table):
+    dtypes = [(name, "double") for name in NAMES]
+
+
 def narwhals(frame):
     return nw.from_native(frame, eager_only=True)
 
 
 @pytest.mark.parametrize(
     "table",
-    [Table(), OwnColumns(), narwhals(FRAME), narwhals(pl.from_pandas(FRAME))],
-    ids=["columns", "own columns", "narwhals, pandas", "narwhals, polars"],
+    [Table(), OwnColumns(), OwnDtypes(), narwhals(FRAME), narwhals(pl.from_pandas(FRAME))],
+    ids=["columns", "own columns", "own dtypes", "narwhals, pandas", "narwhals, polars"],
 )
 def test_tables_without_dtypes_are_taken(table):
     np.testing.assert_allclose(BatchNormalizer().fit(table).mean_, VALUES.mean(axis=0))
@@ -133,6 +137,12 @@ DATES = {
     "Arrow's dictionary of dates": pa.table(
         {"when": pa.array(DAYS).dictionary_encode(), "age": VALUES[:, 0]}
     ),
+    "Arrow's dictionary of dates in pandas": with_column(
+        pd.arrays.ArrowExtensionArray(pa.array(DAYS).dictionary_encode()), None
+    ),
+    "categories of dates in narwhals": narwhals(with_column(pd.Categorical(STAMPS), None)),
+    "categories of objects of dates": with_column(pd.Categorical(DAYS), None),
+    "objects of dates in polars": pl.DataFrame({"when": pl.Series(DAYS, dtype=pl.Object)}),
     "objects of dates": with_column(DAYS),
     "objects of timestamps": with_column(list(STAMPS)),
     "objects of periods": with_column(list(STAMPS.to_period("M"))),
@@ -156,8 +166,15 @@ def test_dates_are_no_numbers(name):
 
 @pytest.mark.parametrize(
     "table",
-    [FRAME.assign(when=STAMPS), pl.DataFrame({"when": DAYS}), pa.table({"when": DAYS})],
-    ids=["pandas", "polars", "arrow"],
+    [
+        FRAME.assign(when=STAMPS),
+        with_column(DAYS),
+        narwhals(FRAME.assign(when=STAMPS)),
+        narwhals(with_column(pd.Categorical(STAMPS), None)),
+        pl.DataFrame({"when": DAYS}),
+        pa.table({"when": DAYS}),
+    ],
+    ids=["pandas", "objects", "narwhals", "narwhals, categories", "polars", "arrow"],
 )
 def test_columns_of_dates_are_named(table):
     with pytest.raises(ValueError, match=r"X has dates or times \((?i:date).*'when'"):

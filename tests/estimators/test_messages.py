@@ -70,6 +70,19 @@ CONTINUOUS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [(X[:, 0].astype(object) + 0.01, "unknown"), (X[:, :2].astype(int), "multiclass-multioutput")],
+    ids=["numbers as objects", "classes of several outputs"],
+)
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_labels_of_another_type_are_named_and_not_printed(name, y, kind):
+    reasons = rf"Unknown label type: {kind}|Multioutput target|not fitted with multilabel"
+    with pytest.raises(ValueError, match=reasons) as error:
+        CONTINUOUS[name](BatchNormMLPClassifier(8), y)
+    assert len(str(error.value)) < 250
+
+
 @pytest.mark.parametrize("name", CONTINUOUS)
 def test_continuous_labels_are_named_and_not_printed(name):
     with pytest.raises(ValueError, match="Unknown label type: continuous") as error:

@@ -189,6 +189,27 @@ def test_a_pilot_that_diverges_has_an_infinite_loss(model, X, y):
     assert not hasattr(model, "pilots_")
 
 
+# Validation rows of which a single one decides the loss, in the network or in y.
+FAR = {
+    "a far row": {"clip_inputs": False, "value": 1e20},
+    "a row whose prediction overflows": {"clip_inputs": False, "loss": "poisson", "value": 1e6},
+    "a far target": {"target": 1e10},
+}
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_pilots_that_cannot_be_judged_choose_nothing(name):
+    X, y = make_friedman1(300, random_state=0)
+    X_val, y_val, parameters = X[:50].copy(), y[:50].copy(), FAR[name].copy()
+    X_val[3, 0] = parameters.pop("value", X_val[3, 0])
+    y_val[3] = parameters.pop("target", y_val[3])
+    model = BatchNormMLPRegressor(random_state=0, **parameters)
+    model.fit(X, y, X_val=X_val, y_val=y_val)
+    assert {pilot["loss"] for pilot in model.pilots_} == {np.inf}
+    assert chosen(model) == {"max_iter": 50, "numeric_encoding": None}
+    assert model.score(X, y) > 0.9
+
+
 class Tasks(Callback):
     """The names of tasks, from the fit to the task itself."""
 

@@ -303,6 +303,30 @@ def test_training_that_diverges_names_the_farthest_value_and_its_partition(kind)
     assert not hasattr(model, "coefs_")
 
 
+@pytest.mark.parametrize("numeric_encoding", [None, "auto"], ids=["fit", "pilots"])
+@pytest.mark.parametrize("normalize_targets", [True, False])
+def test_a_far_target_is_named_by_its_partition_and_its_row_there(
+    numeric_encoding, normalize_targets
+):
+    targets = X[:, 0].copy()
+    targets[130] = 1e300
+    parts = in_parts(X, SIZES["equal"]), in_parts(targets, SIZES["equal"])
+    parameters = {"numeric_encoding": numeric_encoding, "normalize_targets": normalize_targets}
+    model = PAIRS["regressor"][0](**SMALL | parameters)
+    message = r"In partition 2: y contains .*: 1e\+300 in row 30\."
+    with dask.config.set(scheduler="synchronous"), pytest.raises(ValueError, match=message):
+        model.fit(*parts)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_targets_of_another_number_of_outputs_are_named(method):
+    model = PAIRS["regressor"][0](**SMALL, warm_start=True)
+    parts = [in_parts(X[:, :k], SIZES["equal"]) for k in (2, 3)]
+    getattr(model, method)(in_parts(X, SIZES["equal"]), parts[0])
+    with pytest.raises(ValueError, match=r"y has 3 outputs, but .* was trained on 2"):
+        getattr(model, method)(in_parts(X, SIZES["equal"]), parts[1])
+
+
 @pytest.mark.parametrize(
     *pairwise(
         name=list(PAIRS),

@@ -402,9 +402,10 @@ def with_validation(X_val, y_val, **params):
     return model.fit(*parts, X_val=X_val, y_val=y_val)
 
 
+@pytest.mark.parametrize("clip_inputs", [True, False])
 @pytest.mark.parametrize("value", [1e20, 1e39])
-def test_a_far_validation_row_leaves_a_trained_network(value):
-    model = with_validation(*far(value))
+def test_a_far_validation_row_leaves_a_trained_network(value, clip_inputs):
+    model = with_validation(*far(value), clip_inputs=clip_inputs)
     assert r2_score(TARGETS, model.to_local().predict(ROWS)) > 0.5
 
 

@@ -47,25 +47,33 @@ SILENT = {
 }
 
 
+# Without the limits of clip_inputs, far rows overflow in the network.
+of_far_rows = pytest.mark.parametrize("clip_inputs", [True, False])
+
+
+@of_far_rows
 @pytest.mark.parametrize("learning_rate", ["cosine", "constant"])
 @pytest.mark.parametrize("name", SILENT)
-def test_a_regressor_is_trained(name, learning_rate):
-    model = regressor(learning_rate=learning_rate).fit(X[TRAIN], Y[TRAIN], **SILENT[name])
+def test_a_regressor_is_trained(name, learning_rate, clip_inputs):
+    model = regressor(learning_rate=learning_rate, clip_inputs=clip_inputs)
+    model.fit(X[TRAIN], Y[TRAIN], **SILENT[name])
     assert model.score(X[TRAIN], Y[TRAIN]) > 0.5
 
 
+@of_far_rows
 @pytest.mark.parametrize("value", [1e6, 1e39, 1e300])
-def test_a_classifier_is_trained(value):
+def test_a_classifier_is_trained(value, clip_inputs):
     validation = {"X_val": with_cell(value), "y_val": POSITIVE[VAL]}
-    model = classifier().fit(X[TRAIN], POSITIVE[TRAIN], **validation)
+    model = classifier(clip_inputs=clip_inputs).fit(X[TRAIN], POSITIVE[TRAIN], **validation)
     assert model.score(X[TRAIN], POSITIVE[TRAIN]) > 0.9
     assert np.isfinite(model.validation_scores_ + model.validation_loss_curve_).all()
 
 
+@of_far_rows
 @pytest.mark.parametrize("value", [1e6, 1e20, 1e39])
-def test_a_regressor_of_counts_is_trained(value):
+def test_a_regressor_of_counts_is_trained(value, clip_inputs):
     validation = {"X_val": with_cell(value), "y_val": Y[VAL]}
-    model = regressor(loss="poisson").fit(X[TRAIN], Y[TRAIN], **validation)
+    model = regressor(loss="poisson", clip_inputs=clip_inputs).fit(X[TRAIN], Y[TRAIN], **validation)
     assert model.score(X[TRAIN], Y[TRAIN]) > 0.8
 
 
@@ -116,9 +124,11 @@ def test_validation_scores_are_undefined_for_one_row_as_in_scikit_learn():
     assert np.isfinite(model.validation_loss_curve_).all()
 
 
-def test_overflowing_validation_rows_are_scored_as_predict_predicts_them():
+@of_far_rows
+def test_overflowing_validation_rows_are_scored_as_predict_predicts_them(clip_inputs):
     far = with_cell(1e39)
-    model = BatchNormMLPClassifier((8,), random_state=0, max_iter=4, batch_norm=False)
+    parameters = {"max_iter": 4, "batch_norm": False, "clip_inputs": clip_inputs}
+    model = BatchNormMLPClassifier((8,), random_state=0, **parameters)
     model.fit(X[TRAIN], POSITIVE[TRAIN], X_val=far, y_val=POSITIVE[VAL])
     assert model.validation_scores_[-1] == model.score(far, POSITIVE[VAL])
 

@@ -6,6 +6,8 @@ from estimators.mlp.cases import answer, classifier, regressor
 from helpers import pairwise
 from scipy import sparse
 
+from skbn import BatchNormMLPRegressor
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 RNG = np.random.default_rng(0)
@@ -20,6 +22,7 @@ TRAIN = {
         {"batch_norm": False},
         lambda model, *rows: model.fit(*rows),
     ),
+    "fit in float64": ({"dtype": "float64"}, lambda model, *rows: model.fit(*rows)),
     "lbfgs": ({"solver": "lbfgs"}, lambda model, *rows: model.fit(*rows)),
     "partial_fit": ({}, lambda model, *rows: model.partial_fit(*rows, **labels(model))),
 }
@@ -99,6 +102,16 @@ def test_a_far_target_that_counts_is_named():
     y[7] = 1e300
     with pytest.raises(ValueError, match=r"y contains a value too large .*: 1e\+300 in row 7"):
         regressor().fit(X, y)
+
+
+@pytest.mark.parametrize("normalize_targets", [True, False])
+def test_a_far_target_has_the_number_of_its_row_where_pilots_run(normalize_targets):
+    rows = np.concatenate([X, X])
+    y = rows[:, 0].copy()
+    y[7] = 1e300
+    model = BatchNormMLPRegressor(normalize_targets=normalize_targets, random_state=0)
+    with pytest.raises(ValueError, match=r"y contains a value too large .*: 1e\+300 in row 7\."):
+        model.fit(rows, y)
 
 
 def test_training_that_diverges_by_its_rate_names_no_value():
