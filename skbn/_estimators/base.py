@@ -17,13 +17,18 @@ from .._model.tables import numbers_of
 from . import validation
 from .constraints import CONSTRAINTS
 from .docstrings import with_shared_parts
-from .inputs import LearnedInputs
+from .learned_inputs import LearnedInputs
 from .persistence import Persistent
 from .pilots import LabelledRows, Pilots, resolve_auto, split_rows
 from .predictions import Predictions
 from .rows_fitting import RowsFitting
 from .state import hidden_units, input_norm_of, shallow_copy
-from .tables import allows_nan, learn_categories, validate_table
+from .table_validation import (
+    allows_nan,
+    check_same_categories,
+    learn_categories,
+    validate_table,
+)
 from .validation import check_dense, fit_context
 
 
@@ -110,6 +115,8 @@ class BatchNormMLP(LearnedInputs, Predictions, Persistent, CallbackSupportMixin,
             targets.begin_stream(y, **{name: on_host(value) for name, value in first_call.items()})
         if first_pass:
             learn_categories(estimator, X, incremental)
+        else:
+            check_same_categories(estimator, X)
         X, y = estimator._validate_X_y(X, y, reset=first_pass)
         weight = self._validate_weights(sample_weight, X)
         targets.fit(y, weight, first_pass, incremental)
@@ -283,7 +290,8 @@ class BatchNormMLP(LearnedInputs, Predictions, Persistent, CallbackSupportMixin,
 
     def __getstate__(self):
         state = super().__getstate__()
-        state.pop("_folded", None)
+        for name in ("_folded", "_categories"):
+            state.pop(name, None)
         if "loss_curve_" in state:  # copied, because it grows in place and shallow copies share it
             state["loss_curve_"] = list(state["loss_curve_"])
         return state

@@ -7,7 +7,7 @@ import numpy as np
 from .columns import (
     CATEGORIES,
     TEXT,
-    as_array,
+    as_numbers,
     column_of,
     dtype_name,
     dtypes,
@@ -26,15 +26,15 @@ class Coded(NamedTuple):
     codes : ndarray of shape (n,), integer
         Positions in ``values``; -1 for a missing value.
     values : list
-    missing : object
-        The first missing value, or None.
+    missing : list
+        The missing values that rows may have, one of each type.
     dtype : object or None
         The dtype of categories, whose order ``values`` has; None for other columns.
     """
 
     codes: np.ndarray
     values: list
-    missing: object = None
+    missing: list
     dtype: object = None
 
     @property
@@ -50,7 +50,8 @@ class Coded(NamedTuple):
         """The values of the dtype of categories, in its order; none of another dtype."""
         if self.dtype is None:
             return []
-        return list(getattr(self.dtype, "categories", self.values))
+        categories = getattr(self.dtype, "categories", self.values)
+        return categories.tolist() if hasattr(categories, "tolist") else list(categories)
 
 
 def is_categorical(column):
@@ -70,13 +71,14 @@ def coded(column, name):
     """The Coded values of a column; ``name`` is for messages."""
     if hasattr(getattr(column, "cat", None), "codes"):  # pandas
         codes = np.asarray(column.cat.codes, np.intp)
-        missing = getattr(column.cat.categories.dtype, "na_value", np.nan)
-        return Coded(codes, column.cat.categories.tolist(), missing, column.dtype)
+        values = column.cat.categories
+        missing = values.dtype.na_value if dtype_name(values) in TEXT else np.nan
+        return Coded(codes, values.tolist(), [missing], column.dtype)
+    array = as_numbers(column)
+    if array is not None:
+        return _of_numbers(array, name)
     if hasattr(column, "dictionary_encode"):  # Arrow
         return _of_dictionary(column.dictionary_encode())
-    array = as_array(column)
-    if isinstance(array, np.ndarray) and array.dtype.kind in "biuf":
-        return _of_numbers(array)
     try:
         return _of_series(column) if hasattr(column, "factorize") else _of_objects(column)
     except TypeError as error:
@@ -86,25 +88,27 @@ def coded(column, name):
 
 def _of_dictionary(column):
     """The codes of a dictionary column of Arrow, in one or more chunks."""
-    column = column.unify_dictionaries()
-    chunks = [np.asarray(chunk.indices.fill_null(-1), np.intp) for chunk in column.chunks]
-    values = column.chunk(0).dictionary.to_pylist() if column.num_chunks else []
-    codes = np.concatenate([np.empty(0, np.intp), *chunks])
+    chunks = column.unify_dictionaries().chunks if hasattr(column, "chunks") else [column]
+    codes = [np.asarray(chunk.indices.fill_null(-1), np.intp) for chunk in chunks]
+    values = chunks[0].dictionary.to_pylist() if chunks else []
+    codes = np.concatenate([np.empty(0, np.intp), *codes])
     # The order of a dictionary that is not ordered is that of the rows.
-    return Coded(codes, values, dtype=column.type if column.type.ordered else None)
+    return Coded(codes, values, [None], dtype=column.type if column.type.ordered else None)
 
 
-def _of_numbers(array):
+def _of_numbers(array, name):
+    if np.isinf(array).any():
+        raise ValueError(f"Input X contains infinity, in column {name!r} of categories.")
     values, codes = np.unique(array, return_inverse=True)
     if len(values) and np.isnan(values[-1]):
         values, codes = values[:-1], np.where(codes == len(values) - 1, -1, codes)
-    return Coded(codes, values.tolist(), np.nan)
+    return Coded(codes, values.tolist(), [np.nan])
 
 
 def _of_series(column):
     """The codes of a Series of pandas, which finds them 10 times as fast as a dict."""
     codes, values = column.factorize()
-    return Coded(codes, values.tolist(), *column[codes < 0].tolist()[:1])
+    return Coded(codes, values.tolist(), one_of_each_type(column[codes < 0].tolist()))
 
 
 def _of_objects(column):
@@ -115,9 +119,14 @@ def _of_objects(column):
     is_value_missing = np.array([is_missing(value) for value in codes_of], bool)
     if is_value_missing.any():  # NaN is not equal to itself, and may have several codes
         codes = np.where(is_value_missing, -1, np.cumsum(~is_value_missing) - 1)[codes]
-    missing = [value for value in codes_of if is_missing(value)]
+    missing = one_of_each_type(value for value in codes_of if is_missing(value))
     values = [value for value in codes_of if not is_missing(value)]
-    return Coded(codes, values, *missing[:1], dtype=_enum(column))
+    return Coded(codes, values, missing, dtype=_enum(column))
+
+
+def one_of_each_type(values):
+    """The first of the values of each type."""
+    return list({type(value): value for value in reversed(list(values))}.values())
 
 
 def _enum(column):

@@ -5,6 +5,7 @@ from copy import deepcopy
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from .categories import Categories
 from .state import FITTED, fitted_attributes, folded_layers, folded_targets
 from .stock_inputs import StockInputs
 from .validation import feature_names, identity
@@ -17,7 +18,7 @@ TRAINING_PARAMETERS = ("solver", "learning_rate", "learning_rate_init", "beta_2"
 OURS = {"coefs_", "intercepts_", "batch_norms_", "input_norm_", "target_norm_", "smooth_clip_"}
 OURS |= {"input_range_"}
 OURS |= {"numeric_encoding_", "bin_edges_", "max_iter_", "pilots_", "temperature_"}
-OURS |= {"input_means_", "categories_", "is_ordered_", "_has_na", "_has_missing"}
+OURS |= {"input_means_", "categories_", "is_ordered_", "_is_exportable", "_has_missing"}
 OURS |= {"_column_moments"}
 OURS |= {"_label_totals", "_best_validation", "_largest_loss", "_optimizer"}
 COPIED = [name for name in FITTED if name not in OURS]
@@ -29,9 +30,17 @@ def stock_parameters(estimator, defaults):
     is_ours = parameters["solver"] == "adamw" or parameters["learning_rate"] == "cosine"
     replaced = {*(TRAINING_PARAMETERS if is_ours else ())}
     replaced |= {"batch_size"} if parameters["batch_size"] == "scaled" else set()
-    parameters["max_iter"] = vars(estimator).get("max_iter_") or defaults["max_iter"]
+    parameters["max_iter"] = _max_iter(estimator) or defaults["max_iter"]
+    if parameters["activation"] not in SCIKIT_LEARNS_ACTIVATIONS:
+        replaced |= {"activation"}
     kept = {name: parameters[name] for name in defaults.keys() - replaced}
     return defaults | kept
+
+
+def _max_iter(estimator):
+    """The number of epochs of the last fit, or else the parameter; None if it is a rule."""
+    given = estimator.max_iter
+    return vars(estimator).get("max_iter_") or (None if isinstance(given, str) else given)
 
 
 def check_exportable(estimator, stock_class):
@@ -41,12 +50,14 @@ def check_exportable(estimator, stock_class):
             f"{stock_class.__name__} cannot clip its inputs: smooth_clip must be None, got "
             f"{estimator.smooth_clip_}. Clip them in a previous step, or fit without smooth_clip."
         )
-    if estimator._has_na is not None and estimator._has_na.any():
+    categories = Categories.of(estimator)
+    if categories is not None and not categories.is_exportable.all():
         names = feature_names(identity(estimator), estimator.n_features_in_)
         raise ValueError(
-            f"Column {str(names[estimator._has_na][0])!r} of X had pandas.NA in fit, which "
-            "OneHotEncoder takes for an unknown category. Fill missing categories first, for "
-            'example with X.fillna("missing").'
+            f"OneHotEncoder cannot hold the categories of column "
+            f"{str(names[~categories.is_exportable][0])!r} of X: they must be text, with missing "
+            "values of one kind, None or NaN, or numbers, with NaN. Fill missing categories first, "
+            'for example with X.fillna("missing"), or convert the column to one type.'
         )
     if estimator.activation not in SCIKIT_LEARNS_ACTIVATIONS:
         raise ValueError(

@@ -19,7 +19,7 @@ ADDED_ATTRIBUTES = {
     "input_means_": None,
     "categories_": None,
     "is_ordered_": None,
-    "_has_na": None,
+    "_is_exportable": None,
     "_has_missing": False,
     "_column_moments": None,
 }

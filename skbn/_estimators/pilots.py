@@ -14,6 +14,7 @@ from .._backends.cpu import CPU
 from .._model.optimizers import OPTIMIZERS
 from .._model.tables import numbers_of
 from .._training.history import MAX_LOSS_RATIO
+from .categories import Categories
 from .encoders import learn_bin_edges
 from .sizes import scaled_max_iter
 from .state import shallow_copy
@@ -227,6 +228,9 @@ class Pilots:
         if are_sparse or X.shape[1] > MAX_INPUTS:
             return False
         sample = X[:: max(1, X.shape[0] // MIN_SPLIT_ROWS)]
+        categories = Categories.of(self.estimator)
+        if categories is not None:  # ranks have no bins
+            sample = sample[:, ~categories.is_ordered[categories.number_columns]]
         edges = learn_bin_edges(sample, None, self.estimator.n_bins)
         n_bins = sum(max(len(of_column) - 1, 0) for of_column in edges)
         return 0 < n_bins <= MAX_INPUTS - X.shape[1]

@@ -11,7 +11,7 @@ from . import validation
 from .ranges import ColumnRange
 from .recalibration import recalibrated
 from .state import inference_key, inference_of
-from .tables import validate_table
+from .table_validation import validate_table
 from .validation import check_dense
 
 
@@ -44,8 +44,9 @@ class Predictions:
             If there are no batch-normalized layers, if X has a single row, or if rows are so far
             from the others that the statistics of the layers are not finite.
         """
-        X = self._validate_X(X)
-        weight = self._validate_weights(sample_weight, X)
+        table = self._validated_table(X)
+        weight = self._validate_weights(sample_weight, table)
+        X = self._inference().input_norm.filled(table)
         device = device_of_fitted(self.device)
         with device.oom_guard(), np.errstate(all="ignore"):
             batch_norms = recalibrated(self, X, weight)
@@ -54,10 +55,10 @@ class Predictions:
                 "X contains rows so far from the others that statistics of hidden layers are "
                 f"beyond {self.coefs_[0].dtype}: remove these rows."
             )
-        self.batch_norms_ = batch_norms
-        if self.input_range_ is not None:
-            column_range = ColumnRange.of(numbers_of(X), weight)
-            self._take_range(column_range, first_pass=False, incremental=True)
+        limits = self.input_range_
+        if limits is not None:
+            limits = self._limits(ColumnRange.of(numbers_of(table), weight), limits)
+        self.batch_norms_, self.input_range_ = batch_norms, limits
         return self
 
     def _validate_X(self, X):
@@ -71,11 +72,16 @@ class Predictions:
             with np.errstate(over="ignore", invalid="ignore"):
                 if np.isfinite(X.sum()):
                     return X
-        X = validate_table(
-            self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False
-        )
+        return self._inference().input_norm.filled(self._validated_table(X))
+
+    def _validated_table(self, X):
+        """X validated by scikit-learn."""
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        checks = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
+        X = validate_table(self, X, reset=False, **checks)
         check_dense(numbers_of(X), smooth_clip=self.smooth_clip_)
-        return self._inference().input_norm.filled(X)
+        return X
 
     def _takes_any_array(self, n_features):
         """Whether validation leaves an array with this number of features unchanged."""

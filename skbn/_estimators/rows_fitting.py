@@ -3,8 +3,9 @@
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from .._model.tables import Table
+from .._model.tables import category_counts
 from .._training import Steps, set_population_moments
+from .categories import number_columns
 from .far_values import farthest_value, without_far_rows
 from .fitting import Fitting, training_rows
 from .state import check_rows_to_normalize_by
@@ -63,17 +64,16 @@ class RowsFitting(Fitting):
         farthest = farthest_value(self.X, self.input_norm)
         if farthest is None:
             return ""
-        column = self.estimator._number_columns()[farthest.column]
+        column = number_columns(self.estimator)[farthest.column]
         name = feature_names(identity(self.estimator), self.estimator.n_features_in_)[column]
         return f" The value farthest from the others is {farthest}, feature {name}."
 
     def _drop_unseen_categories(self, index):
         """Set the weights of categories to 0 that no training row has, so that they do nothing."""
-        if isinstance(self.X, Table):
-            counted = index if self.weight is None else index[self.weight[index] > 0.0]
-            codes = self.X.codes[counted]
-            is_seen = np.bincount(codes[codes >= 0], minlength=self.input_norm.n_categories) > 0
-            self.network.drop_last_inputs(~is_seen)
+        n_categories = self.input_norm.n_categories
+        if n_categories:
+            counts = category_counts(self.X, index, self.weight, n_categories)
+            self.network.drop_last_inputs(counts == 0)
 
     def _split(self, X, encoded, validation_data):
         """The index of the training rows, and the validation set or None."""

@@ -38,7 +38,7 @@ def hidden_units(estimator):
 # The attributes that ``fit`` sets, grouped by the data that they are computed from.
 OF_DATA = ("n_features_in_", "feature_names_in_", "input_norm_", "smooth_clip_")
 OF_DATA += ("input_range_", "numeric_encoding_", "bin_edges_", "pilots_", "input_means_")
-OF_DATA += ("categories_", "is_ordered_", "_has_na", "_has_missing", "_column_moments")
+OF_DATA += ("categories_", "is_ordered_", "_is_exportable", "_has_missing", "_column_moments")
 OF_TARGETS = ("classes_", "n_outputs_", "out_activation_", "target_norm_")
 OF_TARGETS += ("_label_binarizer", "_label_totals", "temperature_")
 OF_NETWORK = ("n_layers_", "coefs_", "intercepts_", "batch_norms_")
@@ -135,7 +135,7 @@ def input_norm_of(estimator):
         norm = InputNorm(np.stack([normalizer.mean_, 1.0 / normalizer.scale_]))
     limits, edges, bound = estimator.input_range_, estimator.bin_edges_, estimator.smooth_clip_
     return InputNorm(
-        _without_values(norm.mean_scale, means)[:, columns],
+        _zero_where_empty(norm.mean_scale, means)[:, columns],
         bound=np.inf if bound is None else bound,
         bins=bins_of(edges if edges is None or categories is None else [edges[j] for j in columns]),
         limits=None if limits is None else _unlimited(limits)[:, columns],
@@ -144,7 +144,7 @@ def input_norm_of(estimator):
     )
 
 
-def _without_values(mean_scale, means):
+def _zero_where_empty(mean_scale, means):
     """The mean and the scale of columns, which are 0 for a column that had no values so far."""
     if means is None or not np.isnan(means).any():
         return mean_scale

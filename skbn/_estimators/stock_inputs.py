@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, SplineTransformer
 
-from .categories import Categories, has_missing
+from .categories import Categories, number_columns
 from .state import fitted_attributes
 
 # MinMaxScaler takes smaller ranges for constants.
@@ -55,7 +55,7 @@ class StockInputs:
 
     def __init__(self, estimator, weight, bias):
         self.estimator, self.categories = estimator, Categories.of(estimator)
-        columns = list(estimator._number_columns())
+        columns = list(number_columns(estimator))
         self.edges = estimator.bin_edges_ or [np.empty(0)] * estimator.n_features_in_
         n_bins = [max(len(edges) - 1, 0) for edges in self.edges]
         parts = np.cumsum([len(columns), sum(n_bins)])
@@ -168,10 +168,10 @@ class StockInputs:
 
         The rank of an ordered category, without the mean, is a part of its weight.
         """
-        values, start = self.categories.values[j], self.categories.start_of(j)
+        values, start = self.categories.values[j], self.categories.starts[j]
         weight = self.of_categories[start : start + len(values)].copy()
         if j in self.of_number:
-            n_ranks = len(values) - has_missing(values)
+            n_ranks = self.categories.n_ranks(j)
             centered = np.arange(n_ranks) - self.means[j]
             weight[:n_ranks] += centered[:, None] * self.of_number[j]
             self.bias = self.bias + self.means[j] * self.of_number[j]

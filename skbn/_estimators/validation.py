@@ -118,9 +118,9 @@ def check_array(X, **checks):
         return _native(check_array_of_sklearn(X, **_keeping_floats(X, checks)))
 
 
-def check_values(X):
-    """Raise for dates and for collections that are no tables."""
-    _numbers(X, "X")
+def checked_values(X):
+    """X without masks; raises for dates, and for collections that are no tables."""
+    return _numbers(X, "X")
 
 
 def check_features(estimator, X, reset):

@@ -74,12 +74,12 @@ class InputNorm(NamedTuple):
     def filled(self, X):
         """X, an array, a CSR matrix or a Table; a copy without missing values if it has any."""
         numbers = numbers_of(X)
-        if self.fill is None or not has_missing(numbers):
+        if self.fill is None or not has_nan(numbers):
             return X
         return with_numbers(X, _filled(numbers, self.fill))
 
 
-def has_missing(numbers):
+def has_nan(numbers):
     """Whether numbers, an array or a CSR matrix, have NaN."""
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isnan(numbers.sum()):

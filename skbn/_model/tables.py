@@ -46,6 +46,13 @@ def with_numbers(X, numbers):
     return X.with_numbers(numbers) if isinstance(X, Table) else numbers
 
 
+def category_counts(table, index, weight, n_categories):
+    """The number of rows of each category among those at the index, of weight (n,) above 0."""
+    counted = index if weight is None else index[weight[index] > 0.0]
+    codes = table.codes[counted]
+    return np.bincount(codes[codes >= 0], minlength=n_categories)
+
+
 class Codes:
     """The codes (m, c) of a batch, for the kernels of a device."""
 

@@ -14,7 +14,13 @@ from .._backends.cuda import on_host
 from .._estimators import classifier, regressor
 from .._estimators.pilots import resolve_auto
 from .._estimators.state import hidden_units
-from .._estimators.tables import mask_of, take_categories, without_values
+from .._estimators.table_validation import (
+    check_same_categories,
+    mask_of,
+    take_categories,
+    take_columns,
+    without_categories,
+)
 from .._estimators.validation import Interval
 from ._errors import naming_partitions
 from ._lazy import checking_sample, is_lazy
@@ -154,7 +160,8 @@ class DistributedMixin:
         if not is_piloted:
             resolve_auto(estimator, first_pass)
         dtype_of_X = estimator._check_sample(partitions, first_pass)
-        is_seen = estimator._learn_categories(partitions, incremental) if first_pass else None
+        if first_pass:
+            estimator._learn_categories(partitions, incremental)
         total = estimator._summary_of(targets, partitions)
         if incremental:
             first_call = {name: on_host(dask.compute(v)[0]) for name, v in first_call.items()}
@@ -170,12 +177,9 @@ class DistributedMixin:
             estimator._take_bins(total.values if estimator.numeric_encoding else None)
         estimator._random_state = check_random_state(self.random_state)
         estimator.n_layers_ = len(hidden_units(self)) + 2
-        fitting = estimator._distributed_fitting(
+        return estimator._distributed_fitting(
             targets, partitions, total, validation_data, first_pass, incremental, dtype_of_X
         )
-        if is_seen is not None:
-            fitting.network.drop_last_inputs(~is_seen)
-        return fitting
 
     def _check_sample(self, partitions, first_pass):
         """Check the types of the columns by two rows, and return the dtype of the numbers.
@@ -184,32 +188,22 @@ class DistributedMixin:
         """
         X, y, _ = partitions.sample
         if first_pass:
-            mask = mask_of(self, X)
-            self.categories_ = [np.empty(0) if is_one else None for is_one in mask]
-            self.is_ordered_ = self._has_na = np.zeros(len(mask), bool)
-            if not mask.any():
-                self.categories_ = self.is_ordered_ = self._has_na = None
-        checked = self if first_pass else without_values(self)
+            take_columns(self, mask_of(self, X))
+        else:
+            check_same_categories(self, X)
+        checked = self if first_pass else without_categories(self)
         with checking_sample(X, y):
             return checked._validate_X_y(X, y, reset=first_pass)[0].dtype
 
     def _learn_categories(self, partitions, incremental):
-        """Set the categories to those of all partitions, in a pass over their rows.
-
-        Returns
-        -------
-        is_seen : ndarray of shape (n_categories,), bool, or None
-            Whether rows have each category; None without categories.
-        """
+        """Set the categories to those of all partitions, in a pass over their rows."""
         if self.categories_ is None:
-            return None
+            return
         mask = np.array([values is not None for values in self.categories_])
         found = partitions.reduce(categories_of_partition, repeat((mask,)), merged_categories)
         if found is None:
             check_rows_with_weight(0)
         take_categories(self, found, incremental)
-        columns = [(seen, v) for seen, v in zip(found, self.categories_, strict=True) if seen]
-        return np.concatenate([seen.is_seen(values) for seen, values in columns])
 
     def _choose_settings(self, targets, partitions, n_rows):
         """Set what is "auto" by pilots on a sample of the rows, if it has enough rows."""
@@ -246,7 +240,7 @@ class DistributedMixin:
             _check_split(prepared)
         targets.fit_totals(prepared, incremental)
         self._take_targets(targets, first_pass)
-        return DistributedFitting(
+        fitting = DistributedFitting(
             self,
             targets,
             first_pass=first_pass,
@@ -256,6 +250,10 @@ class DistributedMixin:
             prepared=prepared,
             validation_data=validation_data,
         )
+        n_categories = fitting.input_norm.n_categories
+        if first_pass and n_categories:
+            fitting.network.drop_last_inputs(prepared.category_counts(n_categories) == 0)
+        return fitting
 
     def _rows_on_workers(self, targets, dtype, partitions, n_rows, validation_fraction):
         """The Prepared rows of all partitions."""

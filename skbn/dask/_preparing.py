@@ -9,11 +9,12 @@ import numpy as np
 from .._estimators.categories import seen_categories
 from .._estimators.encoders import ColumnValues
 from .._estimators.far_values import without_far_rows
-from .._estimators.inputs import moments_of
+from .._estimators.learned_inputs import moments_of
 from .._estimators.ranges import ColumnRange
 from .._estimators.state import input_norm_of
-from .._model.input_norm import has_missing
-from .._model.tables import numbers_of
+from .._estimators.table_validation import as_table
+from .._model.input_norm import has_nan
+from .._model.tables import category_counts, numbers_of
 from .._statistics.moments import RunningMoments
 from ._partitions import has_no_weight
 from ._targets import merged_parts
@@ -59,7 +60,7 @@ def summary(estimator, targets, X, y, sample_weight):
     inputs = moments_of(estimator, numbers, weight)
     values = ColumnValues.of(numbers, weight).compressed() if estimator.numeric_encoding else None
     column_range = ColumnRange.of(numbers, weight) if estimator.clip_inputs else None
-    of_columns = targets.summary(y, weight), values, column_range, has_missing(numbers)
+    of_columns = targets.summary(y, weight), values, column_range, has_nan(numbers)
     return TrainingSummary((X.shape[0],), inputs, *of_columns)
 
 
@@ -82,7 +83,7 @@ def merged_summaries(group):
 
 def categories_of_partition(is_categorical, X, _y, _weight):
     """The SeenCategories of the columns of a partition, or None without rows."""
-    return seen_categories(X, is_categorical) if X.shape[0] else None
+    return seen_categories(as_table(X, is_categorical), is_categorical) if X.shape[0] else None
 
 
 def merged_categories(group):
@@ -171,6 +172,10 @@ class Prepared:
         """The total weights of the training rows and of those held out."""
         return self._sum(_row_weights)
 
+    def category_counts(self, n_categories):
+        """The number of training rows of each category."""
+        return self._sum(_category_counts, n_categories)
+
     def _sum(self, function, *arguments):
         """The sum of function(rows, *arguments) over all partitions."""
         parts = [(rows, *arguments) for rows in self.rows]
@@ -179,6 +184,10 @@ class Prepared:
 
 def _totals(rows, totals_of, n_outputs):
     return totals_of(rows.targets, rows.loss_weight, n_outputs)
+
+
+def _category_counts(rows, n_categories):
+    return category_counts(rows.X, rows.index, rows.weight, n_categories)
 
 
 def _row_weights(rows):

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._backends import blas
 from .._backends.cpu import CPU
+from .._estimators.categories import number_columns
 from .._estimators.far_values import farthest_value
 from .._estimators.fitting import network_of, training_rows
 from .._estimators.state import (
@@ -219,7 +220,7 @@ def farthest_in_rows(config, rows):
     far = farthest_value(rows.X, input_norm_of(estimator))
     if far is None:
         return 0.0, ""
-    column = estimator._number_columns()[far.column]
+    column = number_columns(estimator)[far.column]
     name = feature_names(identity(estimator), estimator.n_features_in_)[column]
     return far.distance, (
         f" The value farthest from the others is {far}, feature {name}, in partition {rows.number}."

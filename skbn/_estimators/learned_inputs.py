@@ -3,16 +3,16 @@
 import numpy as np
 from scipy import sparse
 
-from .._model.input_norm import has_missing
+from .._model.input_norm import has_nan
 from .._model.tables import numbers_of
 from .._statistics.moments import RunningMoments
 from . import validation
-from .categories import Categories
+from .categories import Categories, number_columns
 from .encoders import ColumnValues
 from .normalizer import fitted_normalizer
 from .normalizer_statistics import seen_moments
 from .ranges import ColumnRange
-from .tables import allows_nan
+from .table_validation import allows_nan
 
 
 class LearnedInputs:
@@ -22,7 +22,7 @@ class LearnedInputs:
         """Set all of them from the rows of X, of weight (n,) or None."""
         numbers = numbers_of(X)
         moments = moments_of(self, numbers, weight)
-        self._take_moments(moments, has_missing(numbers), first_pass, incremental)
+        self._take_moments(moments, has_nan(numbers), first_pass, incremental)
         is_limited = self.clip_inputs and not (first_pass and sparse.issparse(X))
         column_range = ColumnRange.of(numbers, weight) if is_limited else None
         self._take_range(column_range, first_pass, incremental)
@@ -43,7 +43,7 @@ class LearnedInputs:
         self.input_norm_ = self.input_means_ = self._column_moments = None
         if moments is None:
             return
-        moments = moments.expanded(self._number_columns(), self.n_features_in_)
+        moments = moments.expanded(number_columns(self), self.n_features_in_)
         moments = moments if previous is None else previous.merge(moments)
         if self.normalize_inputs:
             identity = validation.identity(self)
@@ -56,11 +56,6 @@ class LearnedInputs:
     def _moments_of_columns(self):
         """The RunningMoments of the columns of all rows seen, or None if they are not known."""
         return self._column_moments if self.input_norm_ is None else seen_moments(self.input_norm_)
-
-    def _number_columns(self):
-        """The columns that give a number: those of numbers, and those of ordered categories."""
-        categories = Categories.of(self)
-        return range(self.n_features_in_) if categories is None else categories.number_columns
 
     def _check_same_inputs(self):
         """Raise if training would continue with other inputs."""
@@ -86,7 +81,7 @@ class LearnedInputs:
         self.numeric_encoding_, self.bin_edges_ = self.numeric_encoding, None
         if values is None:
             return
-        categories, columns = Categories.of(self), self._number_columns()
+        categories, columns = Categories.of(self), number_columns(self)
         edges = dict(zip(columns, values.edges(self.n_bins), strict=True))
         numeric = columns if categories is None else categories.numeric
         none = np.empty(0)
@@ -101,10 +96,18 @@ class LearnedInputs:
         self.input_range_ = None
         if column_range is None or (incremental and not first_pass and previous is None):
             return
-        column_range = column_range.expanded(self._number_columns(), self.n_features_in_)
-        if incremental and previous is not None:
+        is_continued = incremental and previous is not None
+        self.input_range_ = self._limits(column_range, previous if is_continued else None)
+
+    def _limits(self, column_range, previous=None):
+        """The limits of all columns, from the range of those that give a number.
+
+        They include the previous limits (2, n_features), if there are any.
+        """
+        column_range = column_range.expanded(number_columns(self), self.n_features_in_)
+        if previous is not None:
             column_range = ColumnRange(previous).merge(column_range)
-        self.input_range_ = column_range.limits
+        return column_range.limits
 
 
 def moments_of(estimator, numbers, weight):

@@ -17,6 +17,7 @@ from .columns import (
     selected,
     with_missing_as_nan,
 )
+from .seen_categories import SeenCategories
 from .state import shallow_copy
 
 
@@ -38,17 +39,39 @@ def mask_of(estimator, X):
 def take_categories(estimator, found, incremental):
     """Set the attributes from the SeenCategories of the columns; None without categories."""
     categories = None if found is None else Categories.learn(found, incremental)
-    learned = (None, None, None) if categories is None else categories.attributes()
-    names = ("categories_", "is_ordered_", "_has_na")
-    vars(estimator).update(zip(names, learned, strict=True))
+    attributes = {"categories_": "values", "is_ordered_": "is_ordered"}
+    attributes["_is_exportable"] = "is_exportable"
+    for name, of_categories in attributes.items():
+        setattr(estimator, name, getattr(categories, of_categories, None))
+    estimator._categories = categories
 
 
-def without_values(estimator):
+def take_columns(estimator, is_categorical):
+    """Set the attributes to categories that rows are not known of yet, by a mask of the columns."""
+    nothing = SeenCategories(set(), [], [], False)
+    found = [nothing if is_one else None for is_one in is_categorical]
+    take_categories(estimator, found if is_categorical.any() else None, incremental=False)
+
+
+def without_categories(estimator):
     """A copy of the estimator whose columns of categories have none."""
     other = shallow_copy(estimator)
     if vars(estimator).get("categories_") is not None:
-        other.categories_ = [None if v is None else v[:0] for v in estimator.categories_]
+        take_columns(other, np.array([values is not None for values in estimator.categories_]))
     return other
+
+
+def check_same_categories(estimator, X):
+    """Raise if training would continue with other columns of categories."""
+    selected_before = [] if estimator.categories_ is None else Categories.of(estimator).columns
+    if isinstance(estimator.categorical_features, str):
+        return
+    mask = mask_of(estimator, as_table(X, estimator.categorical_features))
+    if np.flatnonzero(mask).tolist() != selected_before:
+        raise ValueError(
+            "Training can only continue with the categorical_features of the previous call to fit: "
+            f"columns {selected_before}, got {np.flatnonzero(mask).tolist()}."
+        )
 
 
 def validate_table(estimator, X, *y, reset, **checks):
@@ -60,11 +83,13 @@ def validate_table(estimator, X, *y, reset, **checks):
     if _accepts_nan(estimator, reset):
         X, checks = with_missing_as_nan(X), checks | {"ensure_all_finite": "allow-nan"}
     categories = Categories.of(estimator)
-    if not reset and has_columns(X):
+    is_by_dtype = isinstance(estimator.categorical_features, str)
+    if not reset and is_by_dtype and has_columns(X):
         _check_numeric(X, categories)
     if categories is None:
         return validation.validate_data(estimator, X, *y, reset=reset, **checks)
     X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
+    _check_rows(X)
     validation.check_features(estimator, X, reset)
     numbers, y = _validated_numbers(estimator, categories.numeric, X, y, checks)
     table = categories.table(X, numbers)
@@ -73,19 +98,29 @@ def validate_table(estimator, X, *y, reset, **checks):
 
 def as_table(X, categorical_features):
     """X in host memory: a frame of its own library, an array or another array-like."""
-    X = on_host(X)
-    validation.check_values(X)
+    X = validation.checked_values(on_host(X))
     if hasattr(X, "to_native"):  # narwhals
         return X.to_native()
     if categorical_features is None or isinstance(categorical_features, str) or is_frame(X):
         return X
+    _check_dense(X)
+    array = np.asarray(X)
+    return np.asarray(X, dtype=object) if array.dtype.kind in "SUT" else array
+
+
+def _check_dense(X):
     if sparse.issparse(X):
         raise ValueError(
             "categorical_features needs dense X, got a sparse matrix. Pass "
             "categorical_features=None or X.toarray()."
         )
-    array = np.asarray(X)
-    return np.asarray(X, dtype=object) if array.dtype.kind in "SUT" else array
+
+
+def _check_rows(X):
+    """Raise unless X is a dense table; the errors of scikit-learn name its shape."""
+    _check_dense(X)
+    if len(X.shape) != 2:
+        validation.check_array(X, dtype=None, ensure_all_finite=False)
 
 
 def allows_nan(estimator):
@@ -105,10 +140,15 @@ def _validated_numbers(estimator, numeric, X, y, checks):
     unnamed = shallow_copy(estimator)
     for name in validation.IDENTITY:
         vars(unnamed).pop(name, None)
-    columns = selected(X, numeric) if numeric else np.zeros((X.shape[0], 1), np.float32)
+    is_all_numbers = isinstance(X, np.ndarray) and X.dtype.kind in "biuf"
+    columns = np.zeros((X.shape[0], 1), np.float32)
+    if numeric:  # errors name a column of an array by its number
+        columns = X if is_all_numbers else selected(X, numeric)
     valid = validation.validate_data(unnamed, columns, *y, reset=True, **checks)
     numbers, y = valid if y else (valid, None)
-    return (numbers if numeric else numbers[:, :0]), y
+    if not numeric:
+        return numbers[:, :0], y
+    return (np.ascontiguousarray(numbers[:, numeric]) if is_all_numbers else numbers), y
 
 
 def _check_numeric(X, categories):
