@@ -81,10 +81,10 @@ class InputNorm(NamedTuple):
 
 def has_nan(numbers):
     """Whether numbers, an array or a CSR matrix, have NaN."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if not np.isnan(numbers.sum()):
-            return False
     values = numbers.data if sparse.issparse(numbers) else numbers
+    with np.errstate(over="ignore", invalid="ignore"):
+        if not np.isnan(values.sum()):  # the sum of a sparse matrix would sort its indices
+            return False
     return bool(np.isnan(values).any())
 
 

@@ -334,8 +334,8 @@ def test_an_error_names_the_partition_and_loses_nothing():
     parts = in_parts(X, SIZES["equal"]), in_parts(y, SIZES["equal"])
     model = BatchNormMLPClassifier(**SMALL).fit(*parts)
     before = model.predict_proba(X)
-    X[170, 0] = np.nan
-    with pytest.raises(ValueError, match="partition 3: Input X contains NaN"):
+    X[170, 0] = np.inf
+    with pytest.raises(ValueError, match="partition 3: Input X contains infinity"):
         model.fit(in_parts(X, SIZES["equal"]), parts[1])
     others = unknown(in_parts(y, (50, 40, 60, 50)))
     with pytest.raises(ValueError, match=r"partition [12]: .*X has 50 rows, and y [46]0"):
