@@ -7,12 +7,13 @@ import numpy as np
 from .columns import (
     CATEGORIES,
     TEXT,
-    as_numbers,
+    as_floats,
     column_of,
     dtype_name,
     dtypes,
     has_columns,
     is_missing,
+    is_of_numbers,
     is_text,
     names_of,
 )
@@ -74,9 +75,15 @@ def coded(column, name):
         values = column.cat.categories
         missing = values.dtype.na_value if dtype_name(values) in TEXT else np.nan
         return Coded(codes, values.tolist(), [missing], column.dtype)
-    array = as_numbers(column)
+    array = as_floats(column)
     if array is not None:
         return _of_numbers(array, name)
+    found = _of_values(column, name)
+    return found._replace(missing=[np.nan]) if is_of_numbers(column) else found
+
+
+def _of_values(column, name):
+    """The Coded values of a column without categories and floats."""
     if hasattr(column, "dictionary_encode"):  # Arrow
         return _of_dictionary(column.dictionary_encode())
     try:

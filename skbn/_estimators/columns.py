@@ -60,20 +60,22 @@ def _name_of(dtype):
     return name.partition("[")[0].partition("(")[0].partition("<")[0]
 
 
-def as_numbers(column):
-    """A column of a numeric dtype of any library as an array, with NaN where values are missing.
+def is_of_numbers(column):
+    """Whether the dtype of a column is one of integers or floats, in any library."""
+    dtype = _numpy_dtype(getattr(column, "dtype", getattr(column, "type", None)))
+    return dtype is not None and dtype.kind in "iuf"
 
-    None for a column of another dtype. Truth values are none of numbers unless they are NumPy's.
-    """
+
+def as_floats(column):
+    """A column of floats of any library, or one of NumPy's numbers, as an array; else None."""
     dtype = getattr(column, "dtype", getattr(column, "type", None))
-    found = _numpy_dtype(dtype)
-    if found is None or found.kind not in "iufb" or (found.kind == "b" and found != dtype):
-        return None
     if isinstance(dtype, np.dtype):
-        return np.asarray(column)
-    if hasattr(column, "isna") and column.isna().any():
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return column.to_numpy()
+        return np.asarray(column) if dtype.kind in "biuf" else None
+    found = _numpy_dtype(dtype)
+    if found is None or found.kind != "f":
+        return None
+    is_pandas = hasattr(column, "iloc")
+    return column.to_numpy(dtype=found, na_value=np.nan) if is_pandas else column.to_numpy()
 
 
 def is_text(column):

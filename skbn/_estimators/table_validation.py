@@ -1,5 +1,7 @@
 """Validation of an X whose columns may be categories."""
 
+import sys
+
 import numpy as np
 from scipy import sparse
 
@@ -101,6 +103,8 @@ def as_table(X, categorical_features):
     X = validation.checked_values(on_host(X))
     if hasattr(X, "to_native"):  # narwhals
         return X.to_native()
+    if hasattr(X, "column_names") and not hasattr(X, "to_batches"):  # a batch of Arrow
+        return sys.modules["pyarrow"].Table.from_batches([X])
     if categorical_features is None or isinstance(categorical_features, str) or is_frame(X):
         return X
     _check_dense(X)

@@ -51,6 +51,34 @@ def test_tables_of_every_library_are_encoded_the_same(name, values):
         assert_equal_predictions(stock, model, rows)
 
 
+def holding(values, dtype=object):
+    return frame(pd.Series(values, dtype=dtype))
+
+
+UNKNOWN_TO_STOCK = {
+    "None and NaN": holding([None, np.nan, "ant"] * (N // 3)),
+    "None among numbers": holding([1.0, 2.0, None] * (N // 3)),
+    "None among truth values": holding([True, False, None] * (N // 3)),
+    "text and numbers": holding(["ant", 1.0, 2.0] * (N // 3)),
+    "large integers": holding([2**60, 2**60 + 1, pd.NA] * (N // 3), "Int64"),
+}
+
+
+@pytest.mark.parametrize("rows", UNKNOWN_TO_STOCK.values(), ids=UNKNOWN_TO_STOCK.keys())
+def test_what_a_stock_encoder_cannot_hold_is_an_error(rows):
+    model = fitted(rows, categorical_features=["animal"])
+    with pytest.raises(ValueError, match=r"categories of column 'animal' of X.*fillna"):
+        model.to_sklearn()
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "category", "bool", "float32"])
+def test_numbers_as_categories_are_encoded_the_same(dtype):
+    values = (np.arange(N) % (2 if dtype == "bool" else 3)).astype(int)
+    rows = frame(pd.Series(values).astype("Int64" if dtype == "category" else int).astype(dtype))
+    model = fitted(rows, categorical_features=["animal"])
+    assert_equal_predictions(model.to_sklearn(), model, rows)
+
+
 ORDERED = pd.Categorical(TEXT, ["cow", "ant", "bee"], ordered=True)
 NUMERIC = pd.Categorical.from_codes(
     [len(value) + ord(value[0]) % 3 - 3 for value in TEXT], [7, 2, 4]
@@ -150,7 +178,7 @@ def test_a_regressor_within_another_becomes_stock():
 
 
 def test_parts_that_are_not_fitted_keep_their_parameters():
-    network = mlp(alpha=0.5, solver="adam", learning_rate="constant")
+    network = mlp(alpha=0.5, solver="adam", learning_rate="constant", max_iter=37)
     search = GridSearchCV(make_pipeline(BatchNormalizer(with_mean=False), network), {}, cv=2)
     scaler, network = to_sklearn(search.fit(NUMBERS, Y)).estimator
     assert type(scaler) is StandardScaler
@@ -158,6 +186,7 @@ def test_parts_that_are_not_fitted_keep_their_parameters():
     assert type(network) is MLPClassifier
     assert network.alpha == 0.5
     assert network.hidden_layer_sizes == 8
+    assert network.max_iter == 37
 
 
 def test_an_estimator_that_is_not_fitted_is_an_error():

@@ -98,6 +98,31 @@ def test_categories_that_no_partition_has_in_a_first_call_contribute_nothing():
     assert (model.coefs_[0][5] != 0).any()
 
 
+@pytest.mark.parametrize("params", [{}, {"early_stopping": True}], ids=["weights", "held out"])
+def test_categories_that_no_training_row_has_contribute_nothing(params):
+    values = ["cow" if i == 17 else "ant" if i % 2 else "bee" for i in range(N)]
+    weight = np.array([float(value != "cow") for value in values]) if not params else None
+    X, y = partitions(frame(values), Y)
+    fraction = {"validation_fraction": 0.5} if params else {}
+    for seed in range(6):
+        model = BatchNormMLPClassifier(**SMALL | {"random_state": seed}, **params, **fraction)
+        given = None if weight is None else dd.from_pandas(pd.Series(weight), npartitions=4)
+        model.fit(X, y, sample_weight=given)
+        if not (is_zero := (model.coefs_[0][-1] == 0).all()) and params:
+            continue  # the row is one of those to train on
+        assert is_zero
+        break
+    else:
+        pytest.fail("the category had weights in every fit")
+
+
+def test_unknown_categoricals_and_empty_partitions():
+    X, y = partitions(TABLES["category"].assign(u=np.arange(N)), Y)
+    X = X.assign(animal=X.animal.cat.as_unknown())
+    model = BatchNormMLPClassifier(**SMALL).fit(X[X.u < 60], y[X.u < 60])
+    assert model.categories_[1][:3].tolist() == ["ant", "bee", "cow"]
+
+
 def test_validation_rows_of_partitions_may_have_other_categories():
     X, y = partitions(TABLES["text"], Y)
     other = frame(["dog", None, "bee"] * (N // 3))
