@@ -59,8 +59,8 @@ class BatchNormMLP(LearnedInputs, Predictions, Persistent, CallbackSupportMixin,
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows.
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
+            Training rows. A DataFrame may have columns of text and of categories.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, an indicator matrix of labels (multilabel), or target values.

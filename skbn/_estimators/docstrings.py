@@ -86,11 +86,12 @@ NETWORK_PARAMETERS = """\
         Whether to standardize X by its exact statistics, stored in ``input_norm_``. Set it to False
         for sparse text, because standardizing amplifies rare words.
     categorical_features : "from_dtype", array-like or None, default="from_dtype"
-        Columns of categories, each of which is an input of its own: "from_dtype" takes columns of
-        text or of a categorical dtype, in DataFrames of pandas and polars and tables of Arrow.
-        Otherwise a boolean mask, indices, or names of columns. None takes all columns for numbers.
-        A missing value is a category if training rows have one. Values that they do not have are
-        ignored. An ordered dtype (``ordered=True``) gives the rank as a number, too. See Notes.
+        Columns whose values are categories. Each category is an input of the network that is 1 in
+        its rows and 0 elsewhere. "from_dtype" selects columns of text or of a categorical dtype, in
+        DataFrames of pandas and polars and tables of Arrow; otherwise a boolean mask, indices, or
+        names of columns. None takes all columns for numbers. A missing value is a category if a
+        training row has one. Categories that no training row has contribute nothing. An ordered
+        dtype (``ordered=True``) also gives the rank as a number. See :doc:`/guide/tables`.
     clip_inputs : bool, default=True
         Whether predictions limit each column to the range of the training rows, as decision trees
         do, so that one far value cannot send a prediction far away. On 24 tables the error of the
@@ -132,9 +133,11 @@ NETWORK_ATTRIBUTES = """\
         Fitted normalizer of each hidden layer, with ``gamma_``, ``beta_``, ``mean_`` and ``var_``.
         Its ``transform`` is exactly the normalization of that layer at inference.
     input_norm_ : BatchNormalizer or None
-        Fitted normalizer of X; None when ``normalize_inputs=False``.
+        Fitted normalizer of X; None when ``normalize_inputs=False``. A column of categories has no
+        statistics, unless it is ordered: then they are those of its ranks.
     input_range_ : ndarray of shape (2, n_features) or None
-        Least and largest value of each column; None when ``clip_inputs=False`` or X is sparse.
+        Least and largest value of each column, NaN for one without numbers; None when
+        ``clip_inputs=False`` or X is sparse.
     input_means_ : ndarray of shape (n_features,), float64, or None
         Weighted mean of each column, which replaces missing numbers; NaN for a column without
         numbers. None if missing numbers raise an error: when ``normalize_inputs=False`` and

@@ -49,9 +49,10 @@ def to_sklearn(estimator):
     >>> from sklearn.pipeline import make_pipeline
     >>> import skbn
     >>> X, y = load_wine(return_X_y=True)
-    >>> pipeline = make_pipeline(
-    ...     skbn.BatchNormalizer(), skbn.BatchNormMLPClassifier(clip_inputs=False, max_iter=5)
-    ... ).fit(X, y)
+    >>> classifier = skbn.BatchNormMLPClassifier(
+    ...     max_iter=5, numeric_encoding=None, clip_inputs=False, random_state=0
+    ... )
+    >>> pipeline = make_pipeline(skbn.BatchNormalizer(), classifier).fit(X, y)
     >>> [type(step).__name__ for _, step in skbn.to_sklearn(pipeline).steps]
     ['StandardScaler', 'MLPClassifier']
     """

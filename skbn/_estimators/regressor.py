@@ -245,11 +245,12 @@ class BatchNormMLPRegressor(RegressorMixin, BatchNormMLP):
     def to_sklearn(self):
         """Convert to stock scikit-learn with the same predictions.
 
-        Every normalization is folded into the weights of an MLPRegressor, which are float64. If
-        columns are limited, encoded, of categories, or had missing values, it is the last step of
-        a Pipeline. The result does not depend on skbn. Further training uses no batch
-        normalization. If the solver was "adamw" or the schedule "cosine", ``solver``, ``alpha``,
-        ``learning_rate``, ``learning_rate_init`` and ``beta_2`` are scikit-learn's defaults.
+        Every normalization is folded into the weights of an MLPRegressor, which are float64. The
+        result is a Pipeline that ends in it if columns are limited to their range, encoded or
+        categorical, or had missing values in fit. It does not depend on skbn. Further training uses
+        no batch normalization. If the solver was "adamw" or the schedule "cosine", ``solver``,
+        ``alpha``, ``learning_rate``, ``learning_rate_init`` and ``beta_2`` are scikit-learn's
+        defaults.
 
         Returns
         -------

@@ -36,6 +36,11 @@ FRAME = pd.DataFrame(X, columns=["age", "height", "weight"])
 NUMBER = X[:, 0] + X[:, 1] / 10
 SEVERAL = np.digitize(NUMBER, [0, 1])
 NAMES = np.array(["low", "mid", "high"])[SEVERAL]
+TABLE = FRAME.assign(
+    age=FRAME["age"].where(np.arange(60) % 7 > 0),
+    word=np.where(np.arange(60) % 5 > 0, NAMES, None),
+    size=pd.Categorical(NAMES[::-1], ["low", "mid", "high"], ordered=True),
+)
 PARTS = {"hidden_layer_sizes": (4, 3), "max_iter": 3, "random_state": 0, "batch_size": 20}
 PARTS["numeric_encoding"] = None
 
@@ -111,6 +116,12 @@ MODELS = {
         X,
         SEVERAL,
     ),
+    "table": lambda: (stream(classifier(), TABLE, SEVERAL), TABLE, SEVERAL),
+    "table, not normalized": lambda: (
+        stream(regressor(normalize_inputs=False), TABLE, NUMBER),
+        TABLE,
+        NUMBER,
+    ),
 }
 
 
@@ -176,7 +187,8 @@ def assert_same(a, b):
 
 
 def attributes(model):
-    return {name: value for name, value in sorted(vars(model).items()) if name != "_folded"}
+    kept = ("_folded", "_categories")  # computed from the others
+    return {name: value for name, value in sorted(vars(model).items()) if name not in kept}
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
