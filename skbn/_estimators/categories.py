@@ -7,6 +7,15 @@ from .coding import categorical_by_dtype, coded
 from .columns import column_of, is_frame, names_of
 from .seen_categories import SeenCategories
 
+# The attributes of a fitted estimator from which Categories are made.
+ATTRIBUTES = "categories_", "is_ordered_", "_has_na", "_is_embedded"
+
+# A column of more categories is embedded. On four tables with columns of 24 to 48 categories (three
+# splits, at most 10,000 rows) the loss relative to one-hot columns was 0.998 (adult), 0.887, 0.837
+# and 0.814 (bike sharing, electricity, covertype). If columns of 9 to 20 were embedded too, it was
+# 1.01 to 1.16 on six tables of classification, and 0.81 on one of regression.
+MAX_ONE_HOT = 20
+
 
 class Categories:
     """The categories of the columns of X.
@@ -20,43 +29,54 @@ class Categories:
         Whether the rank of a category is a number as well.
     has_na : ndarray of shape (n_features,), bool
         Whether the missing value is pandas.NA, for which ``values`` has None.
+    is_embedded : ndarray of shape (n_features,), bool, or None
+        Whether the categories of a column are embedded. None, of a model of before, embeds none.
 
     Attributes
     ----------
     columns, numeric, number_columns : list of int
         The columns of categories, those of numbers, and those that give a number: of numbers and of
-        ordered categories.
+        ordered categories. Those of categories that are embedded come last in ``columns``.
+    embedded : tuple of int
+        Number of categories of each column that is embedded.
     n_categories : int
         Number of categories of all columns.
     """
 
-    def __init__(self, values, is_ordered, has_na):
+    def __init__(self, values, is_ordered, has_na, is_embedded):
         self.values, self.is_ordered, self.has_na = values, is_ordered, has_na
-        self.columns = [j for j, of_column in enumerate(values) if of_column is not None]
+        self.is_embedded = np.zeros(len(values), bool) if is_embedded is None else is_embedded
+        columns = [j for j, of_column in enumerate(values) if of_column is not None]
+        self.columns = sorted(columns, key=lambda j: self.is_embedded[j])
         self.numeric = [j for j, of_column in enumerate(values) if of_column is None]
         self.number_columns = [j for j in range(len(values)) if j in self.numeric or is_ordered[j]]
         sizes = [len(values[j]) for j in self.columns]
+        self.embedded = tuple(len(values[j]) for j in self.columns if self.is_embedded[j])
         self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
         self.n_categories = int(self.starts[-1])
 
     @classmethod
     def learn(cls, found, incremental):
         """The Categories from the SeenCategories of each column, or None for one of numbers."""
+        values = [None if seen is None else seen.values(incremental) for seen in found]
         return cls(
-            [None if seen is None else seen.values(incremental) for seen in found],
+            values,
             np.array([seen is not None and seen.is_ordered for seen in found]),
             np.array([seen is not None and seen.has_na for seen in found]),
+            np.array([v is not None and len(v) > MAX_ONE_HOT for v in values]),
         )
 
     @classmethod
     def of(cls, estimator):
         """The Categories of a fitted estimator, or None if no column is one of categories."""
-        values = vars(estimator).get("categories_")
-        return None if values is None else cls(values, estimator.is_ordered_, estimator._has_na)
+        fitted = vars(estimator)
+        if fitted.get("categories_") is None:
+            return None
+        return cls(*(fitted[name] for name in ATTRIBUTES))
 
     def attributes(self):
         """The values of the attributes from which ``of`` makes an instance."""
-        return self.values, self.is_ordered, self.has_na
+        return self.values, self.is_ordered, self.has_na, self.is_embedded
 
     def start_of(self, j):
         """The input of the first category of column j, counted from that of the first column."""

@@ -90,7 +90,9 @@ NETWORK_PARAMETERS = """\
         text or of a categorical dtype, in DataFrames of pandas and polars and tables of Arrow.
         Otherwise a boolean mask, indices, or names of columns. None takes all columns for numbers.
         A missing value is a category if training rows have one. Values that they do not have are
-        ignored. An ordered dtype (``ordered=True``) gives the rank as a number, too. See Notes.
+        ignored. An ordered dtype (``ordered=True``) gives the rank as a number, too. The weights of
+        a column of more than 20 categories are trained as an embedding in 8 dimensions (as in
+        Holzmüller et al., arXiv:2407.04491), unless there is no hidden layer. See Notes.
     clip_inputs : bool, default=True
         Whether predictions limit each column to the range of the training rows, as decision trees
         do, so that one far value cannot send a prediction far away. On 24 tables the error of the
@@ -125,7 +127,9 @@ DEVICE_PARAMETERS = """\
 NETWORK_ATTRIBUTES = """\
     coefs_ : list of ndarray of shape (n_inputs, n_units)
         Weight matrix of each layer. To change weights, assign new arrays: ``predict`` ignores
-        in-place changes in layers that a normalization is folded into.
+        in-place changes in layers that a normalization is folded into. In the first one, columns of
+        more than 20 categories have the last rows, which further training does not read: it
+        continues with the embedding that they are the product of.
     intercepts_ : list of ndarray of shape (n_units,)
         Bias vector of each layer; zeros in batch-normalized layers.
     batch_norms_ : list of BatchNormalizer

@@ -5,7 +5,7 @@ from scipy import sparse
 
 from .._backends.cuda import on_host
 from . import validation
-from .categories import Categories, categorical_mask, seen_categories
+from .categories import ATTRIBUTES, Categories, categorical_mask, seen_categories
 from .coding import CATEGORIES
 from .columns import (
     column_of,
@@ -37,9 +37,8 @@ def mask_of(estimator, X):
 def take_categories(estimator, found, incremental):
     """Set the attributes from the SeenCategories of the columns; None without categories."""
     categories = None if found is None else Categories.learn(found, incremental)
-    learned = (None, None, None) if categories is None else categories.attributes()
-    names = ("categories_", "is_ordered_", "_has_na")
-    vars(estimator).update(zip(names, learned, strict=True))
+    learned = [None] * len(ATTRIBUTES) if categories is None else categories.attributes()
+    vars(estimator).update(zip(ATTRIBUTES, learned, strict=True))
 
 
 def without_values(estimator):

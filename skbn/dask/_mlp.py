@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from .._backends.cuda import on_host
 from .._estimators import classifier, regressor
+from .._estimators.categories import Categories
 from .._estimators.pilots import resolve_auto
 from .._estimators.state import hidden_units
 from .._estimators.tables import mask_of, take_categories, without_values
@@ -186,9 +187,9 @@ class DistributedMixin:
         if first_pass:
             mask = mask_of(self, X)
             self.categories_ = [np.empty(0) if is_one else None for is_one in mask]
-            self.is_ordered_ = self._has_na = np.zeros(len(mask), bool)
+            self.is_ordered_ = self._has_na = self._is_embedded = np.zeros(len(mask), bool)
             if not mask.any():
-                self.categories_ = self.is_ordered_ = self._has_na = None
+                take_categories(self, None, incremental=False)
         checked = self if first_pass else without_values(self)
         with checking_sample(X, y):
             return checked._validate_X_y(X, y, reset=first_pass)[0].dtype
@@ -208,8 +209,8 @@ class DistributedMixin:
         if found is None:
             check_rows_with_weight(0)
         take_categories(self, found, incremental)
-        columns = [(seen, v) for seen, v in zip(found, self.categories_, strict=True) if seen]
-        return np.concatenate([seen.is_seen(values) for seen, values in columns])
+        columns = Categories.of(self).columns
+        return np.concatenate([found[j].is_seen(self.categories_[j]) for j in columns])
 
     def _choose_settings(self, targets, partitions, n_rows):
         """Set what is "auto" by pilots on a sample of the rows, if it has enough rows."""
