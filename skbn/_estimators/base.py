@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from .._backends.cuda import on_host
 from .._backends.selection import device_of
 from .._backends.signals import defer_signals
+from .._model.factored import factor_shapes
 from .._model.optimizers import OPTIMIZERS
 from .._model.tables import numbers_of
 from . import validation
@@ -274,10 +275,14 @@ class BatchNormMLP(LearnedInputs, Predictions, Persistent, CallbackSupportMixin,
         if self.categories_ is not None:
             yield "categories_", np.empty(len(self.categories_)), of_columns
             yield "is_ordered_", self.is_ordered_, of_columns
-        n_inputs = input_norm_of(self).n_inputs
-        units = [n_inputs, *(len(intercept) for intercept in self.intercepts_)]
+            yield "_is_embedded", self._is_embedded, of_columns
+        input_norm = input_norm_of(self)
+        units = [input_norm.n_inputs, *(len(intercept) for intercept in self.intercepts_)]
         for i, (weight, shape) in enumerate(zip(self.coefs_, pairwise(units), strict=True)):
             yield f"coefs_[{i}]", weight, shape
+        shapes = factor_shapes(input_norm.embedded, units[1])
+        for factor, shape in zip(self._factors or (), shapes, strict=False):
+            yield "an embedding", factor, shape
         units[0] = self.n_features_in_
         if self.input_range_ is not None:
             yield "input_range_", self.input_range_, (2, self.n_features_in_)

@@ -91,7 +91,9 @@ NETWORK_PARAMETERS = """\
         DataFrames of pandas and polars and tables of Arrow; otherwise a boolean mask, indices, or
         names of columns. None takes all columns for numbers. A missing value is a category if a
         training row has one. Categories that no training row has contribute nothing. An ordered
-        dtype (``ordered=True``) also gives the rank as a number. See :doc:`/guide/tables`.
+        dtype (``ordered=True``) also gives the rank as a number. The weights of a column of more
+        than 20 categories are trained as an embedding in 8 dimensions (as in Holzmüller et al.,
+        arXiv:2407.04491), unless there is no hidden layer. See :doc:`/guide/tables`.
     clip_inputs : bool, default=True
         Whether predictions limit each column to the range of the training rows, as decision trees
         do, so that one far value cannot send a prediction far away. On 24 tables the error of the
@@ -126,7 +128,9 @@ DEVICE_PARAMETERS = """\
 NETWORK_ATTRIBUTES = """\
     coefs_ : list of ndarray of shape (n_inputs, n_units)
         Weight matrix of each layer. To change weights, assign new arrays: ``predict`` ignores
-        in-place changes in layers that a normalization is folded into.
+        in-place changes in layers that a normalization is folded into. In the first one, columns of
+        more than 20 categories have the last rows, which further training does not read: it
+        continues with the embedding that they are the product of.
     intercepts_ : list of ndarray of shape (n_units,)
         Bias vector of each layer; zeros in batch-normalized layers.
     batch_norms_ : list of BatchNormalizer

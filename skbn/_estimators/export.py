@@ -19,7 +19,7 @@ OURS = {"coefs_", "intercepts_", "batch_norms_", "input_norm_", "target_norm_", 
 OURS |= {"input_range_"}
 OURS |= {"numeric_encoding_", "bin_edges_", "max_iter_", "pilots_", "temperature_"}
 OURS |= {"input_means_", "categories_", "is_ordered_", "_is_exportable", "_has_missing"}
-OURS |= {"_column_moments"}
+OURS |= {"_column_moments", "_is_embedded", "_factors"}
 OURS |= {"_label_totals", "_best_validation", "_largest_loss", "_optimizer"}
 COPIED = [name for name in FITTED if name not in OURS]
 

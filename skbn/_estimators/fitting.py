@@ -50,8 +50,9 @@ def uses_batches(estimator):
 
 def network_of(estimator, dtype):
     """The network that the parameters of an estimator describe."""
+    input_norm = input_norm_of(estimator)
     return Network(
-        [input_norm_of(estimator).n_inputs, *hidden_units(estimator), estimator.n_outputs_],
+        [input_norm.n_inputs, *hidden_units(estimator), estimator.n_outputs_],
         activation=estimator.activation,
         dtype=dtype,
         device=device_of(estimator.device),
@@ -59,6 +60,7 @@ def network_of(estimator, dtype):
         epsilon=estimator.batch_norm_epsilon,
         momentum=estimator.batch_norm_momentum if uses_batches(estimator) else 1.0,
         dropout=estimator.dropout if uses_batches(estimator) else 0.0,
+        embedded=input_norm.embedded,
     )
 
 

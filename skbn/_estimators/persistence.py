@@ -20,6 +20,8 @@ ADDED_ATTRIBUTES = {
     "categories_": None,
     "is_ordered_": None,
     "_is_exportable": None,
+    "_is_embedded": None,
+    "_factors": None,
     "_has_missing": False,
     "_column_moments": None,
 }

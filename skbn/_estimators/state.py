@@ -38,10 +38,11 @@ def hidden_units(estimator):
 # The attributes that ``fit`` sets, grouped by the data that they are computed from.
 OF_DATA = ("n_features_in_", "feature_names_in_", "input_norm_", "smooth_clip_")
 OF_DATA += ("input_range_", "numeric_encoding_", "bin_edges_", "pilots_", "input_means_")
-OF_DATA += ("categories_", "is_ordered_", "_is_exportable", "_has_missing", "_column_moments")
+OF_DATA += ("categories_", "is_ordered_", "_is_exportable", "_is_embedded", "_has_missing")
+OF_DATA += ("_column_moments",)
 OF_TARGETS = ("classes_", "n_outputs_", "out_activation_", "target_norm_")
 OF_TARGETS += ("_label_binarizer", "_label_totals", "temperature_")
-OF_NETWORK = ("n_layers_", "coefs_", "intercepts_", "batch_norms_")
+OF_NETWORK = ("n_layers_", "coefs_", "intercepts_", "batch_norms_", "_factors")
 OF_TRAINING = (*ATTRIBUTES.values(), "max_iter_", "loss_curve_", "_random_state", "_optimizer")
 FITTED = (*OF_DATA, *OF_TARGETS, *OF_NETWORK, *OF_TRAINING)
 
@@ -75,7 +76,8 @@ def network_attributes(network, estimator, is_weighted):
         return np.array(network.device.to_host(array))
 
     return {
-        "coefs_": [copied(layer.weight) for layer in network.dense],
+        "coefs_": [np.array(layer.all_weights()) for layer in network.dense],
+        "_factors": network.dense[0].factors(),
         "intercepts_": [
             np.zeros(layer.n_units, network.dtype) if layer.bias is None else copied(layer.bias)
             for layer in network.dense
@@ -104,7 +106,7 @@ def load(network, estimator):
     device = network.device
     fitted = zip(network.dense, estimator.coefs_, estimator.intercepts_, strict=True)
     for layer, coef, intercept in fitted:
-        layer.weight[...] = device.to_device(coef)
+        layer.load(coef, estimator._factors)
         if layer.bias is not None:
             layer.bias[...] = device.to_device(intercept)
     for layer, normalizer in zip(network.batch_norms, estimator.batch_norms_, strict=True):
@@ -141,6 +143,7 @@ def input_norm_of(estimator):
         limits=None if limits is None else _unlimited(limits)[:, columns],
         fill=None if means is None else np.nan_to_num(means)[columns],
         n_categories=0 if categories is None else categories.n_categories,
+        embedded=() if categories is None else categories.embedded,
     )
 
 

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from .._backends.cuda import on_host
 from . import validation
-from .categories import Categories, categorical_mask, seen_categories
+from .categories import ATTRIBUTES, Categories, categorical_mask, seen_categories
 from .columns import (
     CATEGORIES,
     column_of,
@@ -41,10 +41,8 @@ def mask_of(estimator, X):
 def take_categories(estimator, found, incremental):
     """Set the attributes from the SeenCategories of the columns; None without categories."""
     categories = None if found is None else Categories.learn(found, incremental)
-    attributes = {"categories_": "values", "is_ordered_": "is_ordered"}
-    attributes["_is_exportable"] = "is_exportable"
-    for name, of_categories in attributes.items():
-        setattr(estimator, name, getattr(categories, of_categories, None))
+    for attribute, name in ATTRIBUTES.items():
+        setattr(estimator, attribute, getattr(categories, name, None))
     estimator._categories = categories
 
 

@@ -47,6 +47,8 @@ class InputNorm(NamedTuple):
         The values that replace missing ones; None if there are no missing values.
     n_categories : int
         Number of categories of all columns of categories, each of which is a further input.
+    embedded : tuple of int
+        Number of categories of each column that is embedded. They are the last inputs.
     """
 
     mean_scale: np.ndarray
@@ -55,6 +57,7 @@ class InputNorm(NamedTuple):
     limits: np.ndarray | None = None
     fill: np.ndarray | None = None
     n_categories: int = 0
+    embedded: tuple = ()
 
     @classmethod
     def unchanged(cls, n_features):

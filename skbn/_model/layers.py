@@ -154,7 +154,18 @@ class Dense(Layer):
     def fold_into(self, layers):
         zeros = np.zeros(self.n_units, self.weight.dtype)
         bias = zeros if self.bias is None else self.to_host(self.bias)
-        layers.append((self.to_host(self.weight), bias))
+        layers.append((self.all_weights(), bias))
+
+    def all_weights(self):
+        """The weights of all inputs, in host memory."""
+        return self.to_host(self.weight)
+
+    def factors(self):
+        """The factors of the weights as copies in host memory, or None without any."""
+
+    def load(self, weight, _factors):
+        """Set the weights to those that ``all_weights`` and ``factors`` have returned."""
+        self.weight[...] = self.to_device(weight)
 
 
 class FirstDense(Dense):
@@ -165,6 +176,11 @@ class FirstDense(Dense):
 
     def multiply_backward(self, buffers, batch):
         batch.rows.transposed_dot(batch.inputs, buffers.delta, buffers.grads["weight"])
+
+    def drop_last_inputs(self, is_dropped):
+        """Set the weights of those of the last k inputs to 0 that the mask (k,) selects."""
+        of_inputs = self.weight[len(self.weight) - len(is_dropped) :]
+        of_inputs *= self.to_device(~is_dropped)[:, None]
 
 
 class BatchNorm(Layer):

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from .activations import ACTIVATIONS
+from .factored import FactoredDense
 from .layers import ActivationLayer, BatchNorm, Dense, Dropout, FirstDense
 from .parameters import Layout
 
@@ -27,6 +28,9 @@ class Network:
         Parameters of batch normalization.
     dropout : float
         Probability that a hidden unit is set to 0 in a step.
+    embedded : tuple of int
+        Number of categories of each column that is embedded. Their categories are the last inputs.
+        A network without hidden layers embeds none.
 
     Attributes
     ----------
@@ -50,11 +54,13 @@ class Network:
         epsilon=1e-5,
         momentum=0.1,
         dropout=0.0,
+        embedded=(),
     ):
         self.layer_units, self.dtype, self.device = layer_units, np.dtype(dtype), device
         self.activation = activation
         self.has_dropout = dropout > 0.0
         norm_parameters = (epsilon, momentum) if batch_norm else None
+        self.embedded = embedded if len(layer_units) > 2 else ()
         self.layers = self._make_layers(norm_parameters, self.dtype.type(dropout))
         self.dense = [layer for layer in self.layers if isinstance(layer, Dense)]
         self.batch_norms = [layer for layer in self.layers if isinstance(layer, BatchNorm)]
@@ -68,9 +74,10 @@ class Network:
         layers, device = [], self.device
         n_hidden = len(self.layer_units) - 2
         for i, (n_inputs, n_units) in enumerate(pairwise(self.layer_units)):
-            dense, is_hidden = Dense if i else FirstDense, i < n_hidden
+            is_hidden = i < n_hidden
             has_bias = norm_parameters is None or not is_hidden
-            layers.append(dense(n_inputs, n_units, has_bias, device))
+            make = Dense if i else self._first
+            layers.append(make(n_inputs, n_units, has_bias, device))
             if is_hidden and norm_parameters is not None:
                 layers.append(BatchNorm(n_units, *norm_parameters, self.dtype, device))
             if is_hidden and self.activation != "identity":
@@ -78,6 +85,12 @@ class Network:
             if is_hidden and self.has_dropout:
                 layers.append(Dropout(dropout, i, n_hidden, n_units, device))
         return layers
+
+    def _first(self, *arguments):
+        """The first layer."""
+        if self.embedded:
+            return FactoredDense(*arguments, self.embedded)
+        return FirstDense(*arguments)
 
     def forward(self, batch):
         """Return the logits (n, n_outputs) of a batch, and update the running statistics."""
@@ -105,9 +118,7 @@ class Network:
 
     def drop_last_inputs(self, is_dropped):
         """Set the weights of those of the last k inputs to 0 that the mask (k,) selects."""
-        weight = self.dense[0].weight
-        of_inputs = weight[len(weight) - len(is_dropped) :]
-        of_inputs *= self.device.to_device(~is_dropped)[:, None]
+        self.dense[0].drop_last_inputs(is_dropped)
 
     def initialize(self, random_state):
         """Set all parameters to their initial values."""

@@ -3,7 +3,7 @@
 from math import prod
 
 # Weight decay and the L2 penalty apply to these parameters, not to γ, β and biases.
-DECAYED = "weight"
+DECAYED = "weight", "embedding", "embedding_weight"
 
 
 class Layout:
@@ -24,12 +24,12 @@ class Layout:
 
     def __init__(self, shapes):
         names = [(i, name) for i, of_layer in enumerate(shapes) for name in of_layer]
-        self.names = sorted(names, key=lambda named: named[1] != DECAYED)
+        self.names = sorted(names, key=lambda named: named[1] not in DECAYED)
         self.shapes = shapes
         sizes = [prod(shapes[i][name]) for i, name in self.names]
         self.size = sum(sizes)
         self.n_decayed = sum(
-            size for (_, name), size in zip(self.names, sizes, strict=True) if name == DECAYED
+            size for (_, name), size in zip(self.names, sizes, strict=True) if name in DECAYED
         )
 
     def views(self, flat):

@@ -10,6 +10,8 @@ OF_BOTH_DEVICES = {
         "encode_bins",
         "one_hot_forward",
         "one_hot_backward",
+        "embed_forward",
+        "embed_backward",
         "smooth_clip",
         "add_bias",
         "bias_backward",

@@ -62,6 +62,8 @@ def layers(rng, shape, dtype):
         ),
         "one_hot_forward": (codes, weight, out),
         "one_hot_backward": (codes, delta, weight),
+        "embed_forward": (codes, 4, weight[4:], np.hstack([out, out])),
+        "embed_backward": (codes, 4, np.hstack([delta, out]), weight[4:]),
         "smooth_clip": (out, dtype(1.5), empty),
         "add_bias": (vector, out),
         "bias_backward": (delta, vector),

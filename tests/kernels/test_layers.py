@@ -80,6 +80,41 @@ def test_one_hot_backward_adds_the_product_with_the_transpose(kernels, shape, dt
     assert_within(0.5 * (shape[0] + 1), grad, expected, size, dtype)
 
 
+def embedded_codes(rng, n):
+    """Codes of three columns, of which the last two, from code 2 on, have 6 categories."""
+    codes = category_codes(rng, n)
+    codes[1, 2] = 8
+    return codes, [one_hot(codes[:, [j]] - 2, 6) for j in (1, 2)]
+
+
+def test_embed_forward_selects_the_rows_of_the_last_columns(kernels, shape, dtype, rng):
+    codes, columns = embedded_codes(rng, shape[0])
+    embedding = normal(rng, (6, shape[1]), dtype)
+    out = np.full((shape[0], 2 * shape[1]), 3.0, dtype)
+    kernels.embed_forward(codes, 2, embedding, out)
+    np.testing.assert_array_equal(out, np.hstack([column @ embedding for column in columns]))
+
+
+def test_embed_backward_adds_the_rows_that_selected_each_category(kernels, shape, dtype, rng):
+    codes, columns = embedded_codes(rng, shape[0])
+    delta, grad = normal(rng, (shape[0], 2 * shape[1]), dtype), normal(rng, (6, shape[1]), dtype)
+    exact = np.hsplit(network_oracle.exact(delta), 2)
+    expected, size = grad.astype(exact[0].dtype), abs(grad)
+    for column, of_column in zip(columns, exact, strict=True):
+        expected, size = expected + column.T @ of_column, size + column.T @ abs(of_column)
+    kernels.embed_backward(codes, 2, delta, grad)
+    assert_within(0.5 * (shape[0] + 1), grad, expected, size, dtype)
+
+
+@pytest.mark.parametrize("other", [(5, 7), (4, 8), (5, 16)], ids=str)
+def test_embedded_columns_of_another_shape_are_an_error(kernels, other, dtype):
+    codes, embedding, out = np.zeros((5, 3), np.int32), np.zeros((6, 4), dtype), np.zeros(other)
+    with pytest.raises(ValueError, match="shape"):
+        kernels.embed_forward(codes, 0, embedding, out.astype(dtype))
+    with pytest.raises(ValueError, match="shape"):
+        kernels.embed_backward(codes, 0, out.astype(dtype), embedding)
+
+
 # The host multiplies sparse rows as they are.
 of_cuda = pytest.mark.parametrize("kernels", DEVICES[1:], indirect=True)
 

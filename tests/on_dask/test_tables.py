@@ -19,6 +19,7 @@ TABLES = {
     "gaps": frame(GAPS),
     "category": frame(GAPS, "category"),
     "ordered": frame(ORDERED),
+    "embedded": frame([f"animal {i % 60}" for i in range(N)]).assign(other=GAPS),
     "missing numbers": frame(TEXT).assign(u=lambda X: X.u.mask(MISSING)),
 }
 tables = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())

@@ -71,6 +71,41 @@ def one_hot_backward(codes, delta, grad_weight):
 
 
 @jit
+def embed_forward(codes, first, embedding, out):
+    """out (n, c·e) = the rows of the embedding (k, e) that the last c codes of each row select.
+
+    ``first`` is the code of the first row. A code that has no row gives zeros.
+    """
+    k, e = embedding.shape
+    c = out.shape[1] // e
+    skipped = codes.shape[1] - c
+    check_shapes(out.shape == (codes.shape[0], c * e) and skipped >= 0)
+    for i in range(codes.shape[0]):
+        for j in range(c):
+            row = codes[i, skipped + j] - first
+            for t in range(j * e, (j + 1) * e):
+                out[i, t] = 0.0
+            if row >= 0 and row < k:
+                for t in range(e):
+                    out[i, j * e + t] = embedding[row, t]
+
+
+@jit
+def embed_backward(codes, first, delta, grad):
+    """grad (k, e) += ∂ℓ/∂embedding of ``embed_forward``, from delta = ∂ℓ/∂out (n, c·e)."""
+    k, e = grad.shape
+    c = delta.shape[1] // e
+    skipped = codes.shape[1] - c
+    check_shapes(delta.shape == (codes.shape[0], c * e) and skipped >= 0)
+    for i in range(codes.shape[0]):
+        for j in range(c):
+            row = codes[i, skipped + j] - first
+            if row >= 0 and row < k:
+                for t in range(e):
+                    grad[row, t] += delta[i, j * e + t]
+
+
+@jit
 def smooth_clip(x, bound, out):
     """out (n, d) = x, smoothly clipped to ±bound, which has the dtype of x."""
     check_shapes(out.shape == x.shape)

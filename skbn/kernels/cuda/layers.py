@@ -71,6 +71,34 @@ def _one_hot_backward(codes, delta, grad_weight):
 
 
 @kernel
+def _embed_forward(codes, first, embedding, out):
+    k, e = embedding.shape
+    t, start = cuda.grid(2)
+    if t < out.shape[1]:
+        column = codes.shape[1] - out.shape[1] // e + t // e
+        for i in range(start, out.shape[0], cuda.gridDim.y * ROWS):
+            row = codes[i, column] - first
+            out[i, t] = 0.0
+            if row >= 0 and row < k:
+                out[i, t] = embedding[row, t % e]
+
+
+@kernel
+def _embed_backward(codes, first, delta, grad):
+    # A thread adds all rows of a batch, as in _one_hot_backward.
+    k, e = grad.shape
+    t, start = cuda.grid(2)
+    c = delta.shape[1] // e
+    if t < e:
+        for j in range(start, c, cuda.gridDim.y * ROWS):
+            column = codes.shape[1] - c + j
+            for i in range(delta.shape[0]):
+                row = codes[i, column] - first
+                if row >= 0 and row < k:
+                    grad[row, t] += delta[i, j * e + t]
+
+
+@kernel
 def _gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
     values = cuda.shared.array(SPARSE_TILE, np.float64)
     thread, start = cuda.threadIdx.x, cuda.blockIdx.x * SPARSE_TILE
@@ -166,6 +194,33 @@ def one_hot_backward(codes, delta, grad_weight):
     check_shapes(delta.shape == (codes.shape[0], grad_weight.shape[1]))
     grid = element_grid(codes.shape[1], delta.shape[1])
     launch(_one_hot_backward, grid, BLOCK, codes, delta, grad_weight)
+
+
+def embed_forward(codes, first, embedding, out):
+    """out (n, c·e) = the rows of the embedding (k, e) that the last c codes of each row select.
+
+    ``first`` is the code of the first row. A code that has no row gives zeros.
+    """
+    _check_embedding(codes, embedding, out)
+    launch(_embed_forward, element_grid(*out.shape), BLOCK, codes, first, embedding, out)
+
+
+def embed_backward(codes, first, delta, grad):
+    """grad (k, e) += ∂ℓ/∂embedding of ``embed_forward``, from delta = ∂ℓ/∂out (n, c·e).
+
+    No two columns of codes may select the same row of the embedding.
+    """
+    _check_embedding(codes, grad, delta)
+    e = grad.shape[1]
+    grid = element_grid(delta.shape[1] // e, e)
+    launch(_embed_backward, grid, BLOCK, codes, first, delta, grad)
+
+
+def _check_embedding(codes, embedding, out):
+    """Raise unless codes and the array of embedded columns have the shapes of the embedding."""
+    e = embedding.shape[1]
+    c = out.shape[1] // e
+    check_shapes(out.shape == (codes.shape[0], c * e) and codes.shape[1] >= c)
 
 
 def gather_sparse_rows(data, indices, indptr, index, mean_scale, out):
