@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 import pandas as pd
 from skl2onnx import to_onnx
-from skl2onnx.common.data_types import BooleanTensorType, FloatTensorType, StringTensorType
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.compose import (
     TransformedTargetRegressor,
     make_column_selector,
@@ -114,7 +114,7 @@ plt.show()
 # -------------------
 # ``skbn.to_sklearn`` converts every part of an estimator. The result is a Pipeline of an imputer,
 # encoders and an MLPRegressor, which skl2onnx can convert. In ONNX a missing text is the text
-# "nan", and columns with gaps have to be float32.
+# "nan", and all numbers are float32.
 
 served = skbn.to_sklearn(model.regressor_)
 print(served)
@@ -123,7 +123,7 @@ types = {
     "year": FloatTensorType([None, 1]),
     "district": StringTensorType([None, 1]),
     "state": StringTensorType([None, 1]),
-    "balcony": BooleanTensorType([None, 1]),
+    "balcony": FloatTensorType([None, 1]),
 }
 onnx_model = to_onnx(served, initial_types=list(types.items()))
 session = onnxruntime.InferenceSession(onnx_model.SerializeToString())
@@ -132,7 +132,7 @@ feed = {
     "year": X_test[["year"]].to_numpy(np.float32),
     "district": X_test[["district"]].fillna("nan").to_numpy(object),
     "state": X_test[["state"]].astype(object).to_numpy(),
-    "balcony": X_test[["balcony"]].to_numpy(bool),
+    "balcony": X_test[["balcony"]].to_numpy(np.float32),
 }
 (of_onnx,) = session.run(None, feed)
 difference = np.abs(of_onnx.ravel() - model.regressor_.predict(X_test)).max()

@@ -246,6 +246,11 @@ def _by_index(given, _X, n_features):
 def _by_name(given, X, _n_features):
     names = {name: j for j, name in enumerate(names_of(X))} if is_frame(X) else {}
     unknown = [name for name in given.tolist() if name not in names]
+    if not names:
+        raise ValueError(
+            "categorical_features has names, but the columns of X have none: pass a DataFrame, or "
+            "indices of columns."
+        )
     if unknown:
         raise ValueError(
             f"categorical_features has the name {unknown[0]!r}, which is not a column of X. The "

@@ -239,7 +239,9 @@ def _first_refused_row(column, allow_missing):
         refused = ~np.isfinite(column) & ~(allow_missing & np.isnan(column))
         return int(refused.argmax()) if refused.any() else None
     values = column.to_pylist() if hasattr(column, "to_pylist") else column  # Arrow
-    rows = (row for row, value in enumerate(values) if not _is_number(value, allow_missing))
+    allows_na = allow_missing and dtype_name(column) != "object"  # NumPy cannot convert these
+    allowed = allow_missing, allows_na
+    rows = (row for row, value in enumerate(values) if not _is_number(value, *allowed))
     return next(rows, None)
 
 
@@ -248,9 +250,9 @@ def _value_at(column, row):
     return value.as_py() if hasattr(value, "as_py") else value  # Arrow
 
 
-def _is_number(value, allow_missing):
+def _is_number(value, allow_missing, allows_na):
     if is_missing(value):
-        return allow_missing and type(value).__name__ != "NAType"
+        return allows_na if type(value).__name__ == "NAType" else allow_missing
     try:
         return bool(np.isfinite(float(value)))
     except (TypeError, ValueError):

@@ -46,8 +46,8 @@ def _of_value(message, value, row, name, allow_missing):
         return (
             f"could not convert string to float: {value!r} in column {name!r} of X. Encode text as "
             "numbers first, for example with sklearn.preprocessing.OneHotEncoder or "
-            "skrub.TableVectorizer. An MLP takes the column if categorical_features names it, or "
-            "if it is a column of text alone in a DataFrame."
+            "skrub.TableVectorizer. An MLP takes the column if categorical_features names it "
+            "or, with 'from_dtype', if it is a column of text alone in a DataFrame."
         )
     if is_missing(value) and allow_missing:
         return (

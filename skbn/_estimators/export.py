@@ -54,10 +54,10 @@ def check_exportable(estimator, stock_class):
     if categories is not None and not categories.is_exportable.all():
         names = feature_names(identity(estimator), estimator.n_features_in_)
         raise ValueError(
-            f"OneHotEncoder cannot hold the categories of column "
-            f"{str(names[~categories.is_exportable][0])!r} of X: they must be text, with missing "
-            "values of one kind, None or NaN, or numbers, with NaN. Fill missing categories first, "
-            'for example with X.fillna("missing"), or convert the column to one type.'
+            "OneHotEncoder cannot hold the categories of column "
+            f"{str(names[~categories.is_exportable][0])!r} of X. They must be text alone or "
+            "numbers alone, without pandas.NA, and numbers without None. Fill missing values, for "
+            'example with X.fillna("missing"), or convert the column, and fit again.'
         )
     if estimator.activation not in SCIKIT_LEARNS_ACTIVATIONS:
         raise ValueError(

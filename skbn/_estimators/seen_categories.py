@@ -60,7 +60,7 @@ class SeenCategories:
         values = self.seen.union(self.order)
         types = {type(value) for value in self.missing}
         if all(isinstance(value, str) for value in values):
-            return len(types) <= 1 and types <= {float, type(None)}
+            return types <= {float, type(None)}
         if any(isinstance(value, str) for value in values):
             return False
         has_bool = any(isinstance(value, bool) for value in values)

@@ -8,7 +8,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, SplineTransformer
 
-from .categories import Categories, number_columns
+from .categories import Categories, ends_with_missing, number_columns
 from .state import fitted_attributes
 
 # MinMaxScaler takes smaller ranges for constants.
@@ -176,7 +176,7 @@ class StockInputs:
             weight[:n_ranks] += centered[:, None] * self.of_number[j]
             self.bias = self.bias + self.means[j] * self.of_number[j]
         if values.dtype.kind == "O":
-            return values, weight
+            return _with_both_missing(values, weight)
         order = values.argsort()
         return values[order], weight[order]
 
@@ -230,6 +230,17 @@ def _splines(knots, **options):
     knots = knots.astype(np.float64)
     options |= {"degree": 1, "knots": knots, "extrapolation": "constant"}
     return SplineTransformer(**options).fit(knots)
+
+
+def _with_both_missing(values, weight):
+    """Categories of text and their weights, with None and NaN if a missing value is one of them.
+
+    OneHotEncoder distinguishes them: pandas has NaN, polars and Arrow have None.
+    """
+    if not ends_with_missing(values):
+        return values, weight
+    both = np.array([*values[:-1], None, np.nan], dtype=object)
+    return both, np.vstack([weight, weight[-1:]])
 
 
 def _one_hot_encoder(values):

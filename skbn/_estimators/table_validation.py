@@ -6,13 +6,11 @@ import numpy as np
 from scipy import sparse
 
 from .._backends.cuda import on_host
+from ..dask._lazy import is_lazy
 from . import validation
 from .categories import ATTRIBUTES, Categories, categorical_mask, seen_categories
+from .coding import categorical_by_dtype
 from .columns import (
-    CATEGORIES,
-    column_of,
-    dtype_name,
-    dtypes,
     has_columns,
     is_frame,
     names_of,
@@ -85,6 +83,7 @@ def validate_table(estimator, X, *y, reset, **checks):
     categories = Categories.of(estimator)
     is_by_dtype = isinstance(estimator.categorical_features, str)
     if not reset and is_by_dtype and has_columns(X):
+        validation.check_features(estimator, X, reset=False)
         _check_numeric(X, categories)
     if categories is None:
         return validation.validate_data(estimator, X, *y, reset=reset, **checks)
@@ -98,7 +97,11 @@ def validate_table(estimator, X, *y, reset, **checks):
 
 def as_table(X, categorical_features):
     """X in host memory: a frame of its own library, an array or another array-like."""
+    if type(X).__name__ == "LazyFrame":
+        raise TypeError("X must have its rows in memory, got a LazyFrame: pass X.collect().")
     X = validation.checked_values(on_host(X))
+    if is_frame(X) and is_lazy(X):
+        X = X.compute()
     if hasattr(X, "to_native"):  # narwhals
         return X.to_native()
     if hasattr(X, "column_names") and not hasattr(X, "to_batches"):  # a batch of Arrow
@@ -154,14 +157,13 @@ def _validated_numbers(estimator, numeric, X, y, checks):
 
 
 def _check_numeric(X, categories):
-    """Raise if a column that had numbers in fit has the dtype of categories."""
-    if not any(str(dtype).lower().startswith(CATEGORIES) for dtype in dtypes(X)):
-        return
-    names = names_of(X)
-    numeric = range(len(names)) if categories is None else categories.numeric
-    for j in (j for j in numeric if j < len(names)):
-        if dtype_name(column_of(X, j)).startswith(CATEGORIES):
-            raise ValueError(
-                f"Column {names[j]!r} of X had numbers in fit, and has a dtype of categories now. "
-                "Convert it to numbers, or fit again."
-            )
+    """Raise if a column that had numbers in fit has text or the dtype of categories."""
+    is_categorical = categorical_by_dtype(X)
+    if categories is not None:
+        is_categorical[categories.columns] = False
+    if is_categorical.any():
+        raise ValueError(
+            f"Column {names_of(X)[is_categorical.argmax()]!r} of X had numbers or no values in "
+            "fit, and has text or categories now. Convert it to numbers, or fit again. In "
+            "partial_fit, a dtype of categories in the first call declares them."
+        )

@@ -263,6 +263,26 @@ def test_a_missing_value_in_predict_and_in_validation_data_is_named_too():
         model.fit(FRAME, Y, X_val=missing_in(FRAME), y_val=Y)
 
 
+def test_a_gap_of_a_nullable_column_is_not_taken_for_the_reason_of_an_error():
+    table = pd.DataFrame({"age": pd.array([1, None] * 30, dtype="Int64"), "city": VALUES[:, 0]})
+    model = BatchNormMLPClassifier(8, max_iter=2).fit(table, Y)
+    for call in (model.predict, BatchNormalizer().fit):
+        with pytest.raises(ValueError, match=r"'Rome'.* in column 'city'|Column 'city'"):
+            call(table.assign(city="Rome"))
+
+
+def test_columns_that_moved_are_named_as_such():
+    table = FRAME.assign(city=pd.Categorical(["Paris", "Rome"] * 30))
+    model = BatchNormMLPClassifier(8, max_iter=2).fit(table, Y)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(table[sorted(table, reverse=True)])
+
+
+def test_rows_that_are_not_in_memory_yet_are_an_error_that_says_so():
+    with pytest.raises(TypeError, match=r"LazyFrame: pass X\.collect"):
+        BatchNormMLPClassifier().fit(pl.from_pandas(FRAME).lazy(), Y)
+
+
 def test_a_missing_object_that_is_no_nan_is_named():
     table = FRAME.assign(city=pd.Series([1.0, pd.NA] * 30, dtype=object))
     with pytest.raises(ValueError, match=r"<NA> in row 1 of column 'city'\. Convert"):

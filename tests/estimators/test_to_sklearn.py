@@ -22,6 +22,7 @@ from skbn import BatchNormalizer, BatchNormMLPClassifier, BatchNormMLPRegressor,
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
+MARKERS = [None, np.nan]
 HAS_NA = ["pandas, nullable", "pandas, Arrow", "pandas, category of nullable"]
 # OneHotEncoder of scikit-learn 1.9 reads the indices of a dictionary for its values.
 DICTIONARIES = ["arrow, dictionary", "arrow, chunks"]
@@ -56,7 +57,6 @@ def holding(values, dtype=object):
 
 
 UNKNOWN_TO_STOCK = {
-    "None and NaN": holding([None, np.nan, "ant"] * (N // 3)),
     "None among numbers": holding([1.0, 2.0, None] * (N // 3)),
     "None among truth values": holding([True, False, None] * (N // 3)),
     "text and numbers": holding(["ant", 1.0, 2.0] * (N // 3)),
@@ -77,6 +77,22 @@ def test_numbers_as_categories_are_encoded_the_same(dtype):
     rows = frame(pd.Series(values).astype("Int64" if dtype == "category" else int).astype(dtype))
     model = fitted(rows, categorical_features=["animal"])
     assert_equal_predictions(model.to_sklearn(), model, rows)
+
+
+@pytest.mark.parametrize("served", MARKERS)
+@pytest.mark.parametrize("seen", [[None], [np.nan], MARKERS], ids=str)
+def test_a_missing_text_is_the_same_as_none_and_as_nan(seen, served):
+    values = [*seen, "ant", "bee"] * (N // (len(seen) + 2))
+    model = fitted(holding(values))
+    assert_equal_predictions(model.to_sklearn(), model, holding([served, "ant"] * (N // 2)))
+
+
+def test_a_table_of_arrow_may_be_served_as_pandas():
+    rows = TABLES["arrow, dictionary"](GAPS)
+    model = fitted(rows)
+    stock = model.to_sklearn()
+    assert_equal_predictions(stock, model, rows.to_pandas())
+    assert_equal_predictions(stock, model, pl.from_arrow(rows))
 
 
 ORDERED = pd.Categorical(TEXT, ["cow", "ant", "bee"], ordered=True)
