@@ -171,8 +171,10 @@ def folded_inputs(layer, norm):
     """The first layer with the normalization of an InputNorm folded in, in float64."""
     mean, scale = norm.mean_scale
     weight, bias = (array.astype(np.float64) for array in layer)
-    columns, others = np.split(weight, [len(scale)])
-    return np.vstack([columns * scale[:, None], others]), bias - (mean * scale) @ columns
+    columns = weight[: len(scale)]
+    bias -= (mean * scale) @ columns
+    columns *= scale[:, None]
+    return weight, bias
 
 
 def folded_layers(estimator, dtype, folds_inputs):

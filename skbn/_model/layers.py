@@ -16,7 +16,9 @@ from .activations import ACTIVATIONS, gradient_of, value_of
 
 def fold(weight, bias, scale, shift):
     """Fold the scale and shift (c,) of outputs into a dense layer (weight, bias), in float64."""
-    return weight.astype(np.float64) * scale, np.multiply(bias, scale, dtype=np.float64) + shift
+    weight = weight.astype(np.float64)
+    weight *= scale
+    return weight, np.multiply(bias, scale, dtype=np.float64) + shift
 
 
 @dataclass
