@@ -136,4 +136,5 @@ feed = {
 }
 (of_onnx,) = session.run(None, feed)
 difference = np.abs(of_onnx.ravel() - model.regressor_.predict(X_test)).max()
+assert difference < 1e-4
 print(f"largest difference from skbn: {difference:.0e} of the logarithm")

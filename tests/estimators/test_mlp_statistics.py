@@ -14,7 +14,7 @@ from sklearn.datasets import load_diabetes, load_iris, make_multilabel_classific
 from sklearn.exceptions import NotFittedError
 
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
-from skbn._estimators import fitting
+from skbn._estimators import rows_fitting
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -62,13 +62,13 @@ def precision(request):
 @pytest.fixture
 def split(monkeypatch):
     """The rows that early stopping trains on and those that it holds out."""
-    parts, original = [], fitting.train_test_split
+    parts, original = [], rows_fitting.train_test_split
 
     def spy(*args, **settings):
         parts[:] = original(*args, **settings)
         return parts
 
-    monkeypatch.setattr(fitting, "train_test_split", spy)
+    monkeypatch.setattr(rows_fitting, "train_test_split", spy)
     return parts
 
 

@@ -214,3 +214,23 @@ def test_a_part_without_a_stock_equivalent_is_an_error():
     model = make_pipeline(BatchNormalizer(), mlp(smooth_clip=3.0)).fit(NUMBERS, Y)
     with pytest.raises(ValueError, match="smooth_clip must be None"):
         to_sklearn(model)
+
+
+@pytest.mark.parametrize("encoding", [None, "piecewise"])
+@pytest.mark.parametrize("values", [TEXT, GAPS], ids=["without gaps", "gaps"])
+def test_onnx_gives_the_same_predictions_of_a_table(values, encoding):
+    convert = pytest.importorskip("skl2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    kinds = convert.common.data_types
+    X = frame(values, object).assign(gap=np.where(np.arange(N) % 3, NUMBERS[:, 0], np.nan))
+    model = fitted(X, numeric_encoding=encoding)
+    types = [
+        (name, (kinds.StringTensorType if name == "animal" else kinds.FloatTensorType)([None, 1]))
+        for name in X
+    ]
+    onnx = convert.to_onnx(to_sklearn(model), initial_types=types, options={"zipmap": False})
+    session = onnxruntime.InferenceSession(onnx.SerializeToString())
+    feed = {name: X[[name]].to_numpy(np.float32) for name in ("u", "v", "gap")}
+    feed["animal"] = X[["animal"]].astype(str).to_numpy(object)
+    _, probabilities = session.run(None, feed)
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=1e-4, atol=1e-5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from training.problems import DIABETES, IRIS, assert_same_bits, classifier, copy, regressor
 
-from skbn._estimators import fitting
+from skbn._estimators import rows_fitting
 from skbn._model import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -15,13 +15,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 @pytest.fixture
 def split(monkeypatch):
     """The rows that early stopping trains on and those that it holds out."""
-    parts, original = [], fitting.train_test_split
+    parts, original = [], rows_fitting.train_test_split
 
     def spy(*args, **settings):
         parts[:] = original(*args, **settings)
         return parts
 
-    monkeypatch.setattr(fitting, "train_test_split", spy)
+    monkeypatch.setattr(rows_fitting, "train_test_split", spy)
     return parts
 
 
