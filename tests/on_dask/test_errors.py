@@ -276,9 +276,11 @@ def test_columns_of_text_to_predict_are_named():
     collection = dd.from_pandas(rows.assign(b="red"), npartitions=2)
     normalizer = skbn.BatchNormalizer().fit(rows)
     model = skbn.BatchNormMLPClassifier(**SMALL).fit(rows, y)
-    for method in (normalizer.transform, normalizer.inverse_transform, model.predict):
+    for method in (normalizer.transform, normalizer.inverse_transform):
         with pytest.raises(ValueError, match=r"to float in column 'b' of X\. Encode text"):
             method(collection)
+    with pytest.raises(ValueError, match="Column 'b' of X had numbers or no values in fit"):
+        model.predict(collection)
 
 
 def test_targets_of_text_are_named():
