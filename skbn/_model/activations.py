@@ -82,6 +82,8 @@ class Activation(NamedTuple):
         used.
     needs_input : bool
         Whether the gradient is computed from the input of the activation, not from its output.
+    drops_in_place : bool
+        Whether it is a rectifier, of which a kernel computes value and dropout in one pass.
     initial_factor : float
         The numerator in the bounds of the initial weights, as in scikit-learn.
     """
@@ -90,6 +92,7 @@ class Activation(NamedTuple):
     value_vectorizes: bool = False
     gradient: Callable | None = None
     needs_input: bool = False
+    drops_in_place: bool = False
     initial_factor: float = 6.0
 
 
@@ -97,7 +100,7 @@ ACTIVATIONS = {
     "identity": Activation(_identity),
     "logistic": Activation(_logistic, initial_factor=2.0),
     "tanh": Activation(_tanh),
-    "relu": Activation(_relu, value_vectorizes=True),
+    "relu": Activation(_relu, value_vectorizes=True, drops_in_place=True),
     "gelu": Activation(_gelu, gradient=_gelu_gradient, needs_input=True),
     "silu": Activation(_silu, gradient=_silu_gradient, needs_input=True),
     "selu": Activation(_selu),

@@ -277,13 +277,26 @@ class Dropout(Layer):
         super().__init__(n_units, device)
         self.rate, self.number, self.n_dropouts = rate, number, n_dropouts
 
-    def _drop(self, x, batch, out):
+    def key(self, batch):
+        """The key of the mask for a batch."""
         key = batch.seed + batch.step * self.n_dropouts + self.number
-        self.kernels.dropout(x, self.rate, np.uint32(key & 0xFFFFFFFF), out)
+        return np.uint32(key & 0xFFFFFFFF)
 
     def forward(self, buffers, batch):
-        self._drop(buffers.x, batch, buffers.out)
+        self.kernels.dropout(buffers.x, self.rate, self.key(batch), buffers.out)
 
     def backward(self, buffers, batch):
         """Apply the same mask to the gradient."""
-        self._drop(buffers.delta, batch, buffers.delta)
+        self.kernels.dropout(buffers.delta, self.rate, self.key(batch), buffers.delta)
+
+
+class ReluDropout(Dropout):
+    """out = max(0, x), then dropout, in one pass over x. The gradient draws no mask."""
+
+    is_in_place = True
+
+    def forward(self, buffers, batch):
+        self.kernels.relu_dropout(buffers.out, self.rate, self.key(batch))
+
+    def backward(self, buffers, _batch):
+        self.kernels.relu_dropout_backward(buffers.out, self.rate, buffers.delta)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .activations import ACTIVATIONS
 from .factored import FactoredDense
-from .layers import ActivationLayer, BatchNorm, Dense, Dropout, FirstDense
+from .layers import ActivationLayer, BatchNorm, Dense, Dropout, FirstDense, ReluDropout
 from .parameters import Layout
 
 
@@ -80,10 +80,20 @@ class Network:
             layers.append(make(n_inputs, n_units, has_bias, device))
             if is_hidden and norm_parameters is not None:
                 layers.append(BatchNorm(n_units, *norm_parameters, self.dtype, device))
-            if is_hidden and self.activation != "identity":
-                layers.append(ActivationLayer(self.activation, n_units, device))
-            if is_hidden and self.has_dropout:
-                layers.append(Dropout(dropout, i, n_hidden, n_units, device))
+            if is_hidden:
+                layers += self._activation_layers(n_units, (dropout, i, n_hidden))
+        return layers
+
+    def _activation_layers(self, n_units, dropout):
+        """The activation and the dropout of a hidden layer, one layer if a kernel computes both."""
+        drops_in_place = ACTIVATIONS[self.activation].drops_in_place
+        if self.has_dropout and drops_in_place:
+            return [ReluDropout(*dropout, n_units, self.device)]
+        layers = []
+        if self.activation != "identity":
+            layers.append(ActivationLayer(self.activation, n_units, self.device))
+        if self.has_dropout:
+            layers.append(Dropout(*dropout, n_units, self.device))
         return layers
 
     def _first(self, *arguments):

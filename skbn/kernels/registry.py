@@ -16,6 +16,8 @@ OF_BOTH_DEVICES = {
         "add_bias",
         "bias_backward",
         "dropout",
+        "relu_dropout",
+        "relu_dropout_backward",
     ),
     "losses": (
         "shift_to_max",

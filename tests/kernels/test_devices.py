@@ -68,6 +68,8 @@ def layers(rng, shape, dtype):
         "add_bias": (vector, out),
         "bias_backward": (delta, vector),
         "dropout": (out, dtype(0.25), np.uint32(7), empty),
+        "relu_dropout": (out, dtype(0.25), np.uint32(7)),
+        "relu_dropout_backward": (out, dtype(0.25), delta),
     }
 
 
@@ -183,7 +185,8 @@ def is_cut(argument):
     return is_array and argument.dtype != np.int32
 
 
-OF_SEVERAL_ARRAYS = [case for case in CASES if not case[1].endswith(" 0")]
+OF_ONE_ARRAY = (" 0", "relu_dropout")
+OF_SEVERAL_ARRAYS = [case for case in CASES if not case[1].endswith(OF_ONE_ARRAY)]
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -67,6 +67,24 @@ def test_dropout_of_a_gradient_has_the_mask_of_the_forward_pass(kernels, shape, 
 
 
 @wraps_around
+def test_relu_dropout_is_dropout_of_what_relu_gives(kernels, shape, dtype, rng):
+    x = normal(rng, shape, dtype)
+    x[0, 0], x[-1, -1] = np.nan, 0.0
+    expected = drop(np.where(x < 0, dtype(0), x), 0.3, kernels=kernels)
+    kernels.relu_dropout(x, dtype(0.3), np.uint32(1))
+    np.testing.assert_array_equal(x, expected)
+
+
+@wraps_around
+def test_relu_dropout_backward_is_that_of_both(kernels, shape, dtype, rng):
+    x, delta = normal(rng, shape, dtype), normal(rng, shape, dtype)
+    expected = np.where(x > 0, drop(delta, 0.3), 0)
+    kernels.relu_dropout(x, dtype(0.3), np.uint32(1))
+    kernels.relu_dropout_backward(x, dtype(0.3), delta)
+    np.testing.assert_array_equal(delta, expected)
+
+
+@wraps_around
 def test_dropout_does_not_look_at_the_values(kernels, dtype):
     mask = kept((33, 8), 0.5, dtype=dtype)
     out = drop(np.full((33, 8), np.nan, dtype), 0.5, kernels=kernels)

@@ -24,20 +24,23 @@ def test_dropout_is_seeded_matters_and_is_off_in_predictions(problem):
 
 
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
-def test_dropout_draws_new_units_at_every_call_that_goes_on(method, monkeypatch):
-    masks, drop = [], Dropout._drop
+@pytest.mark.parametrize(("activation", "n_keys"), [("tanh", 6), ("relu", 3)])
+def test_dropout_draws_new_units_at_every_call_that_goes_on(
+    method, activation, n_keys, monkeypatch
+):
+    keys, key = [], Dropout.key
 
-    def spy(self, x, batch, out):
-        drop(self, x, batch, out)
-        masks.append((out == 0).tobytes())
+    def spy(self, batch):
+        keys.append(int(key(self, batch)))
+        return keys[-1]
 
-    monkeypatch.setattr(Dropout, "_drop", spy)
-    model = regressor(dropout=0.5, hidden_layer_sizes=50, activation="tanh", shuffle=False)
+    monkeypatch.setattr(Dropout, "key", lambda *arguments: np.uint32(spy(*arguments)))
+    model = regressor(dropout=0.5, hidden_layer_sizes=50, activation=activation, shuffle=False)
     model.set_params(warm_start=True, max_iter=1)
     for _ in range(3):
         getattr(model, method)(DIABETES[0][:32], DIABETES[1][:32])
-    assert len(masks) == 6  # forward and backward
-    assert len(set(masks)) == 3
+    assert len(keys) == n_keys  # relu draws none backward
+    assert len(set(keys)) == 3
 
 
 @pytest.mark.parametrize("problem", ["multiclass", "binary", "multilabel"], indirect=True)

@@ -149,3 +149,28 @@ def dropout(x, rate, key, out):
         row = formulas.row_bits(key, i)
         for j in range(x.shape[1]):
             out[i, j] = formulas.dropped(x[i, j], scale, formulas.random_bits(row, j), threshold)
+
+
+@jit
+def relu_dropout(x, rate, key):
+    """Replace x (n, c) by ``dropout`` of max(0, x), by the same mask."""
+    threshold = np.uint32(rate * 4294967296.0)
+    scale = np.float32(1.0) / (np.float32(1.0) - rate)
+    for i in range(x.shape[0]):
+        row = formulas.row_bits(key, i)
+        for j in range(x.shape[1]):
+            value = formulas.relu(x[i, j])
+            x[i, j] = formulas.dropped(value, scale, formulas.random_bits(row, j), threshold)
+
+
+@jit
+def relu_dropout_backward(out, rate, delta):
+    """Replace delta (n, c) = ∂ℓ/∂out by ∂ℓ/∂x; ``out`` (n, c) is the result of ``relu_dropout``.
+
+    No mask is drawn: a value that is 0 was dropped, or its derivative is 0.
+    """
+    check_shapes(out.shape == delta.shape)
+    scale = np.float32(1.0) / (np.float32(1.0) - rate)
+    for i in range(delta.shape[0]):
+        for j in range(delta.shape[1]):
+            delta[i, j] = formulas.relu_gradient(out[i, j], delta[i, j] * scale)

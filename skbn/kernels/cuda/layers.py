@@ -157,6 +157,22 @@ def _dropout(x, scale, threshold, key, out):
             out[i, j] = formulas.dropped(x[i, j], scale, bits, threshold)
 
 
+@kernel
+def _relu_dropout(x, scale, threshold, key):
+    j, start = cuda.grid(2)
+    if j < x.shape[1]:
+        for i in range(start, x.shape[0], cuda.gridDim.y * ROWS):
+            row = np.uint32(formulas.row_bits(key, np.uint32(i)))
+            bits = np.uint32(formulas.random_bits(row, np.uint32(j)))
+            x[i, j] = formulas.dropped(formulas.relu(x[i, j]), scale, bits, threshold)
+
+
+@kernel
+def _relu_dropout_backward(out, scale, delta):
+    for i in range(cuda.grid(1), out.size, cuda.gridsize(1)):
+        delta[i] = formulas.relu_gradient(out[i], delta[i] * scale)
+
+
 def gather_rows(x, index, mean_scale, out):
     """The first d columns of out (m, ≥ d) = the rows of x (n, d) at the index (m,), normalized.
 
@@ -264,7 +280,26 @@ def dropout(x, rate, key, out):
     The same call computes the gradient. ``key`` identifies the layer and the step.
     """
     check_shapes(out.shape == x.shape)
-    rate = x.dtype.type(rate)
-    threshold = np.uint32(float(rate) * 4294967296.0)
-    scale = x.dtype.type(1.0) / (x.dtype.type(1.0) - rate)
+    scale, threshold = _mask_constants(rate, x.dtype)
     launch(_dropout, element_grid(*x.shape), BLOCK, x, scale, threshold, np.uint32(key), out)
+
+
+def relu_dropout(x, rate, key):
+    """Replace x (n, c) by ``dropout`` of max(0, x), by the same mask."""
+    scale, threshold = _mask_constants(rate, x.dtype)
+    launch(_relu_dropout, element_grid(*x.shape), BLOCK, x, scale, threshold, np.uint32(key))
+
+
+def relu_dropout_backward(out, rate, delta):
+    """Replace delta (n, c) = ∂ℓ/∂out by ∂ℓ/∂x; ``out`` (n, c) is the result of ``relu_dropout``."""
+    check_shapes(out.shape == delta.shape)
+    scale, _ = _mask_constants(rate, out.dtype)
+    arguments = out.reshape(-1), scale, delta.reshape(-1)
+    launch(_relu_dropout_backward, flat_grid(out.size), THREADS, *arguments)
+
+
+def _mask_constants(rate, dtype):
+    """The factor of what a dropout keeps, and the smallest 32 random bits that keep a value."""
+    rate = dtype.type(rate)
+    scale = dtype.type(1.0) / (dtype.type(1.0) - rate)
+    return scale, np.uint32(float(rate) * 4294967296.0)
