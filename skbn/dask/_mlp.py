@@ -29,6 +29,7 @@ from ._pilots import choose
 from ._preparing import (
     Prepared,
     categories_of_partition,
+    check_split,
     merged_categories,
     merged_summaries,
     summary,
@@ -237,7 +238,7 @@ class DistributedMixin:
         parts = targets.of_parts(total.targets, incremental)
         prepared = self._rows_on_workers(parts, dtype, partitions, total.n_rows, fraction)
         if splits_validation:
-            _check_split(prepared)
+            check_split(prepared)
         targets.fit_totals(prepared, incremental)
         self._take_targets(targets, first_pass)
         fitting = DistributedFitting(
@@ -287,21 +288,6 @@ def validation_data_in_memory(X_val, y_val, sample_weight_val):
     """The validation rows, computed if they are collections."""
     values = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
     return tuple(in_memory(name, value) for name, value in values.items())
-
-
-def _check_split(prepared):
-    """Raise unless there are enough training and validation rows, as in a local fit."""
-    if prepared.n_validation_rows < 2:
-        raise ValueError(
-            "The validation set is too small: early_stopping=True holds out "
-            f"{prepared.n_validation_rows} rows. Increase 'validation_fraction' or the size of "
-            "your dataset."
-        )
-    if not prepared.row_weights().all():
-        raise ValueError(
-            "sample_weight sums to 0 over the rows to train on or over those that "
-            "early_stopping holds out, expected a positive sum of both."
-        )
 
 
 class BatchNormMLPClassifier(DistributedMixin, classifier.BatchNormMLPClassifier):

@@ -198,3 +198,18 @@ def _row_weights(rows):
 def sum_of(group):
     """The sum of the results of the partitions."""
     return reduce(add, group)
+
+
+def check_split(prepared):
+    """Raise unless there are enough training and validation rows, as in a local fit."""
+    if prepared.n_validation_rows < 2:
+        raise ValueError(
+            "The validation set is too small: early_stopping=True holds out "
+            f"{prepared.n_validation_rows} rows. Increase 'validation_fraction' or the size of "
+            "your dataset."
+        )
+    if not prepared.row_weights().all():
+        raise ValueError(
+            "sample_weight sums to 0 over the rows to train on or over those that "
+            "early_stopping holds out, expected a positive sum of both."
+        )
