@@ -238,11 +238,15 @@ class BatchNorm(Layer):
     def fold_into(self, layers):
         """Fold the normalization by the running statistics (ibid., Algorithm 2)."""
         weight, bias = layers[-1]
+        folded = fold(weight, bias, *self.scale_shift())
+        layers[-1] = tuple(array.astype(weight.dtype) for array in folded)
+
+    def scale_shift(self):
+        """γ′ and β′ (c,) of the normalization by the running statistics, in host memory."""
         moments = RunningMoments(self.device.to_host(self.running))
         gamma, beta = self.device.to_host(self.affine).astype(np.float64)
         scale = gamma / np.sqrt(moments.variance(ddof=0) + self.epsilon)
-        folded = fold(weight, bias, scale, beta - scale * moments.mean)
-        layers[-1] = tuple(array.astype(weight.dtype) for array in folded)
+        return scale, beta - scale * moments.mean
 
 
 class ActivationLayer(Layer):

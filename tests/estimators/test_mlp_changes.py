@@ -170,7 +170,7 @@ def test_an_interrupt_of_the_last_statistics_keeps_the_training(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(population, "_product", interrupted)
+    monkeypatch.setattr(population.Products, "_product", interrupted)
     with pytest.warns(UserWarning, match="the statistics of hidden layers are the running ones"):
         model = classifier().fit(*IRIS)
     assert model.n_iter_ == 3
