@@ -55,6 +55,11 @@ def dtype_name(column):
     return _name_of(getattr(column, "dtype", getattr(column, "type", "")))
 
 
+def dtype_names(X):
+    """The names of the dtypes of the columns of a table; empty if they are unknown."""
+    return [_name_of(dtype) for dtype in _dtypes_of_columns(X)]
+
+
 def _name_of(dtype):
     name = str(dtype).lower()
     return name.partition("[")[0].partition("(")[0].partition("<")[0]

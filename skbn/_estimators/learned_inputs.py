@@ -83,7 +83,7 @@ class LearnedInputs:
             return
         categories, columns = Categories.of(self), number_columns(self)
         edges = dict(zip(columns, values.edges(self.n_bins), strict=True))
-        numeric = columns if categories is None else categories.numeric
+        numeric = columns if categories is None else set(categories.numeric)
         none = np.empty(0)
         self.bin_edges_ = [edges[j] if j in numeric else none for j in range(self.n_features_in_)]
 

@@ -61,14 +61,15 @@ def without_categories(estimator):
 
 def check_same_categories(estimator, X):
     """Raise if training would continue with other columns of categories."""
-    selected_before = [] if estimator.categories_ is None else Categories.of(estimator).columns
     if isinstance(estimator.categorical_features, str):
         return
+    previous = [] if estimator.categories_ is None else sorted(Categories.of(estimator).columns)
     mask = mask_of(estimator, as_table(X, estimator.categorical_features))
-    if np.flatnonzero(mask).tolist() != selected_before:
+    columns = np.flatnonzero(mask).tolist()
+    if columns != previous:
         raise ValueError(
             "Training can only continue with the categorical_features of the previous call to fit: "
-            f"columns {selected_before}, got {np.flatnonzero(mask).tolist()}."
+            f"columns {previous}, got {columns}."
         )
 
 
@@ -83,8 +84,7 @@ def validate_table(estimator, X, *y, reset, **checks):
     categories = Categories.of(estimator)
     is_by_dtype = isinstance(estimator.categorical_features, str)
     if not reset and is_by_dtype and has_columns(X):
-        validation.check_features(estimator, X, reset=False)
-        _check_numeric(X, categories)
+        _check_numeric(estimator, X, categories)
     if categories is None:
         return validation.validate_data(estimator, X, *y, reset=reset, **checks)
     X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
@@ -156,14 +156,14 @@ def _validated_numbers(estimator, numeric, X, y, checks):
     return (np.ascontiguousarray(numbers[:, numeric]) if is_all_numbers else numbers), y
 
 
-def _check_numeric(X, categories):
+def _check_numeric(estimator, X, categories):
     """Raise if a column that had numbers in fit has text or the dtype of categories."""
-    is_categorical = categorical_by_dtype(X)
-    if categories is not None:
-        is_categorical[categories.columns] = False
-    if is_categorical.any():
+    expected = () if categories is None else categories.columns
+    unexpected = [j for j in np.flatnonzero(categorical_by_dtype(X)) if j not in expected]
+    if unexpected:
+        validation.check_features(estimator, X, reset=False)  # columns may have moved
         raise ValueError(
-            f"Column {names_of(X)[is_categorical.argmax()]!r} of X had numbers or no values in "
-            "fit, and has text or categories now. Convert it to numbers, or fit again. In "
-            "partial_fit, a dtype of categories in the first call declares them."
+            f"Column {names_of(X)[unexpected[0]]!r} of X had numbers or no values in fit, and has "
+            "text or categories now. Convert it to numbers, or fit again. In partial_fit, a dtype "
+            "of categories in the first call declares them."
         )

@@ -48,6 +48,15 @@ def products(model):
     return embedding @ embedding_weight
 
 
+def test_a_stream_goes_on_where_an_embedded_column_comes_first():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.integers(0, 50, 400), rng.integers(0, 3, 400), rng.normal(size=400)])
+    y = rng.integers(0, 2, 400)
+    model = BatchNormMLPClassifier(8, categorical_features=[0, 1], random_state=0)
+    model.partial_fit(X, y, classes=[0, 1]).partial_fit(X, y)
+    assert model.t_ == 2 * len(X)
+
+
 def test_predictions_are_those_of_one_hot_columns_whose_weights_are_products():
     model = fitted(clip_inputs=False)
     assert model.coefs_[0].shape == (2 + N_FEW + N_MANY, 8)
