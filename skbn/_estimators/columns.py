@@ -57,7 +57,9 @@ def dtype_name(column):
 
 def dtype_names(X):
     """The names of the dtypes of the columns of a table; empty if they are unknown."""
-    return [_name_of(dtype) for dtype in _dtypes_of_columns(X)]
+    of_columns = _dtypes_of_columns(X)
+    names = {dtype: _name_of(dtype) for dtype in set(of_columns)}
+    return [names[dtype] for dtype in of_columns]
 
 
 def _name_of(dtype):
