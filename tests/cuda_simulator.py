@@ -9,11 +9,15 @@ import cupy_stand_in
 import numpy as np
 
 
-def _from_interface(interface, owner=None, sync=True):
-    """What the simulator lacks."""
+def _launch(function, grid, block, arguments):
+    """Launch a kernel of the simulator, after the copies that its stream was given."""
     from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
 
-    return FakeCUDAArray(cupy_stand_in.array_over(interface))
+    cupy_stand_in.get_current_stream()
+    is_array = [isinstance(argument, cupy_stand_in.ndarray) for argument in arguments]
+    function[grid, block](
+        *(FakeCUDAArray(x._host) if i else x for x, i in zip(arguments, is_array, strict=True))
+    )
 
 
 def _shared_array(self, shape, dtype):
@@ -87,19 +91,15 @@ def install():
     from numba.cuda.simulator.kernelapi import FakeCUDAShared
 
     sys.modules["cupy"] = cupy = cupy_stand_in.module()
-    sys.modules["cupy.cublas"] = cupy.cublas
-    cuda.from_cuda_array_interface = _from_interface
+    sys.modules |= cupy_stand_in.submodules(cupy)
     FakeCUDAShared.array = _shared_array
     BlockThread.syncthreads, BlockManager.run = _syncthreads, _run_block
     type(cuda.get_current_device()).MULTIPROCESSOR_COUNT = 2
-    cuda.external_stream = lambda _pointer: 0
     kernel.np = AnyOrder()
 
     from skbn._backends import cuda_setup
-    from skbn.kernels.cuda import launch
+    from skbn.kernels.cuda import driver
 
     cuda_setup.driver = lambda: cuda_setup.Driver(13_000, 1)
     cuda_setup._cupys = lambda: ["cupy-cuda13x"]
-
-    # A kernel of the simulator keeps one configuration.
-    launch.configured = launch.configured.__wrapped__
+    driver.launch = _launch

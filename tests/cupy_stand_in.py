@@ -275,14 +275,35 @@ def alloc_pinned_memory(n_bytes):
     return np.empty(n_bytes, np.uint8)
 
 
-def gemm(transa, transb, a, b, out=None, alpha=1.0, beta=0.0):
-    assert (transa, transb, alpha, beta) == ("N", "N", 1.0, 0.0)
-    assert a.dtype == b.dtype == out.dtype
-    for operand in (a, b, out):
-        assert operand.flags.c_contiguous or operand.flags.f_contiguous
-    assert out.flags.c_contiguous
-    np.matmul(a._host, b._host, out=out._host)
-    return out
+def _column_major(pointer, shape, stride, dtype):
+    """The matrix at an address as cuBLAS reads it, with ``stride`` values from column to column."""
+    assert stride >= max(shape[0], 1)
+    itemsize = np.dtype(dtype).itemsize
+    return array_over(
+        {
+            "data": (pointer, False),
+            "shape": shape,
+            "typestr": np.dtype(dtype).str,
+            "strides": (itemsize, stride * itemsize),
+        }
+    )
+
+
+def _gemm(dtype):
+    """cuBLAS's product of matrices of a dtype."""
+
+    def gemm(_handle, op_a, op_b, m, n, k, alpha, a, stride_a, b, stride_b, beta, c, stride_c):
+        factors = [
+            ctypes.cast(p, ctypes.POINTER(np.ctypeslib.as_ctypes_type(dtype)))[0]
+            for p in (alpha, beta)
+        ]
+        assert factors == [1.0, 0.0]
+        left = _column_major(a, (k, m) if op_a else (m, k), stride_a, dtype)
+        right = _column_major(b, (n, k) if op_b else (k, n), stride_b, dtype)
+        product = (left.T if op_a else left) @ (right.T if op_b else right)
+        _column_major(c, (m, n), stride_c, dtype)[...] = product
+
+    return gemm
 
 
 def from_dlpack(array):
@@ -307,6 +328,7 @@ def module():
         get_current_stream=get_current_stream,
         alloc_pinned_memory=alloc_pinned_memory,
         memory=memory,
+        device=SimpleNamespace(get_cublas_handle=lambda: 0),
         runtime=SimpleNamespace(
             getDevice=lambda: 0,
             getDeviceProperties=lambda _device: {"name": b"simulator"},
@@ -315,5 +337,15 @@ def module():
         ),
     )
     cupy.cublas = ModuleType("cupy.cublas")
-    cupy.cublas.gemm = gemm
     return cupy
+
+
+def submodules(cupy):
+    """The modules of CuPy that are imported beside it, by name."""
+    cublas = SimpleNamespace(
+        CUBLAS_OP_N=0, CUBLAS_OP_T=1, sgemm=_gemm(np.float32), dgemm=_gemm(np.float64)
+    )
+    packages = {name: ModuleType(name) for name in ("cupy_backends", "cupy_backends.cuda")}
+    libs = packages["cupy_backends.cuda.libs"] = ModuleType("cupy_backends.cuda.libs")
+    libs.cublas = cublas
+    return {"cupy.cublas": cupy.cublas, **packages}

@@ -131,7 +131,9 @@ class Torch(UsesTorch):
 
     def learn(self, X):
         like = {"dtype": X.dtype, "device": X.device}
-        self.layer = self.torch.nn.BatchNorm1d(X.shape[1], eps=0.0, affine=False, **like).eval()
+        # PyTorch demands eps > 0; this one changes no variance of the data.
+        tiny = self.torch.finfo(X.dtype).tiny
+        self.layer = self.torch.nn.BatchNorm1d(X.shape[1], eps=tiny, affine=False, **like).eval()
         self.fit_transform(X)
 
     def fit_transform(self, X):

@@ -26,13 +26,12 @@ class Counted:
 @contextmanager
 def counting():
     """Count skbn's launches and its matrix products."""
-    # Every launch asks for its kernel, made ready for its grid, once.
-    launch, cuda = map(import_module, ("skbn.kernels.cuda.launch", "skbn._backends.cuda"))
+    driver, cuda = map(import_module, ("skbn.kernels.cuda.driver", "skbn._backends.cuda"))
     selection = import_module("skbn._backends.selection")
-    launches, device = Counted(launch.configured), cuda.cuda_device()
+    launches, device = Counted(driver.launch), cuda.cuda_device()
     gemms = Counted(device.dot)
     with (
-        patch.object(launch, "configured", launches),
+        patch.object(driver, "launch", launches),
         patch.object(selection, "cuda_device", lambda: device._replace(dot=gemms)),
     ):
         yield launches, gemms

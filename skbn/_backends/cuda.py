@@ -2,7 +2,7 @@
 
 import os
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from traceback import clear_frames
 
 import numpy as np
@@ -19,11 +19,10 @@ def cuda_device():
     if missing := cuda_setup.missing():
         raise RuntimeError(f"device='cuda' needs {'; and '.join(missing)}.")
     import cupy
-    from cupy import cublas
 
     from ..kernels import cuda
+    from .cublas import dot
 
-    dot = partial(cublas.gemm, "N", "N")
     to = cupy.asnumpy, _uploaded
     return Device(cupy, cuda, dot, *to, _oom_guard, is_host=False, densifies=True)
 
@@ -44,13 +43,32 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=cuda_device.cache_clear)
 
 
+# How CuPy's memory pool, the driver, the runtime and cuBLAS say that memory does not suffice.
+OUT_OF_MEMORY = (
+    "OutOfMemoryError",
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "cudaErrorMemoryAllocation",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+
+
+def is_out_of_memory(error):
+    """Whether the error says that the memory of the GPU does not suffice.
+
+    Pinned memory, cuBLAS and the code of kernels need memory too, which is not of CuPy's pool.
+    """
+    return any(words in f"{type(error).__name__}: {error}" for words in OUT_OF_MEMORY)
+
+
 @contextmanager
 def _oom_guard():
     import cupy
 
     try:
         yield
-    except cupy.cuda.memory.OutOfMemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         clear_frames(error.__traceback__)  # frames refer to allocated arrays
         cupy.get_default_memory_pool().free_all_blocks()
         free, total = (n_bytes / 1e9 for n_bytes in cupy.cuda.runtime.memGetInfo())

@@ -141,7 +141,8 @@ class Fitting:
 
     def _knows_statistics(self):
         """Whether running statistics can normalize a single row."""
-        is_known = all(layer.running.any() for layer in self.network.batch_norms)
+        to_host = self.network.device.to_host
+        is_known = all(to_host(layer.running).any() for layer in self.network.batch_norms)
         return self.incremental and is_known
 
     def _batch_size(self, n):

@@ -93,11 +93,10 @@ class SoftmaxCrossEntropy(CrossEntropy):
     link = "softmax"
 
     def __call__(self, logits, label, loss_weight, loss, delta):
-        kernels = self.device.kernels
-        kernels.shift_to_max(logits, logits)
-        self.device.xp.exp(logits, out=delta)
         smoothed = *self.smoothed, self.eps
-        kernels.softmax_cross_entropy(logits, label, loss_weight, *smoothed, loss, delta)
+        self.device.kernels.softmax_cross_entropy(
+            logits, label, loss_weight, *smoothed, loss, delta
+        )
 
 
 class BinaryCrossEntropy(CrossEntropy):

@@ -120,6 +120,12 @@ class Network:
         self.device.kernels.add_scaled(weights, factor_of_dtype, grads[: weights.size])
         penalty[...] = 0.5 * factor * self.device.xp.dot(weights, weights)
 
+    def is_finite(self):
+        """Whether no parameter is NaN or infinite."""
+        count = self.device.xp.zeros(1)
+        self.device.kernels.count_non_finite(self.params, count)
+        return self.device.to_host(count)[0] == 0.0
+
     def scale_outputs(self, factor):
         """Multiply the logits by a factor, which becomes a part of the last layer."""
         last = self.dense[-1]

@@ -22,7 +22,7 @@ class TrainingDivergedError(ValueError):
 
 def check_finite(network, loss, epoch):
     """Raise if training has diverged."""
-    if not (np.isfinite(loss) and network.device.xp.isfinite(network.params).all()):
+    if not (np.isfinite(loss) and network.is_finite()):
         raise TrainingDivergedError(
             "Solver produced non-finite parameter weights. The input data may contain large "
             f"values and need to be preprocessed. In epoch {epoch} the loss was {loss}: a smaller "

@@ -20,13 +20,12 @@ OF_BOTH_DEVICES = {
         "relu_dropout_backward",
     ),
     "losses": (
-        "shift_to_max",
         "softmax_cross_entropy",
         "binary_cross_entropy",
         "squared_error",
         "poisson_deviance",
     ),
-    "optimizers": ("add_scaled", "sgd_step", "nesterov_step", "adam_step"),
+    "optimizers": ("add_scaled", "sgd_step", "nesterov_step", "adam_step", "count_non_finite"),
     "statistics": ("column_moments", "weighted_column_moments", "normalize"),
 }
 

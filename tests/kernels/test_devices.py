@@ -76,13 +76,11 @@ def layers(rng, shape, dtype):
 def losses(rng, shape, dtype):
     (n, k), eps = shape, float(np.finfo(dtype).eps)
     x, share = normal(rng, shape, dtype), (dyadic(rng, n) / 32 / n).astype(dtype)
-    shifted = x - x.max(axis=1, keepdims=True)
     label, binary = rng.integers(0, k, n), rng.integers(0, 2, shape).astype(dtype)
     smoothed, loss, out = (0.25, np.full(k, 1 / k), eps), np.full(1, np.nan), np.empty_like(x)
     counts = rng.poisson(1.0, shape).astype(dtype)
     return {
-        "shift_to_max": (x, out),
-        "softmax_cross_entropy": (shifted, label, share, *smoothed, loss, np.exp(shifted)),
+        "softmax_cross_entropy": (x.copy(), label, share, *smoothed, loss, out),
         "binary_cross_entropy": (x, binary, share, *smoothed, loss, out),
         "squared_error": (x, normal(rng, shape, dtype), share, loss, out),
         "poisson_deviance": (np.exp(x), counts, share, loss, out),
@@ -98,6 +96,7 @@ def optimizers(rng, shape, dtype):
         "sgd_step": (momentum, grads, state, params),
         "nesterov_step": (momentum, grads, state, params),
         "adam_step": (adam, grads, state, second, params),
+        "count_non_finite": (np.where(params > 1.0, np.inf, params), np.zeros(1)),
     }
 
 
@@ -185,7 +184,7 @@ def is_cut(argument):
     return is_array and argument.dtype != np.int32
 
 
-OF_ONE_ARRAY = (" 0", "relu_dropout")
+OF_ONE_ARRAY = (" 0", "relu_dropout", "count_non_finite")
 OF_SEVERAL_ARRAYS = [case for case in CASES if not case[1].endswith(OF_ONE_ARRAY)]
 
 

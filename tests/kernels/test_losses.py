@@ -13,18 +13,10 @@ from kernels.kernel_problems import (
 from scipy.special import expit
 from sklearn.neural_network._base import LOSS_FUNCTIONS
 
-from skbn.kernels import cpu
 
-
-def shift_to_max(logits, kernels=cpu):
-    shifted = np.empty_like(logits)
-    kernels.shift_to_max(logits, shifted)
-    return shifted
-
-
-def softmax_cross_entropy(kernels, shifted, *arguments):
-    out, loss = np.exp(shifted), np.full(1, np.nan)
-    kernels.softmax_cross_entropy(shifted, *arguments, loss, out)
+def softmax_cross_entropy(kernels, logits, *arguments):
+    out, loss = np.empty_like(logits), np.full(1, np.nan)
+    kernels.softmax_cross_entropy(logits.copy(), *arguments, loss, out)
     return loss[0], out
 
 
@@ -72,7 +64,7 @@ class Loss:
 LOSSES = {
     "softmax": Loss(
         softmax_cross_entropy,
-        shift_to_max,
+        np.copy,
         network_oracle.softmax_cross_entropy,
         draw_labels,
         (0.0, 0.25),
@@ -170,12 +162,14 @@ def test_gradients_may_overwrite_the_predictions(kernels, name, dtype, rng):
     assert (prediction == gradient).all()
 
 
-def test_shift_to_max_leaves_differences(kernels, shape, dtype, rng):
-    logits = normal(rng, shape, dtype, 100.0)
-    shifted = shift_to_max(logits, kernels)
-    assert (shifted == logits - logits.max(axis=1, keepdims=True)).all()
-    kernels.shift_to_max(logits, logits)
-    assert (logits == shifted).all()
+def test_softmax_replaces_logits_by_their_differences_from_the_maximum(kernels, shape, dtype, rng):
+    n, k = shape
+    logits, label = normal(rng, shape, dtype, 100.0), draw_labels(rng, n, k)
+    share, eps = shares(rng, n, "no weights", dtype), float(np.finfo(dtype).eps)
+    expected = logits - logits.max(axis=1, keepdims=True)
+    loss, out = np.zeros(1), np.empty_like(logits)
+    kernels.softmax_cross_entropy(logits, label, share, 0.0, priors(k), eps, loss, out)
+    assert (logits == expected).all()
 
 
 # Of rows that are all but certain, right and wrong, the losses are held.

@@ -120,3 +120,13 @@ def test_add_scaled_adds_a_multiple(kernels, params, rng):
     kernels.add_scaled(x, params.dtype.type(0.3), out)
     expected = network_oracle.exact(params) + network_oracle.exact(params.dtype.type(0.3)) * x
     assert_within(1, out, expected, np.abs(params) + np.abs(x), params.dtype)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_counted_wherever_they_are(kernels, value, dtype, rng):
+    x, count = normal(rng, 1000, dtype), np.full(1, np.nan)
+    kernels.count_non_finite(x, count)
+    assert count == 0
+    x[[0, 517, 999]] = value
+    kernels.count_non_finite(x, count)
+    assert count == 3

@@ -15,28 +15,21 @@ from ..layout import check_shapes
 
 
 @jit
-def shift_to_max(logits, out):
-    """out (n, k) = logits minus the maximum of each row, so that exp does not overflow."""
+def shift_to_max(logits):
+    """Subtract the maximum of each row of logits (n, k), so that exp does not overflow."""
     n, k = logits.shape
-    check_shapes(out.shape == logits.shape)
     for i in range(n):
         largest = logits[i, 0]
         for j in range(1, k):
             largest = max(largest, logits[i, j])
         for j in range(k):
-            out[i, j] = logits[i, j] - largest
+            logits[i, j] -= largest
 
 
 @jit
-def softmax_cross_entropy(shifted, label, loss_weight, smoothing, prior, eps, loss, out):
-    """Cross entropy of softmax(shifted) and labels (n,); out is exp(shifted) before the call.
-
-    The target of class j is smoothing·prior[j], plus 1 − smoothing if j is the label.
-    """
+def cross_entropy(shifted, label, loss_weight, smoothing, prior, eps, loss, out):
+    """``softmax_cross_entropy``, where out is exp(shifted) before the call."""
     n, k = out.shape
-    check_shapes(
-        shifted.shape == out.shape and label.size == loss_weight.size == n and prior.size == k
-    )
     lowest, highest = math.log(eps), math.log1p(-eps)
     value = 0.0
     for i in range(n):
@@ -54,6 +47,21 @@ def softmax_cross_entropy(shifted, label, loss_weight, smoothing, prior, eps, lo
                 log_p = min(max(shifted[i, j] - log_total, lowest), highest)
                 value -= loss_weight[i] * smoothing * prior[j] * log_p
     loss[0] = value
+
+
+def softmax_cross_entropy(logits, label, loss_weight, smoothing, prior, eps, loss, out):
+    """Cross entropy of softmax(logits) and labels (n,).
+
+    The target of class j is smoothing·prior[j], plus 1 − smoothing if j is the label. Each row of
+    the logits is replaced by its difference from the maximum.
+    """
+    n, k = out.shape
+    check_shapes(
+        logits.shape == out.shape and label.size == loss_weight.size == n and prior.size == k
+    )
+    shift_to_max(logits)
+    np.exp(logits, out=out)  # 0.46 ns for a value of float32; Numba's exp takes 2.3 ns
+    cross_entropy(logits, label, loss_weight, smoothing, prior, eps, loss, out)
 
 
 @jit

@@ -3,6 +3,8 @@
 ``constants`` have this dtype too, because a float64 among float32 would halve the SIMD width.
 """
 
+import math
+
 from .. import formulas
 from ..compile import jit
 from ..layout import check_shapes
@@ -49,3 +51,12 @@ def adam_step(constants, grads, first, second, params):
         first[i] = formulas.average(beta_1, first[i], rest_1, grads[i])
         second[i] = formulas.average(beta_2, second[i], rest_2 * grads[i], grads[i])
         params[i] -= formulas.adam_change(rate, first[i], second[i], epsilon)
+
+
+@jit
+def count_non_finite(x, count):
+    """count (1,), which is float64, = the number of values of x (n,) that are NaN or infinite."""
+    n = 0
+    for i in range(x.size):
+        n += not math.isfinite(x[i])
+    count[0] = n

@@ -2,7 +2,7 @@
 
 from .. import formulas
 from ..layout import check_shapes
-from .launch import THREADS, cuda, flat_grid, kernel_for_formula, launch
+from .launch import cuda, kernel_for_formula, launch_flat
 
 formula = None  # copy_for_formula sets it in a copy of the loop
 
@@ -29,7 +29,7 @@ KERNELS = {
 def _value_launcher(function):
     def value(x):
         """Replace x (n, c) by f(x)."""
-        launch(function, flat_grid(x.size), THREADS, x.reshape(-1))
+        launch_flat(function, x.size, x.reshape(-1))
 
     return value
 
@@ -38,7 +38,7 @@ def _gradient_launcher(function):
     def gradient(x, delta):
         """Replace delta (n, c) = ∂ℓ/∂out by ∂ℓ/∂x; ``x`` is the first argument of the formula."""
         check_shapes(x.shape == delta.shape)
-        launch(function, flat_grid(x.size), THREADS, x.reshape(-1), delta.reshape(-1))
+        launch_flat(function, x.size, x.reshape(-1), delta.reshape(-1))
 
     return gradient
 

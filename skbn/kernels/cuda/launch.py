@@ -1,17 +1,16 @@
 """Compilation and launch of CUDA kernels. Only this module imports Numba's CUDA target."""
 
-import warnings
-from functools import cache, lru_cache
+from functools import cache
 from threading import get_ident
 
 import cupy
 import numpy as np
 from numba import config, cuda
-from numba.cuda.args import ArgHint
 
-from ..._backends.numba_cache import set_source_stamp
+from ..._backends.numba_cache import set_source_stamp, tolerate_cache_errors
 from .. import formulas
 from ..compile import copy_for_formula
+from . import driver
 
 # NumPy 2.5 has no row_stack, but numba-cuda 0.30.4 needs it for its first compilation.
 vars(np).setdefault("row_stack", np.vstack)
@@ -25,8 +24,9 @@ for _formula in vars(formulas).values():
 # Shape of a block of threads. COLUMNS threads read neighbouring columns, so that a warp reads 32
 # neighbouring values. The simulator has small blocks, because each thread is a thread of Python.
 COLUMNS, ROWS = (4, 2) if config.ENABLE_CUDASIM else (32, 8)
-BLOCK = COLUMNS, ROWS
+BLOCK = COLUMNS, ROWS, 1
 THREADS = COLUMNS * ROWS
+FLAT_BLOCK = THREADS, 1, 1
 
 # Minimum number of rows for a thread. With fewer, blocks take longer to start than to compute.
 MIN_ROWS_PER_THREAD = 8
@@ -50,9 +50,10 @@ def kernel(function):
     Machine code is cached on disk if a folder is writable, as by ``compile.jit``.
     """
     try:
-        return set_source_stamp(cuda.jit(cache=True)(function))
+        compiled = set_source_stamp(cuda.jit(cache=True)(function))
     except RuntimeError:
-        return cuda.jit(function)
+        compiled = cuda.jit(function)
+    return tolerate_cache_errors(compiled)
 
 
 def kernel_for_formula(loop, formula):
@@ -89,57 +90,18 @@ def element_grid(n, c, n_groups=1):
 
 
 def flat_grid(n):
-    """Number of blocks of THREADS threads for n values."""
-    return max(1, min(-(-n // THREADS), 8 * max_blocks()))
-
-
-@lru_cache(maxsize=1024)
-def configured(function, grid, block, stream):
-    """The kernel for a grid, a block and a stream, ready to be called.
-
-    Numba's warning about small grids is suppressed, because small data have small grids.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Grid size")
-        return function[grid, block, cuda.external_stream(stream) if stream else 0]
-
-
-class Resident(ArgHint):
-    """A kernel argument for an array on the device, which Numba does not inspect in every launch.
-
-    Otherwise, Numba determines the type of each argument and whether to copy it to the device and
-    back, and waits for the stream that CuPy names. A launch with five arrays and a number takes
-    31 µs of the host in this way, and 8 µs with this class.
-    """
-
-    def __init__(self, array):
-        super().__init__(array)
-        self.memory = cuda.In(array).to_device([])
-
-    def to_device(self, _copied_back, _stream=0):
-        """The device array that is passed to the kernel; Numba calls this method."""
-        return self.memory
-
-
-@lru_cache(maxsize=4096)
-def _resident(pointer, shape, strides, dtype):
-    """The Resident of an address and a layout. It remains valid if the memory there is reused."""
-    interface = {"data": (pointer, False), "shape": shape, "strides": strides}
-    interface |= {"typestr": dtype.str, "version": 3}
-    return Resident(cuda.from_cuda_array_interface(interface, sync=False))
-
-
-def _argument(x):
-    """An argument as a kernel takes it: a Resident for a CuPy array, a scalar unchanged."""
-    if isinstance(x, cupy.ndarray):
-        return _resident(x.data.ptr, x.shape, x.strides, x.dtype)
-    return x
+    """Grid of blocks of THREADS threads for n values."""
+    return max(1, min(-(-n // THREADS), 8 * max_blocks())), 1, 1
 
 
 def launch(function, grid, block, *arguments):
-    """Launch a kernel on CuPy's current stream."""
-    stream = cupy.cuda.get_current_stream().ptr
-    configured(function, grid, block, stream)(*map(_argument, arguments))
+    """Launch a kernel on CuPy's current stream; grid and block have three dimensions."""
+    driver.launch(function, grid, block, arguments)
+
+
+def launch_flat(function, n, *arguments):
+    """Launch a kernel whose threads process n values."""
+    launch(function, flat_grid(n), FLAT_BLOCK, *arguments)
 
 
 def _here():

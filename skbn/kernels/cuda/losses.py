@@ -1,7 +1,7 @@
 """Losses of the predictions of a batch, and their gradients with respect to the logits.
 
-The functions are those of ``cpu.losses``. A thread processes one row at a time, and the loss stays
-on the device.
+The functions are those of ``cpu.losses``. In softmax, a group of threads processes one row at a
+time; in the other losses, a thread does. The loss stays on the device.
 """
 
 import math
@@ -11,51 +11,70 @@ import numpy as np
 
 from .. import formulas
 from ..layout import check_shapes
-from .launch import THREADS, cuda, device_function, flat_grid, kernel, launch, tickets
-from .reduction import write_grid_sum
-
-
-@kernel
-def _shift_to_max(logits, out):
-    n, k = out.shape
-    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        largest = logits[i, 0]
-        for j in range(1, k):
-            # Not max(), which on CUDA would skip NaN in the first column.
-            if logits[i, j] > largest:
-                largest = logits[i, j]
-        for j in range(k):
-            out[i, j] = logits[i, j] - largest
+from .launch import (
+    COLUMNS,
+    FLAT_BLOCK,
+    ROWS,
+    cuda,
+    device_function,
+    flat_grid,
+    kernel,
+    launch,
+    tickets,
+)
+from .reduction import group_max, group_sum, lane, write_grid_sum
 
 
 @device_function
-def _softmax_row(shifted, label, loss_weight, smoothing, prior, lowest, highest, out, i):
-    """Write the gradient of row i and return its loss."""
-    k = out.shape[1]
+def _shift_to_max(logits, i, k):
+    """Subtract the maximum of row i of the logits, so that exp does not overflow."""
+    largest = -math.inf
+    for j in range(lane(), k, COLUMNS):
+        largest = max(largest, np.float64(logits[i, j]))
+    largest = group_max(largest)
+    for j in range(lane(), k, COLUMNS):
+        logits[i, j] -= largest
+
+
+@device_function
+def _exponentials(shifted, out, i, k):
+    """Write exp(shifted) of row i into out, and return its sum."""
     total = 0.0
-    for j in range(k):
+    for j in range(lane(), k, COLUMNS):
+        out[i, j] = math.exp(shifted[i, j])
         total += np.float64(out[i, j])
-    log_total, w = math.log(total), np.float64(loss_weight[i])
-    log_probability = formulas.clipped(shifted[i, label[i]] - log_total, lowest, highest)
-    loss = -w * (1.0 - smoothing) * log_probability
-    for j in range(k):
-        label_target = 1.0 - smoothing if j == label[i] else 0.0
-        out[i, j] = w * (out[i, j] / total - smoothing * prior[j] - label_target)
-        if smoothing > 0.0:
-            log_p = formulas.clipped(shifted[i, j] - log_total, lowest, highest)
-            loss -= w * smoothing * prior[j] * log_p
+    return group_sum(total)
+
+
+@device_function
+def _cross_entropy(shifted, label, w, smoothing, prior, lowest, highest, total, out, i, k):
+    """Write the gradient of row i, and return the part of its loss that this thread computes."""
+    log_total, loss = math.log(total), 0.0
+    for j in range(lane(), k, COLUMNS):
+        target = smoothing * prior[j] + (1.0 - smoothing if j == label[i] else 0.0)
+        out[i, j] = w * (out[i, j] / total - target)
+        if target > 0.0:
+            loss -= w * target * formulas.clipped(shifted[i, j] - log_total, lowest, highest)
     return loss
 
 
 @kernel
 def _softmax_cross_entropy(
-    shifted, label, loss_weight, smoothing, prior, lowest, highest, partials, tickets, loss, out
+    logits, label, loss_weight, smoothing, prior, lowest, highest, partials, tickets, loss, out
 ):
-    value = 0.0
-    for i in range(cuda.grid(1), out.shape[0], cuda.gridsize(1)):
-        value += _softmax_row(
-            shifted, label, loss_weight, smoothing, prior, lowest, highest, out, i
-        )
+    # A group of COLUMNS threads computes a row. All threads of a block must reach the reductions of
+    # groups, so that a group beyond the last row has a row of no columns.
+    n, value = out.shape[0], 0.0
+    for first in range(cuda.blockIdx.x * ROWS, n, cuda.gridDim.x * ROWS):
+        i = first + cuda.threadIdx.x // COLUMNS
+        k = out.shape[1] if i < n else 0
+        _shift_to_max(logits, i, k)
+        total = _exponentials(logits, out, i, k)
+        if i < n:
+            w = np.float64(loss_weight[i])
+            value += _cross_entropy(
+                logits, label, w, smoothing, prior, lowest, highest, total, out, i, k
+            )
     write_grid_sum(value, partials, tickets, loss)
 
 
@@ -100,30 +119,26 @@ def _poisson_deviance(mean, target, loss_weight, partials, tickets, loss, out):
     write_grid_sum(value, partials, tickets, loss)
 
 
-def _launch(function, *arguments):
+def _launch(function, n_threads, *arguments):
     """Launch the kernel of a loss with its arguments, scratch memory, and finally loss and out."""
-    grid = flat_grid(arguments[-1].shape[0])
-    scratch = cupy.empty(grid, np.float64), tickets(1)
-    launch(function, grid, THREADS, *arguments[:-2], *scratch, *arguments[-2:])
+    grid = flat_grid(n_threads)
+    scratch = cupy.empty(grid[0], np.float64), tickets(1)
+    launch(function, grid, FLAT_BLOCK, *arguments[:-2], *scratch, *arguments[-2:])
 
 
-def shift_to_max(logits, out):
-    """out (n, k) = logits minus the maximum of each row, so that exp does not overflow."""
-    check_shapes(out.shape == logits.shape)
-    launch(_shift_to_max, flat_grid(out.shape[0]), THREADS, logits, out)
+def softmax_cross_entropy(logits, label, loss_weight, smoothing, prior, eps, loss, out):
+    """Cross entropy of softmax(logits) and labels (n,).
 
-
-def softmax_cross_entropy(shifted, label, loss_weight, smoothing, prior, eps, loss, out):
-    """Cross entropy of softmax(shifted) and labels (n,); out is exp(shifted) before the call.
-
-    The target of class j is smoothing·prior[j], plus 1 − smoothing if j is the label.
+    The target of class j is smoothing·prior[j], plus 1 − smoothing if j is the label. Each row of
+    the logits is replaced by its difference from the maximum.
     """
     n, k = out.shape
     check_shapes(
-        shifted.shape == out.shape and label.size == loss_weight.size == n and prior.size == k
+        logits.shape == out.shape and label.size == loss_weight.size == n and prior.size == k
     )
     constants = float(smoothing), prior, math.log(eps), math.log1p(-eps)
-    _launch(_softmax_cross_entropy, shifted, label, loss_weight, *constants, loss, out)
+    inputs = logits, label, loss_weight, *constants
+    _launch(_softmax_cross_entropy, n * COLUMNS, *inputs, loss, out)
 
 
 def binary_cross_entropy(logits, target, loss_weight, smoothing, prior, eps, loss, out):
@@ -133,16 +148,16 @@ def binary_cross_entropy(logits, target, loss_weight, smoothing, prior, eps, los
         logits.shape == target.shape == out.shape and loss_weight.size == n and prior.size == k
     )
     constants = float(smoothing), prior, math.log(eps), math.log1p(-eps)
-    _launch(_binary_cross_entropy, logits, target, loss_weight, *constants, loss, out)
+    _launch(_binary_cross_entropy, out.shape[0], logits, target, loss_weight, *constants, loss, out)
 
 
 def squared_error(prediction, target, loss_weight, loss, out):
     """Half the squared error of predictions and targets (n, k)."""
     check_shapes(prediction.shape == target.shape == out.shape and loss_weight.size == out.shape[0])
-    _launch(_squared_error, prediction, target, loss_weight, loss, out)
+    _launch(_squared_error, out.shape[0], prediction, target, loss_weight, loss, out)
 
 
 def poisson_deviance(mean, target, loss_weight, loss, out):
     """Half the Poisson deviance of predicted means and targets (n, k); the link is log."""
     check_shapes(mean.shape == target.shape == out.shape and loss_weight.size == out.shape[0])
-    _launch(_poisson_deviance, mean, target, loss_weight, loss, out)
+    _launch(_poisson_deviance, out.shape[0], mean, target, loss_weight, loss, out)

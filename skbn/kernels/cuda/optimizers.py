@@ -3,9 +3,15 @@
 ``constants`` are on the host and have this dtype.
 """
 
+import math
+
+import cupy
+import numpy as np
+
 from .. import formulas
 from ..layout import check_shapes
-from .launch import THREADS, cuda, flat_grid, kernel, launch
+from .launch import FLAT_BLOCK, cuda, flat_grid, kernel, launch, launch_flat, tickets
+from .reduction import write_grid_sum
 
 
 @kernel
@@ -42,22 +48,30 @@ def _adam_step(rate, beta_1, rest_1, beta_2, rest_2, epsilon, grads, first, seco
         params[i] -= formulas.adam_change(rate, m, v, epsilon)
 
 
+@kernel
+def _count_non_finite(x, partials, tickets, count):
+    n = 0
+    for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+        n += not math.isfinite(x[i])
+    write_grid_sum(n, partials, tickets, count)
+
+
 def add_scaled(x, factor, out):
     """out (n,) += factor·x."""
     check_shapes(out.size == x.size)
-    launch(_add_scaled, flat_grid(out.size), THREADS, x, out.dtype.type(factor), out)
+    launch_flat(_add_scaled, out.size, x, out.dtype.type(factor), out)
 
 
 def sgd_step(constants, grads, velocity, params):
     """Momentum: v ← μ·v − η·g, θ ← θ + v; constants are η, μ."""
     check_shapes(constants.size == 2 and grads.size == velocity.size == params.size)
-    launch(_sgd_step, flat_grid(params.size), THREADS, *constants, grads, velocity, params)
+    launch_flat(_sgd_step, params.size, *constants, grads, velocity, params)
 
 
 def nesterov_step(constants, grads, velocity, params):
     """Nesterov's momentum: v ← μ·v − η·g, θ ← θ + μ·v − η·g; constants are η, μ."""
     check_shapes(constants.size == 2 and grads.size == velocity.size == params.size)
-    launch(_nesterov_step, flat_grid(params.size), THREADS, *constants, grads, velocity, params)
+    launch_flat(_nesterov_step, params.size, *constants, grads, velocity, params)
 
 
 def adam_step(constants, grads, first, second, params):
@@ -66,4 +80,11 @@ def adam_step(constants, grads, first, second, params):
     Constants are η, which includes the bias correction, β₁, 1 − β₁, β₂, 1 − β₂ and ε.
     """
     check_shapes(constants.size == 6 and grads.size == first.size == second.size == params.size)
-    launch(_adam_step, flat_grid(params.size), THREADS, *constants, grads, first, second, params)
+    launch_flat(_adam_step, params.size, *constants, grads, first, second, params)
+
+
+def count_non_finite(x, count):
+    """count (1,), which is float64, = the number of values of x (n,) that are NaN or infinite."""
+    grid = flat_grid(x.size)
+    scratch = cupy.empty(grid[0], np.float64), tickets(1)
+    launch(_count_non_finite, grid, FLAT_BLOCK, x, *scratch, count)

@@ -9,7 +9,10 @@ last column.
 import numpy as np
 
 from .. import formulas
+from ..compile import copy_for_formula
 from .launch import COLUMNS, ROWS, THREADS, cuda, device_function
+
+formula = None  # copy_for_formula sets it in a copy of the loop
 
 
 @device_function
@@ -49,6 +52,42 @@ def write_column_sums(shared, partials, j, c):
     if j < c:
         for k in range(cuda.threadIdx.y, shared.shape[0], ROWS):
             partials[k, block * c + j] = summed(shared, k, cuda.threadIdx.x, THREADS, COLUMNS)
+
+
+@device_function
+def lane():
+    """The index of a thread in its group, which are COLUMNS threads of a block in one row."""
+    return cuda.threadIdx.x % COLUMNS
+
+
+def _reduced(value):
+    """The reduction of value by ``formula`` over each group, returned in every thread."""
+    shared = cuda.shared.array(THREADS, np.float64)
+    thread, half = cuda.threadIdx.x, COLUMNS // 2
+    shared[thread] = value
+    while half > 0:
+        cuda.syncthreads()
+        if lane() < half:
+            shared[thread] = formula(shared[thread], shared[thread + half])
+        half //= 2
+    cuda.syncthreads()
+    value = shared[thread - lane()]
+    cuda.syncthreads()
+    return value
+
+
+@device_function
+def _add(x, y):
+    return x + y
+
+
+@device_function
+def _larger(x, y):
+    return x if x > y else y
+
+
+group_sum = device_function(copy_for_formula(_reduced, _add))
+group_max = device_function(copy_for_formula(_reduced, _larger))
 
 
 @device_function
