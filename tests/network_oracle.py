@@ -185,8 +185,10 @@ def momentum_descent(grads, params, rate, momentum, nesterov):
     return params
 
 
-def adam(grads, params, rate, beta_1, beta_2, epsilon):
+def adam(grads, params, rate, beta_1, beta_2, epsilon, kept=1.0):
     """Kingma & Ba 2015, Algorithm 1, with the ε̂ of its section 2 and of scikit-learn.
+
+    Before each step, the parameters are multiplied by ``kept``.
 
     Both moments are written out as sums over all gradients, over the sum of their weights;
     ε̂ is added before the correction of the second: ε = ε̂/√(1 − β₂^t).
@@ -197,7 +199,7 @@ def adam(grads, params, rate, beta_1, beta_2, epsilon):
         first = (beta_1**ages * seen).sum(axis=0) / (beta_1**ages).sum()
         second = (beta_2**ages * seen**2).sum(axis=0) / (beta_2**ages).sum()
         corrected_epsilon = exact(epsilon) / np.sqrt(1 - beta_2**t)
-        params = params - rate * first / (np.sqrt(second) + corrected_epsilon)
+        params = exact(kept) * params - rate * first / (np.sqrt(second) + corrected_epsilon)
     return params
 
 

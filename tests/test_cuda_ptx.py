@@ -41,7 +41,7 @@ ARGUMENTS = {
     "losses._poisson_deviance": "x2 x2 x1 d1 u1 d1 x2",
     "losses._softmax_cross_entropy": "x2 i1 x1 d d1 d d d1 u1 d1 x2",
     "losses._squared_error": "x2 x2 x1 d1 u1 d1 x2",
-    "optimizers._adam_step": "x x x x x x x1 x1 x1 x1",
+    "optimizers._adam_step": "x x x x x x x x1 x1 x1 x1 x1",
     "optimizers._add_scaled": "x1 x x1",
     "optimizers._count_non_finite": "x1 d1 u1 d1",
     "optimizers._nesterov_step": "x x x1 x1 x1",

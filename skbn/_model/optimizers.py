@@ -70,14 +70,14 @@ class Optimizer:
         """Move the parameters of the network along the gradients (n_params,)."""
         self.schedule.begin_step(self.t)
         self.t += 1
-        self.decay(network)
         self.constants[0] = self.rate()
         kernel = self.kernel(network.device.kernels)
-        arrays = grads, *self.states, network.params
+        arrays = *self.decayed(network), grads, *self.states, network.params
         passes_of(network.device).in_blocks(kernel, self.constants, *arrays)
 
-    def decay(self, network):
-        """Decay the weights before a step. This optimizer does not."""
+    def decayed(self, _network):
+        """A list of the parameters that the kernel decays, if it decays any."""
+        return []
 
     def rate(self):
         """The factor of the current step."""
@@ -111,7 +111,7 @@ class Adam(Optimizer):
     """Adam (Kingma & Ba 2015, arXiv:1412.6980)."""
 
     def __init__(self, network, schedule, beta_1, beta_2, epsilon):
-        constants = [beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2, epsilon]
+        constants = [beta_1, 1.0 - beta_1, beta_2, 1.0 - beta_2, epsilon, 1.0]
         super().__init__(network, schedule, constants, n_states=2)
         self.beta_1, self.beta_2 = beta_1, beta_2
 
@@ -121,6 +121,10 @@ class Adam(Optimizer):
 
     def kernel(self, kernels):
         return kernels.adam_step
+
+    def decayed(self, network):
+        """The weights, whose factor is 1 in Adam."""
+        return [network.decayed]
 
     def rate(self):
         """The learning rate with the bias correction of both moments."""
@@ -143,10 +147,10 @@ class AdamW(Adam):
         moments = options.beta_1, options.beta_2, options.epsilon
         return cls(network, schedule, *moments, options.weight_decay)
 
-    def decay(self, network):
-        """Decay the weights before a step."""
-        weights = network.decayed
-        weights *= 1.0 - self.schedule.rate * self.weight_decay
+    def decayed(self, network):
+        """The weights, whose factor is set for this step."""
+        self.constants[-1] = 1.0 - self.schedule.rate * self.weight_decay
+        return super().decayed(network)
 
 
 # Classes by the value of the parameter ``solver``.

@@ -124,8 +124,11 @@ class HostPasses:
         return sum(count.item() for count in infinite)
 
     def in_blocks(self, kernel, constants, *arrays):
-        """Call the kernel on the flat arrays (n,), in blocks on threads if they are large."""
-        n = arrays[0].size
+        """Call the kernel on the flat arrays, in blocks on threads if they are large.
+
+        The last array has n values, of which the others may have the first.
+        """
+        n = arrays[-1].size
         if n < MIN_THREADED_VALUES:
             kernel(constants, *arrays)
             return

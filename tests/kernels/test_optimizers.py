@@ -31,12 +31,13 @@ def descend(kernels, grads, params, nesterov):
     return params
 
 
-def descend_by_adam(kernels, grads, params, epsilon):
+def descend_by_adam(kernels, grads, params, epsilon, kept=1.0, n_decayed=0):
     params, first, second = params.copy(), np.zeros_like(params), np.zeros_like(params)
+    decayed = params[:n_decayed]
     for t, g in enumerate(grads, 1):
         rate = RATE * np.sqrt(1 - BETA_2**t) / (1 - BETA_1**t)
-        constants = [rate, BETA_1, 1 - BETA_1, BETA_2, 1 - BETA_2, epsilon]
-        kernels.adam_step(np.array(constants, params.dtype), g, first, second, params)
+        constants = [rate, BETA_1, 1 - BETA_1, BETA_2, 1 - BETA_2, epsilon, kept]
+        kernels.adam_step(np.array(constants, params.dtype), decayed, g, first, second, params)
     return params
 
 
@@ -71,6 +72,14 @@ def test_adam_descends_as_the_oracle(kernels, epsilon, grads, params):
     )
 
 
+def test_adam_decays_the_first_parameters_only(kernels, grads, params):
+    n_decayed = params.size // 2
+    kept = np.where(np.arange(params.size) < n_decayed, 0.75, 1.0)
+    expected = network_oracle.adam(grads, params, RATE, BETA_1, BETA_2, 0.5, kept)
+    found = descend_by_adam(kernels, grads, params, 0.5, 0.75, n_decayed)
+    assert_within(8, found, expected, 1 + np.abs(params), params.dtype)
+
+
 @pytest.mark.parametrize("epsilon", [1e-8, 0.5])
 def test_adam_descends_as_scikit_learn(kernels, epsilon, rng):
     grads, params = rng.normal(size=(N_STEPS, 7)), rng.normal(size=7)
@@ -86,31 +95,38 @@ def test_adam_stays_where_there_was_never_a_gradient(kernels, params):
     assert (stayed == params).all()
 
 
+# The kernel, its constants, the arrays before the gradients, and the number of its states.
 OPTIMIZERS = {
-    "sgd": ("sgd_step", [RATE, BETA_1], 1),
-    "nesterov": ("nesterov_step", [RATE, BETA_1], 1),
-    "adam": ("adam_step", [RATE, BETA_1, 1 - BETA_1, BETA_2, 1 - BETA_2, 1e-8], 2),
+    "sgd": ("sgd_step", [RATE, BETA_1], [], 1),
+    "nesterov": ("nesterov_step", [RATE, BETA_1], [], 1),
+    "adam": (
+        "adam_step",
+        [RATE, BETA_1, 1 - BETA_1, BETA_2, 1 - BETA_2, 1e-8, 1.0],
+        [np.empty(0)],
+        2,
+    ),
 }
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_steps_do_not_hide_a_gradient_that_is_nan(kernels, name, dtype):
-    step, constants, n_states = OPTIMIZERS[name]
-    step = getattr(kernels, step)
+    step, constants, decayed, n_states = OPTIMIZERS[name]
+    step, decayed = getattr(kernels, step), [array.astype(dtype) for array in decayed]
     states, params = np.zeros((n_states, 2), dtype), np.ones(2, dtype)
     for first in (np.nan, 1.0):
-        step(np.array(constants, dtype), np.array([first, 1], dtype), *states, params)
+        grads = np.array([first, 1], dtype)
+        step(np.array(constants, dtype), *decayed, grads, *states, params)
         assert (np.isnan(params) == [True, False]).all()
         assert (np.isnan(states) == [True, False]).all()
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_averages_of_gradients_that_have_ended_reach_0(kernels, name, dtype):
-    step, constants, n_states = OPTIMIZERS[name]
-    step = getattr(kernels, step)
+    step, constants, decayed, n_states = OPTIMIZERS[name]
+    step, decayed = getattr(kernels, step), [array.astype(dtype) for array in decayed]
     states, params = np.full((n_states, 1), 1e-36, dtype), np.ones(1, dtype)
     for _ in range(500):
-        step(np.array(constants, dtype), np.zeros(1, dtype), *states, params)
+        step(np.array(constants, dtype), *decayed, np.zeros(1, dtype), *states, params)
     assert (states == 0).all()
     assert params == 1
 

@@ -39,18 +39,21 @@ def nesterov_step(constants, grads, velocity, params):
 
 
 @jit
-def adam_step(constants, grads, first, second, params):
-    """Adam (Kingma & Ba 2015, Algorithm 1).
+def adam_step(constants, decayed, grads, first, second, params):
+    """Adam (Kingma & Ba 2015, Algorithm 1) with decoupled decay (Loshchilov & Hutter 2019).
 
-    Constants are η, which includes the bias correction, β₁, 1 − β₁, β₂, 1 − β₂ and ε.
+    Constants are η, which includes the bias correction, β₁, 1 − β₁, β₂, 1 − β₂, ε, and the factor
+    that the first parameters decay by. ``decayed`` is a view of these parameters.
     """
-    check_shapes(constants.size == 6 and grads.size == first.size == second.size == params.size)
-    rate, epsilon = constants[0], constants[5]
+    check_shapes(constants.size == 7 and decayed.size <= params.size)
+    check_shapes(grads.size == first.size == second.size == params.size)
+    rate, epsilon, kept, n_decayed = constants[0], constants[5], constants[6], decayed.size
     beta_1, rest_1, beta_2, rest_2 = constants[1], constants[2], constants[3], constants[4]
     for i in range(params.size):
         first[i] = formulas.average(beta_1, first[i], rest_1, grads[i])
         second[i] = formulas.average(beta_2, second[i], rest_2 * grads[i], grads[i])
-        params[i] -= formulas.adam_change(rate, first[i], second[i], epsilon)
+        param = kept * params[i] if i < n_decayed else params[i]
+        params[i] = param - formulas.adam_change(rate, first[i], second[i], epsilon)
 
 
 @jit

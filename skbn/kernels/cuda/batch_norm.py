@@ -5,7 +5,6 @@ one ghost batch (blockIdx.z) in one tile of columns (blockIdx.x). The last block
 the sums of the ghost batches in their order. The second kernel is elementwise.
 """
 
-import cupy
 import numpy as np
 
 from .. import formulas
@@ -33,6 +32,7 @@ from .launch import (
     element_grid,
     kernel,
     launch,
+    scratch,
     tickets,
 )
 from .reduction import is_last_block, summed, thread_in_block, write_column_sums
@@ -283,9 +283,9 @@ def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statis
     epsilon, momentum = constants
     (n, c), n_ghosts = z.shape, bounds.size - 1
     grid = column_grid(n // n_ghosts, c, n_ghosts)
-    scratch = cupy.empty((3, n_ghosts * grid[1] * c), np.float64), tickets(grid[0])
+    memory = scratch((3, n_ghosts * grid[1] * c)), tickets(grid[0])
     inputs = z, weight, bounds, float(epsilon), float(momentum), gamma_beta
-    launch(_batch_statistics, grid, BLOCK, *inputs, running, statistics, *scratch)
+    launch(_batch_statistics, grid, BLOCK, *inputs, running, statistics, *memory)
     grid = element_grid(n // n_ghosts, c, n_ghosts)
     launch(_normalize_batches, grid, BLOCK, z, bounds, gamma_beta, statistics, out)
 
@@ -296,8 +296,8 @@ def batch_norm_backward(z, weight, bounds, statistics, grads, delta):
     check_shapes(delta.shape == z.shape)
     (n, c), n_ghosts = z.shape, bounds.size - 1
     grid = column_grid(n // n_ghosts, c, n_ghosts)
-    scratch = cupy.empty((3, n_ghosts * grid[1] * c), np.float64), tickets(grid[0])
-    sums = cupy.empty((n_ghosts, 3, c), z.dtype)
+    memory = scratch((3, n_ghosts * grid[1] * c)), tickets(grid[0])
+    sums = scratch((n_ghosts, 3, c), z.dtype)
     inputs = z, weight, bounds, statistics
-    launch(_batch_gradients, grid, BLOCK, *inputs, delta, *scratch, sums, grads)
+    launch(_batch_gradients, grid, BLOCK, *inputs, delta, *memory, sums, grads)
     launch(_input_gradient, element_grid(n // n_ghosts, c, n_ghosts), BLOCK, *inputs, sums, delta)

@@ -1,6 +1,7 @@
 """Compilation and launch of CUDA kernels. Only this module imports Numba's CUDA target."""
 
-from functools import cache
+from functools import cache, lru_cache
+from math import prod
 from threading import get_ident
 
 import cupy
@@ -38,6 +39,9 @@ BLOCKS_PER_MULTIPROCESSOR = 3
 # CUDA's limit for the third dimension of a grid.
 MAX_GROUPS = 65_535
 
+# Larger scratch memory is not kept.
+MAX_SCRATCH_VALUES = 1 << 18
+
 # Values that a thread of a sum loads at a time. An H200 moves 4.3 TB/s with about 0.6 µs of
 # latency, which requires 2.6 MB in flight (Little's law). Its 132 multiprocessors with 768 threads
 # each have 3.2 MB in flight.
@@ -70,6 +74,7 @@ def max_blocks():
     return BLOCKS_PER_MULTIPROCESSOR * cuda.get_current_device().MULTIPROCESSOR_COUNT
 
 
+@lru_cache(maxsize=1024)
 def column_grid(n, c, n_groups=1):
     """Grid for column sums: tiles of c columns, parts of the n rows of a group, and groups."""
     if n_groups > MAX_GROUPS:
@@ -82,6 +87,7 @@ def column_grid(n, c, n_groups=1):
     return n_tiles, n_parts, n_groups
 
 
+@lru_cache(maxsize=1024)
 def element_grid(n, c, n_groups=1):
     """Grid over the elements of n_groups matrices (n, c), with the axes of ``column_grid``."""
     n_tiles = -(-c // COLUMNS)
@@ -89,6 +95,7 @@ def element_grid(n, c, n_groups=1):
     return n_tiles, n_parts, n_groups
 
 
+@lru_cache(maxsize=1024)
 def flat_grid(n):
     """Grid of blocks of THREADS threads for n values."""
     return max(1, min(-(-n // THREADS), 8 * max_blocks())), 1, 1
@@ -117,6 +124,21 @@ def _ones(dtype, _where):
 def ones(dtype):
     """An array with a single 1, for kernels whose rows have equal weights."""
     return _ones(dtype, _here())
+
+
+@lru_cache(maxsize=256)
+def _scratch(shape, dtype, _where):
+    return cupy.empty(shape, dtype)
+
+
+def scratch(shape, dtype=np.float64):
+    """Memory that a launch on the current stream may overwrite, the same one for equal shapes.
+
+    An allocation takes 2 µs of the host.
+    """
+    if prod(shape) > MAX_SCRATCH_VALUES:
+        return cupy.empty(shape, dtype)
+    return _scratch(shape, dtype, _here())
 
 
 @cache

@@ -1,5 +1,7 @@
 """The operations of a layer between two matrix products, except batch normalization."""
 
+from functools import lru_cache
+
 import cupy
 import numpy as np
 from numba import config
@@ -20,6 +22,7 @@ from .launch import (
     launch,
     launch_flat,
     max_blocks,
+    scratch,
     tickets,
 )
 from .reduction import is_last_block, summed, thread_in_block, write_column_sums
@@ -305,8 +308,8 @@ def bias_backward(delta, grad_bias):
     n, c = delta.shape
     check_shapes(grad_bias.size == c)
     grid = column_grid(n, c)
-    scratch = cupy.empty((1, grid[1] * c), np.float64), tickets(grid[0])
-    launch(_bias_backward, grid, BLOCK, delta, *scratch, grad_bias)
+    memory = scratch((1, grid[1] * c)), tickets(grid[0])
+    launch(_bias_backward, grid, BLOCK, delta, *memory, grad_bias)
 
 
 def dropout(x, rate, key, out):
@@ -333,6 +336,7 @@ def relu_dropout_backward(out, rate, delta):
     launch_flat(_relu_dropout_backward, out.size, *arguments)
 
 
+@lru_cache(maxsize=64)
 def _mask_constants(rate, dtype):
     """The factor of what a dropout keeps, and the smallest 32 random bits that keep a value."""
     rate = dtype.type(rate)

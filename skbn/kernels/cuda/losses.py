@@ -6,7 +6,6 @@ time; in the other losses, a thread does. The loss stays on the device.
 
 import math
 
-import cupy
 import numpy as np
 
 from .. import formulas
@@ -20,6 +19,7 @@ from .launch import (
     flat_grid,
     kernel,
     launch,
+    scratch,
     tickets,
 )
 from .reduction import group_max, group_sum, lane, write_grid_sum
@@ -122,8 +122,8 @@ def _poisson_deviance(mean, target, loss_weight, partials, tickets, loss, out):
 def _launch(function, n_threads, *arguments):
     """Launch the kernel of a loss with its arguments, scratch memory, and finally loss and out."""
     grid = flat_grid(n_threads)
-    scratch = cupy.empty(grid[0], np.float64), tickets(1)
-    launch(function, grid, FLAT_BLOCK, *arguments[:-2], *scratch, *arguments[-2:])
+    memory = scratch((grid[0],)), tickets(1)
+    launch(function, grid, FLAT_BLOCK, *arguments[:-2], *memory, *arguments[-2:])
 
 
 def softmax_cross_entropy(logits, label, loss_weight, smoothing, prior, eps, loss, out):

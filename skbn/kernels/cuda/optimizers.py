@@ -5,12 +5,9 @@
 
 import math
 
-import cupy
-import numpy as np
-
 from .. import formulas
 from ..layout import check_shapes
-from .launch import FLAT_BLOCK, cuda, flat_grid, kernel, launch, launch_flat, tickets
+from .launch import FLAT_BLOCK, cuda, flat_grid, kernel, launch, launch_flat, scratch, tickets
 from .reduction import write_grid_sum
 
 
@@ -38,14 +35,17 @@ def _nesterov_step(rate, momentum, grads, velocity, params):
 
 
 @kernel
-def _adam_step(rate, beta_1, rest_1, beta_2, rest_2, epsilon, grads, first, second, params):
+def _adam_step(
+    rate, beta_1, rest_1, beta_2, rest_2, epsilon, kept, decayed, grads, first, second, params
+):
     for i in range(cuda.grid(1), params.size, cuda.gridsize(1)):
         g = grads[i]
         m = formulas.average(beta_1, first[i], rest_1, g)
         v = formulas.average(beta_2, second[i], rest_2 * g, g)
         first[i] = m
         second[i] = v
-        params[i] -= formulas.adam_change(rate, m, v, epsilon)
+        param = kept * params[i] if i < decayed.size else params[i]
+        params[i] = param - formulas.adam_change(rate, m, v, epsilon)
 
 
 @kernel
@@ -74,17 +74,20 @@ def nesterov_step(constants, grads, velocity, params):
     launch_flat(_nesterov_step, params.size, *constants, grads, velocity, params)
 
 
-def adam_step(constants, grads, first, second, params):
-    """Adam (Kingma & Ba 2015, Algorithm 1).
+def adam_step(constants, decayed, grads, first, second, params):
+    """Adam (Kingma & Ba 2015, Algorithm 1) with decoupled decay (Loshchilov & Hutter 2019).
 
-    Constants are η, which includes the bias correction, β₁, 1 − β₁, β₂, 1 − β₂ and ε.
+    Constants are η, which includes the bias correction, β₁, 1 − β₁, β₂, 1 − β₂, ε, and the factor
+    that the first parameters decay by. ``decayed`` is a view of these parameters.
     """
-    check_shapes(constants.size == 6 and grads.size == first.size == second.size == params.size)
-    launch_flat(_adam_step, params.size, *constants, grads, first, second, params)
+    check_shapes(constants.size == 7 and decayed.size <= params.size)
+    check_shapes(grads.size == first.size == second.size == params.size)
+    arrays = decayed, grads, first, second, params
+    launch_flat(_adam_step, params.size, *constants, *arrays)
 
 
 def count_non_finite(x, count):
     """count (1,), which is float64, = the number of values of x (n,) that are NaN or infinite."""
     grid = flat_grid(x.size)
-    scratch = cupy.empty(grid[0], np.float64), tickets(1)
-    launch(_count_non_finite, grid, FLAT_BLOCK, x, *scratch, count)
+    memory = scratch((grid[0],)), tickets(1)
+    launch(_count_non_finite, grid, FLAT_BLOCK, x, *memory, count)

@@ -5,7 +5,6 @@ to one, so that warps are full. A thread reads the flat x from element e on with
 weights of the rows from k on with ``weight_stride``.
 """
 
-import cupy
 import numpy as np
 
 from .. import formulas
@@ -23,6 +22,7 @@ from .launch import (
     kernel,
     launch,
     ones,
+    scratch,
     tickets,
 )
 from .reduction import is_last_block, merged, set_column, thread_in_block
@@ -146,10 +146,8 @@ def _moments(x, weight, weight_step, moments):
     check_shapes(moments.shape == (5, c) and weight.size == (n if weight_step else 1))
     rows = rows_per_vector(n, c)
     grid = column_grid(-(-n // rows), rows * c)
-    scratch = cupy.empty((4, grid[1] * rows * c), np.float64), tickets(1)
-    launch(
-        _column_moments, grid, BLOCK, x.reshape(-1), weight, weight_step, rows, *scratch, moments
-    )
+    memory = scratch((4, grid[1] * rows * c)), tickets(1)
+    launch(_column_moments, grid, BLOCK, x.reshape(-1), weight, weight_step, rows, *memory, moments)
 
 
 def weighted_column_moments(x, weight, moments):
