@@ -8,6 +8,7 @@ from functools import cache
 from types import ModuleType, SimpleNamespace
 
 import numba
+import numpy as np
 import pytest
 from numba import types
 
@@ -102,6 +103,13 @@ def argument(token, dtype):
     return types.Array(scalar, int(token[1:]), "C") if token[1:] else scalar
 
 
+def key(token, dtype):
+    """An argument as the launcher tells it from others."""
+    scalars = {"x": np.dtype(str(dtype)).type, "d": float, "i": int, "s": np.int32, "u": np.uint32}
+    scalar, n_dimensions = scalars[token[0]], token[1:]
+    return (np.dtype(scalar), int(n_dimensions)) if n_dimensions else scalar
+
+
 @pytest.fixture(scope="module")
 def modules():
     """The modules of the kernels, on a device that is not there and, if need be, without CuPy."""
@@ -152,6 +160,25 @@ def test_kernels_compile_within_the_memory_they_share(name, dtype, ptx):
     assert ".visible .entry" in code
     shared = re.findall(r"\.shared .*?\[(\d+)\]", code)
     assert sum(map(int, shared)) < MAX_SHARED_BYTES
+
+
+# How a launcher packs parameters of the types that the compiler gives them: unused bytes are x.
+PACKED = {"u64": "q", "f64": "d", "f32": "f4x", "u32": "I4x"}
+
+
+@pytest.mark.parametrize("dtype", [types.f4, types.f8], ids=str)
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_parameters_are_packed_as_the_compiler_expects_them(name, dtype, ptx, modules):
+    from skbn.kernels.cuda import driver
+
+    header = ptx(name, dtype).split(".visible .entry")[1].split(")")[0]
+    expected = "".join(PACKED[of] for of in re.findall(r"\.param \.(\w+)", header))
+    keys = [key(token, dtype) for token in ARGUMENTS[name].split()]
+    assert [driver.numba_type(k) for k in keys] == [
+        argument(token, dtype) for token in ARGUMENTS[name].split()
+    ]
+    packed = "".join(map(driver.format_of, keys))
+    assert re.sub(r"(\d+)q", lambda n: int(n[1]) * "q", packed) == expected
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
