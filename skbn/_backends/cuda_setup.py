@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-from functools import cache
 from importlib.metadata import distributions
 from importlib.util import find_spec
 from typing import NamedTuple
@@ -24,16 +23,10 @@ class Driver(NamedTuple):
     error: int = 0
 
 
-@cache
-def _library():
-    """The library of the driver. Its search takes 80 µs; errors are not cached."""
-    return ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
-
-
 def driver():
     """The Driver of this machine."""
     try:
-        library = _library()
+        library = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
     except OSError:
         return Driver()
     version, n_gpus = ctypes.c_int(), ctypes.c_int()

@@ -20,7 +20,7 @@ def device_of(name):
         return CPU
     if name not in ("cuda", "auto"):
         raise ValueError(f"The 'device' parameter must be 'cpu', 'cuda' or 'auto', got {name!r}.")
-    if name == "auto" and not cuda_setup.driver().n_gpus:
+    if name == "auto" and not _has_gpu():
         return CPU
     try:
         return cuda_device()
@@ -30,6 +30,11 @@ def device_of(name):
         message = f"device='auto' computes on the CPU: {error}"
         warnings.warn(message, UserWarning, stacklevel=levels_below_caller())
         return CPU
+
+
+def _has_gpu():
+    """Whether there is a GPU. The driver is asked, for 80 µs, until the GPU has been used."""
+    return cuda_device.cache_info().currsize > 0 or cuda_setup.driver().n_gpus > 0
 
 
 def device_of_fitted(name):
