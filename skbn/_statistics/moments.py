@@ -74,8 +74,9 @@ class RunningMoments:
         """
         table_of = _sparse_table if sparse.issparse(X) else passes_of(device).column_moments
         table = table_of(X, sample_weight)
-        has_overflowed = ~np.isfinite(table[[MEAN, M2]]).all(axis=0)
-        if has_overflowed.any():
+        is_finite = np.isfinite(table[MEAN:])
+        if not is_finite.all():
+            has_overflowed = ~is_finite.all(axis=0)
             scaled = _table_of_scaled(table_of, X, sample_weight)
             table[:, has_overflowed] = scaled[:, has_overflowed]
         if sample_weight is None:
