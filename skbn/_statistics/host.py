@@ -87,7 +87,7 @@ class HostPasses:
         """The moments table (5, c) of X (n, c) with row weights (n,) or None; NaN is skipped."""
         table = np.zeros((5, X.shape[1]))
         groups = block_groups(X)
-        if len(groups) == len(groups[0]) == 1:  # 256x100: 8 µs instead of 18 µs
+        if len(groups) == len(groups[0]) == 1:  # 256x100: 11 µs instead of 22 µs
             _fill_table(X, weight, table)
             return table
         for group in groups:
