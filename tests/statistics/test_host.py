@@ -9,6 +9,7 @@ from helpers import pairwise
 
 from skbn._backends import threads
 from skbn._statistics import host
+from skbn.kernels.layout import VALUES_PER_TILE
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -171,6 +172,17 @@ def test_normalize_writes_every_block(layout, dtype, in_place, n_threads, monkey
     assert host.HostPasses().normalize(X, mean, scale, offset, out) == 0
     eps = np.finfo(dtype).eps
     np.testing.assert_allclose(out, expected, rtol=8 * eps, atol=8 * eps)
+
+
+@pytest.mark.parametrize("shape", [(VALUES_PER_TILE, 3), (8000, 100), (50, 30_000)])
+def test_normalize_writes_every_tile_and_counts_infinite_values(shape, rng):
+    X = rng.normal(size=shape)
+    assert X.size > 2 * VALUES_PER_TILE
+    X[-1, -1] = X[len(X) // 2, 0] = X[0, 0] = np.inf
+    mean, scale, offset = rng.normal(size=(3, shape[1]))
+    out = np.full_like(X, np.nan)
+    assert host.HostPasses().normalize(X, mean, scale, offset, out) == 3
+    np.testing.assert_allclose(out, (X - mean) * scale + offset, rtol=1e-12, atol=1e-14)
 
 
 def test_one_block_starts_no_thread(run_python):

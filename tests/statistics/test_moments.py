@@ -217,6 +217,18 @@ def test_sparse_moments_are_the_dense_ones(to_format, weighted, density, offset,
     )
 
 
+@pytest.mark.parametrize("to_format", [sparse.csr_array, sparse.csc_array, sparse.csr_matrix])
+@pytest.mark.parametrize("n_stored", [0, 1, 7])
+def test_sparse_columns_without_stored_values_are_zeros(to_format, n_stored, rng):
+    X, weight = np.zeros((4, 100)), rng.random(4)
+    X[rng.integers(4, size=n_stored), rng.choice(100, n_stored, replace=False)] = 3.0
+    for w in (None, weight):
+        moments, expected = RunningMoments.of(to_format(X), w), oracle.moments(X, w)
+        assert oracle.relative_error(moments.count, expected[0]) <= 1e-15
+        np.testing.assert_allclose(moments.mean, expected[1].astype(float), rtol=1e-15)
+        np.testing.assert_allclose(moments.variance(0), expected[2].astype(float), rtol=1e-14)
+
+
 @pytest.mark.parametrize("to_format", [sparse.csr_array, sparse.csc_array])
 def test_empty_sparse_rows_of_weight_zero_are_none(to_format, rng):
     X, weight = rng.normal(size=(300, 2)) + 1e9, rng.random(300)

@@ -18,6 +18,7 @@ from ..layout import (
     WEIGHT,
     check_shapes,
     repeated,
+    rows_per_tile,
     rows_per_vector,
     stream_length,
     wide_view,
@@ -374,13 +375,13 @@ def normalize(x, mean, scale, offset, infinite, out):
     check_shapes(out.shape == x.shape and mean.size == scale.size == offset.size == c)
     rows = rows_per_vector(n, c)
     tail = n // rows * rows
-    infinite[0] += normalize_rows(
-        wide_view(x, rows),
-        repeated(mean, rows),
-        repeated(scale, rows),
-        repeated(offset, rows),
-        wide_view(out, rows),
-    )
+    wide, wide_out = wide_view(x, rows), wide_view(out, rows)
+    wide_mean, wide_scale = repeated(mean, rows), repeated(scale, rows)
+    wide_offset = repeated(offset, rows)
+    step = rows_per_tile(rows * c)
+    for start in range(0, wide.shape[0], step):
+        tile, target = wide[start : start + step], wide_out[start : start + step]
+        infinite[0] += normalize_rows(tile, wide_mean, wide_scale, wide_offset, target)
     infinite[0] += normalize_rows(x[tail:], mean, scale, offset, out[tail:])
 
 
