@@ -21,9 +21,12 @@ MAX_SHARED_BYTES = 48 * 1024
 # data, d float64, i int64, s int32 and u uint32.
 ARGUMENTS = {
     "batch_norm._batch_statistics": "x2 x1 i1 d d x2 d2 x3 d2 u1",
-    "batch_norm._normalize_batches": "x2 i1 x2 x3 x2",
-    "batch_norm._batch_gradients": "x2 x1 i1 x3 x2 d2 u1 x3 x2",
-    "batch_norm._input_gradient": "x2 x1 i1 x3 x3 x2",
+    "batch_norm._normalize_batches": "x2 i1 x2 x3 x u u x2",
+    "batch_norm._normalize_relu_dropout": "x2 i1 x2 x3 x u u x2",
+    "batch_norm._batch_gradients": "x2 x1 i1 x3 x2 x x2 d2 u1 x3 x2",
+    "batch_norm._batch_relu_dropout_gradients": "x2 x1 i1 x3 x2 x x2 d2 u1 x3 x2",
+    "batch_norm._input_gradient": "x2 x1 i1 x3 x2 x x3 x2",
+    "batch_norm._relu_dropout_input_gradient": "x2 x1 i1 x3 x2 x x3 x2",
     "layers._add_bias": "x1 x2",
     "layers._add_parts": "x2 x1",
     "layers._bias_backward": "x2 d2 u1 x1",
@@ -62,6 +65,8 @@ WITH_FLOAT64_CONSTANTS = {"gelu", "selu"}
 ELEMENTWISE = [
     "batch_norm._input_gradient",
     "batch_norm._normalize_batches",
+    "batch_norm._normalize_relu_dropout",
+    "batch_norm._relu_dropout_input_gradient",
     "layers._add_bias",
     "layers._add_parts",
     "layers._dropout",

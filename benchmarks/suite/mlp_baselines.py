@@ -88,7 +88,7 @@ class Skbn(Estimator):
         return BatchNormMLPClassifier
 
     def parameters(self, epochs):
-        ours = {"dropout": 0.0, "label_smoothing": 0.0, "batch_norm_momentum": 0.1}
+        ours = {"dropout": self.shape.dropout, "label_smoothing": 0.0, "batch_norm_momentum": 0.1}
         # Without these, pilots would add epochs and inputs. Older commits do not have them.
         added = {"numeric_encoding": None, "clip_inputs": False}
         known = self.estimator().get_params()
@@ -139,6 +139,8 @@ class Torch(OnDevice):
         layers = []
         for n_in, n_out in pairwise(units):
             layers += [nn.Linear(n_in, n_out, bias=False), nn.BatchNorm1d(n_out), nn.ReLU()]
+            if self.shape.dropout:
+                layers.append(nn.Dropout(self.shape.dropout))
         return nn.Sequential(*layers, nn.Linear(units[-1], n_classes)).to(self.device)
 
     def optimizer(self):

@@ -27,13 +27,14 @@ ACCURACY_MARGIN = 0.03
 class Shape(NamedTuple):
     """Rows, a multiple of the batch so that all make the same steps, and units of the layers.
 
-    The accuracy is None where nobody has measured it.
+    The accuracy is None where nobody has measured it. scikit-learn's MLP has no dropout.
     """
 
     n_rows: int
     units: tuple
     batch_size: int
     accuracy: float | None
+    dropout: float = 0.0
 
     @property
     def n_steps(self):
@@ -46,6 +47,7 @@ SHAPES = {
     "10-64-64-4": Shape(32_000, (10, 64, 64, 4), 128, 0.983),
     "50-100-10": Shape(40_000, (50, 100, 10), 200, 0.957),
     "784-100-100-100-10": Shape(30_000, (784, 100, 100, 100, 10), 60, 0.984),
+    "50-192-192-192-10, dropout": Shape(38_400, (50, 192, 192, 192, 10), 256, 0.95, 0.1),
     "50-256-256-10": Shape(38_400, (50, 256, 256, 10), 256, 0.985),
     "100-512-512-512-10": Shape(25_600, (100, 512, 512, 512, 10), 512, 0.999),
 }

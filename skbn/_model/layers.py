@@ -304,3 +304,45 @@ class ReluDropout(Dropout):
 
     def backward(self, buffers, _batch):
         self.kernels.relu_dropout_backward(buffers.out, self.rate, buffers.delta)
+
+
+class BatchNormReluDropout(BatchNorm):
+    """Batch normalization, then ReluDropout, by one call in each direction.
+
+    On a GPU this saves two launches, and a pass over the output in each direction.
+
+    Parameters
+    ----------
+    dropout : Dropout
+        The layer whose masks are drawn.
+    """
+
+    def __init__(self, n_units, epsilon, momentum, dtype, device, dropout):
+        super().__init__(n_units, epsilon, momentum, dtype, device)
+        self.dropout = dropout
+
+    def forward(self, buffers, batch):
+        self.kernels.batch_norm_relu_dropout_forward(
+            buffers.x,
+            batch.weight,
+            batch.bounds,
+            self.constants,
+            self.affine,
+            self.running,
+            buffers.statistics,
+            self.dropout.rate,
+            self.dropout.key(batch),
+            buffers.out,
+        )
+
+    def backward(self, buffers, batch):
+        self.kernels.batch_norm_relu_dropout_backward(
+            buffers.x,
+            batch.weight,
+            batch.bounds,
+            buffers.statistics,
+            buffers.out,
+            self.dropout.rate,
+            buffers.grads["affine"],
+            buffers.delta,
+        )

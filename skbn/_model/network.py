@@ -6,7 +6,15 @@ import numpy as np
 
 from .activations import ACTIVATIONS
 from .factored import FactoredDense
-from .layers import ActivationLayer, BatchNorm, Dense, Dropout, FirstDense, ReluDropout
+from .layers import (
+    ActivationLayer,
+    BatchNorm,
+    BatchNormReluDropout,
+    Dense,
+    Dropout,
+    FirstDense,
+    ReluDropout,
+)
 from .parameters import Layout
 
 
@@ -78,17 +86,26 @@ class Network:
             has_bias = norm_parameters is None or not is_hidden
             make = Dense if i else self._first
             layers.append(make(n_inputs, n_units, has_bias, device))
-            if is_hidden and norm_parameters is not None:
-                layers.append(BatchNorm(n_units, *norm_parameters, self.dtype, device))
             if is_hidden:
-                layers += self._activation_layers(n_units, (dropout, i, n_hidden))
+                layers += self._hidden_layers(n_units, norm_parameters, (dropout, i, n_hidden))
         return layers
 
+    def _hidden_layers(self, n_units, norm_parameters, dropout):
+        """Batch normalization, activation and dropout, in one layer if a kernel computes them."""
+        device, norm = self.device, []
+        if self.has_dropout and ACTIVATIONS[self.activation].drops_in_place:
+            relu_dropout = ReluDropout(*dropout, n_units, device)
+            if norm_parameters is None:
+                return [relu_dropout]
+            return [
+                BatchNormReluDropout(n_units, *norm_parameters, self.dtype, device, relu_dropout)
+            ]
+        if norm_parameters is not None:
+            norm = [BatchNorm(n_units, *norm_parameters, self.dtype, device)]
+        return norm + self._activation_layers(n_units, dropout)
+
     def _activation_layers(self, n_units, dropout):
-        """The activation and the dropout of a hidden layer, one layer if a kernel computes both."""
-        drops_in_place = ACTIVATIONS[self.activation].drops_in_place
-        if self.has_dropout and drops_in_place:
-            return [ReluDropout(*dropout, n_units, self.device)]
+        """The activation and the dropout of a hidden layer."""
         layers = []
         if self.activation != "identity":
             layers.append(ActivationLayer(self.activation, n_units, self.device))

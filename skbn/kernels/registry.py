@@ -4,7 +4,12 @@ from importlib import import_module
 
 # Kernels of both devices, with the same names and arguments.
 OF_BOTH_DEVICES = {
-    "batch_norm": ("batch_norm_forward", "batch_norm_backward"),
+    "batch_norm": (
+        "batch_norm_forward",
+        "batch_norm_backward",
+        "batch_norm_relu_dropout_forward",
+        "batch_norm_relu_dropout_backward",
+    ),
     "layers": (
         "gather_rows",
         "encode_bins",

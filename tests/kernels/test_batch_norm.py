@@ -11,6 +11,7 @@ from kernels.kernel_problems import (
     assert_within,
     batch,
     normal,
+    wraps_around,
 )
 
 from skbn.kernels.layout import COUNT, M2, MEAN, MEAN_ERROR, WEIGHT
@@ -189,3 +190,25 @@ def test_a_batch_that_weighs_the_momentum_is_no_cumulative_average(kernels, rng,
     ours.z += 3
     ours.forward()
     assert_running(ours.running, [(first, ours.weight), (ours.z, ours.weight)])
+
+
+@wraps_around
+def test_relu_dropout_after_batch_norm_is_that_of_both_kernels(a_batch, kernels, dtype, rng):
+    norm, rate, key = a_batch, dtype(0.25), np.uint32(3)
+    running = norm.running.copy()
+    expected, statistics = norm.forward(), norm.statistics.copy()
+    kernels.relu_dropout(expected, rate, key)
+    out, new = np.empty_like(expected), np.empty_like(statistics)
+    kernels.batch_norm_relu_dropout_forward(*norm.inputs, running, new, rate, key, out)
+    for value, of_both in ((out, expected), (new, statistics), (running, norm.running)):
+        np.testing.assert_array_equal(value, of_both)
+
+    delta, grads = normal(rng, out.shape, dtype), np.full_like(norm.gamma_beta, np.nan)
+    through = delta.copy()
+    kernels.relu_dropout_backward(out, rate, through)
+    dz, expected_grads = norm.backward(through)
+    inputs = norm.z, norm.weight, norm.bounds, statistics, out, rate
+    kernels.batch_norm_relu_dropout_backward(*inputs, grads, delta)
+    # The simulator computes what a formula has returned in float64.
+    assert_within(8, delta, dz, np.abs(dz).max(), dtype)
+    assert_within(8, grads, expected_grads, np.abs(expected_grads).max(), dtype)

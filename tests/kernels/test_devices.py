@@ -120,9 +120,16 @@ def batch_norm(rng, shape, dtype):
     running, statistics = np.ones((5, c)), np.empty((3, 3, c), dtype)
     batch, delta = (z, weight, bounds, constants, gamma_beta), normal(rng, shape, dtype)
     cpu.batch_norm_forward(*batch, running.copy(), statistics, np.empty_like(z))
+    new, out, rate = np.empty_like(statistics), np.empty_like(z), dtype(0.25)
+    dropped, grads = (
+        np.where(rng.random(shape) < 0.5, 0.0, z).astype(dtype),
+        np.empty_like(gamma_beta),
+    )
     return {
-        "batch_norm_forward": (*batch, running, np.empty_like(statistics), np.empty_like(z)),
-        "batch_norm_backward": (*batch[:3], statistics, np.empty_like(gamma_beta), delta),
+        "batch_norm_forward": (*batch, running, new, out),
+        "batch_norm_backward": (*batch[:3], statistics, grads, delta),
+        "batch_norm_relu_dropout_forward": (*batch, running, new, rate, np.uint32(7), out),
+        "batch_norm_relu_dropout_backward": (*batch[:3], statistics, dropped, rate, grads, delta),
     }
 
 

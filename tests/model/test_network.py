@@ -18,7 +18,7 @@ from skbn._model import folded as folded_module
 from skbn._model.folded import FoldedNetwork
 from skbn._model.input_norm import InputNorm
 from skbn._model.inputs import rows_of
-from skbn._model.layers import Dropout
+from skbn._model.layers import BatchNormReluDropout, Dropout
 from skbn._model.losses import (
     BinaryCrossEntropy,
     PoissonDeviance,
@@ -156,7 +156,9 @@ def test_gradients_with_penalty_and_the_dropout_of_one_step(activation, norm):
     problem = Problem(activation=activation, dropout=0.3, alpha=0.3, **norm).weigh(*WEIGHTS)
     problem.batch.seed, problem.batch.step = 7, 2
     assert_gradients(problem)
-    dropped = [buffers.out for layer, buffers in problem.batch.layers if isinstance(layer, Dropout)]
+    with_dropout = Dropout, BatchNormReluDropout
+    layers = problem.batch.layers
+    dropped = [buffers.out for layer, buffers in layers if isinstance(layer, with_dropout)]
     assert all((out == 0).any() for out in dropped)
     assert len(dropped) == 2
     problem.network.add_penalty(0.3, penalty := np.empty(1), problem.workspace.grads)

@@ -12,6 +12,7 @@ import numpy as np
 from .. import formulas
 from ..compile import jit
 from ..layout import BETA, GAMMA, INVERSE_STD, M2, MEAN, MU, SCALE, WEIGHT, check_shapes
+from .layers import relu_dropout, relu_dropout_backward
 from .statistics import decay, merge_moments, moments_from_sums
 
 EPSILON, MOMENTUM = range(2)
@@ -178,3 +179,22 @@ def batch_norm_backward(z, weight, bounds, statistics, grads, delta):
                 grads[row, j] += sums[row, j]
         set_row_fractions(weight[start:stop], row_fraction[start:stop])
         input_gradient(rows, row_fraction[start:stop], ghost_statistics, ghost_grads, d)
+
+
+@jit
+def batch_norm_relu_dropout_forward(
+    z, weight, bounds, constants, gamma_beta, running, statistics, rate, key, out
+):
+    """out (n, c) = ``relu_dropout`` of ``batch_norm_forward``.
+
+    Two passes over out: rows in blocks, or a mask drawn with the normalization, gained nothing.
+    """
+    batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statistics, out)
+    relu_dropout(out, rate, key)
+
+
+@jit
+def batch_norm_relu_dropout_backward(z, weight, bounds, statistics, out, rate, grads, delta):
+    """``relu_dropout_backward``, then ``batch_norm_backward``; out is that of the forward pass."""
+    relu_dropout_backward(out, rate, delta)
+    batch_norm_backward(z, weight, bounds, statistics, grads, delta)

@@ -2,12 +2,14 @@
 
 Each of them has two kernels. A block of the first kernel sums one part of the rows (blockIdx.y) of
 one ghost batch (blockIdx.z) in one tile of columns (blockIdx.x). The last block of a tile combines
-the sums of the ghost batches in their order. The second kernel is elementwise.
+the sums of the ghost batches in their order. The second kernel is elementwise. Copies of these
+kernels compute ReLU and dropout in the same pass.
 """
 
 import numpy as np
 
 from .. import formulas
+from ..compile import copy_for_formula
 from ..layout import (
     BETA,
     COUNT,
@@ -31,11 +33,15 @@ from .launch import (
     device_function,
     element_grid,
     kernel,
+    kernel_for_formula,
     launch,
     scratch,
     tickets,
 )
+from .layers import mask_constants
 from .reduction import is_last_block, summed, thread_in_block, write_column_sums
+
+formula = None  # copy_for_formula sets it in a copy of the loop
 
 # Rows of the tables of sums in the forward and in the backward pass.
 TOTAL, DEVIATIONS, SQUARES = range(3)
@@ -177,8 +183,18 @@ def _batch_statistics(
         _finish_statistics(z, weight, bounds, *parameters, partials, j, running, statistics)
 
 
-@kernel
-def _normalize_batches(z, bounds, gamma_beta, statistics, out):
+@device_function
+def _unchanged(y, _i, _j, _scale, _threshold, _key):
+    return y
+
+
+@device_function
+def _relu_dropped(y, i, j, scale, threshold, key):
+    bits = formulas.random_bits(np.uint32(formulas.row_bits(key, np.uint32(i))), np.uint32(j))
+    return formulas.dropped(formulas.relu(y), scale, np.uint32(bits), threshold)
+
+
+def _normalize(z, bounds, gamma_beta, statistics, scale_kept, threshold, key, out):
     j, ghost, step = cuda.grid(1), cuda.blockIdx.z, cuda.gridDim.y * ROWS
     if j < z.shape[1]:
         mean, scale = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
@@ -188,22 +204,40 @@ def _normalize_batches(z, bounds, gamma_beta, statistics, out):
             # All loads come first, because the compiler does not move a load above a store, and the
             # thread would wait for each of them.
             z0, z1, z2, z3 = z[i, j], z[i + step, j], z[i + 2 * step, j], z[i + 3 * step, j]
-            out[i, j] = formulas.normalize(z0, mean, scale, beta)
-            out[i + step, j] = formulas.normalize(z1, mean, scale, beta)
-            out[i + 2 * step, j] = formulas.normalize(z2, mean, scale, beta)
-            out[i + 3 * step, j] = formulas.normalize(z3, mean, scale, beta)
+            y0 = formulas.normalize(z0, mean, scale, beta)
+            y1 = formulas.normalize(z1, mean, scale, beta)
+            y2 = formulas.normalize(z2, mean, scale, beta)
+            y3 = formulas.normalize(z3, mean, scale, beta)
+            out[i, j] = formula(y0, i, j, scale_kept, threshold, key)
+            out[i + step, j] = formula(y1, i + step, j, scale_kept, threshold, key)
+            out[i + 2 * step, j] = formula(y2, i + 2 * step, j, scale_kept, threshold, key)
+            out[i + 3 * step, j] = formula(y3, i + 3 * step, j, scale_kept, threshold, key)
             i += 4 * step
         while i < stop:
-            out[i, j] = formulas.normalize(z[i, j], mean, scale, beta)
+            y = formulas.normalize(z[i, j], mean, scale, beta)
+            out[i, j] = formula(y, i, j, scale_kept, threshold, key)
             i += step
 
 
+_normalize_batches = kernel_for_formula(_normalize, _unchanged)
+_normalize_relu_dropout = kernel_for_formula(_normalize, _relu_dropped)
+
+
 @device_function
-def _gradient_sums(z, weight, j, mean, delta, start, stop):
+def _as_it_is(_out, delta, _scale):
+    return delta
+
+
+@device_function
+def _through_relu_dropout(out, delta, scale):
+    return formulas.relu_gradient(out, delta * scale)
+
+
+def _gradient_sums(z, weight, j, mean, out, scale, delta, start, stop):
     """Σw, Σ∂ℓ/∂y(z − μ) and Σ∂ℓ/∂y of column j over the rows of a thread."""
     total, centred, gradient = 0.0, 0.0, 0.0
     for i in range(_first_row(start), stop, cuda.gridDim.y * ROWS):
-        d = np.float64(delta[i, j])
+        d = np.float64(formula(out[i, j], delta[i, j], scale))
         total += np.float64(weight[i])
         centred += d * np.float64(z[i, j] - mean)
         gradient += d
@@ -227,15 +261,14 @@ def _finish_gradients(weight, bounds, partials, j, c, sums, grads):
     grads[GAMMA, j], grads[BETA, j] = grad_gamma, grad_beta
 
 
-@kernel
-def _batch_gradients(z, weight, bounds, statistics, delta, partials, tickets, sums, grads):
+def _gradients(z, weight, bounds, statistics, out, scale, delta, partials, tickets, sums, grads):
     c = z.shape[1]
     j, thread = cuda.grid(1), thread_in_block()
     shared = cuda.shared.array((3, THREADS), np.float64)
     if j < c:
         ghost = cuda.blockIdx.z
         mean, start, stop = statistics[ghost, MU, j], bounds[ghost], bounds[ghost + 1]
-        total, centred, gradient = _gradient_sums(z, weight, j, mean, delta, start, stop)
+        total, centred, gradient = formula(z, weight, j, mean, out, scale, delta, start, stop)
         shared[SUM_WEIGHT, thread] = total
         shared[SUM_GAMMA, thread] = centred * np.float64(statistics[ghost, INVERSE_STD, j])
         shared[SUM_BETA, thread] = gradient
@@ -245,8 +278,15 @@ def _batch_gradients(z, weight, bounds, statistics, delta, partials, tickets, su
         _finish_gradients(weight, bounds, partials, j, c, sums, grads)
 
 
-@kernel
-def _input_gradient(z, weight, bounds, statistics, sums, delta):
+_sums_of_delta = device_function(copy_for_formula(_gradient_sums, _as_it_is))
+_sums_through_relu_dropout = device_function(
+    copy_for_formula(_gradient_sums, _through_relu_dropout)
+)
+_batch_gradients = kernel_for_formula(_gradients, _sums_of_delta)
+_batch_relu_dropout_gradients = kernel_for_formula(_gradients, _sums_through_relu_dropout)
+
+
+def _to_inputs(z, weight, bounds, statistics, out, scale, sums, delta):
     j, ghost, step = cuda.grid(1), cuda.blockIdx.z, cuda.gridDim.y * ROWS
     if j < z.shape[1]:
         mean, slope = statistics[ghost, MU, j], statistics[ghost, SCALE, j]
@@ -259,11 +299,15 @@ def _input_gradient(z, weight, bounds, statistics, sums, delta):
             k = i + step if i + step < stop else i
             z0, z1 = z[i, j], z[k, j]
             row_fraction0, row_fraction1 = weight[i] * per_weight, weight[k] * per_weight
-            d0, d1 = delta[i, j], delta[k, j]
+            d0, d1 = formula(out[i, j], delta[i, j], scale), formula(out[k, j], delta[k, j], scale)
             x0, x1 = (z0 - mean) * inverse_std, (z1 - mean) * inverse_std
             delta[i, j] = formulas.input_gradient(slope, d0, row_fraction0, x0, of_gamma, of_beta)
             delta[k, j] = formulas.input_gradient(slope, d1, row_fraction1, x1, of_gamma, of_beta)
             i += 2 * step
+
+
+_input_gradient = kernel_for_formula(_to_inputs, _as_it_is)
+_relu_dropout_input_gradient = kernel_for_formula(_to_inputs, _through_relu_dropout)
 
 
 def _check_batch(z, weight, bounds, gamma_beta, statistics):
@@ -273,31 +317,64 @@ def _check_batch(z, weight, bounds, gamma_beta, statistics):
     check_shapes(statistics.shape == (bounds.size - 1, 3, c))
 
 
-def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statistics, out):
-    """out (n, c) = BN(z) by ghost batch; the running moments (5, c) are updated.
-
-    A ghost batch with fewer than two rows of weight > 0 is normalized by the running moments.
-    """
+def _launch_statistics(z, weight, bounds, constants, gamma_beta, running, statistics):
     _check_batch(z, weight, bounds, gamma_beta, statistics)
-    check_shapes(out.shape == z.shape and running.shape == (5, z.shape[1]))
+    check_shapes(running.shape == (5, z.shape[1]))
     epsilon, momentum = constants
     (n, c), n_ghosts = z.shape, bounds.size - 1
     grid = column_grid(n // n_ghosts, c, n_ghosts)
     memory = scratch((3, n_ghosts * grid[1] * c)), tickets(grid[0])
     inputs = z, weight, bounds, float(epsilon), float(momentum), gamma_beta
     launch(_batch_statistics, grid, BLOCK, *inputs, running, statistics, *memory)
+
+
+def _launch_normalize(function, z, bounds, gamma_beta, statistics, mask, out):
+    check_shapes(out.shape == z.shape)
+    (n, c), n_ghosts = z.shape, bounds.size - 1
     grid = element_grid(n // n_ghosts, c, n_ghosts)
-    launch(_normalize_batches, grid, BLOCK, z, bounds, gamma_beta, statistics, out)
+    launch(function, grid, BLOCK, z, bounds, gamma_beta, statistics, *mask, out)
 
 
-def batch_norm_backward(z, weight, bounds, statistics, grads, delta):
-    """Replace delta (n, c) = ∂ℓ/∂y by ∂ℓ/∂z; write ∂ℓ/∂γ and ∂ℓ/∂β into grads (2, c)."""
+def batch_norm_forward(z, weight, bounds, constants, gamma_beta, running, statistics, out):
+    """out (n, c) = BN(z) by ghost batch; the running moments (5, c) are updated.
+
+    A ghost batch with fewer than two rows of weight > 0 is normalized by the running moments.
+    """
+    _launch_statistics(z, weight, bounds, constants, gamma_beta, running, statistics)
+    no_mask = z.dtype.type(1.0), np.uint32(0), np.uint32(0)
+    _launch_normalize(_normalize_batches, z, bounds, gamma_beta, statistics, no_mask, out)
+
+
+def batch_norm_relu_dropout_forward(
+    z, weight, bounds, constants, gamma_beta, running, statistics, rate, key, out
+):
+    """out (n, c) = ``relu_dropout`` of ``batch_norm_forward``."""
+    _launch_statistics(z, weight, bounds, constants, gamma_beta, running, statistics)
+    mask = *mask_constants(rate, z.dtype), np.uint32(key)
+    _launch_normalize(_normalize_relu_dropout, z, bounds, gamma_beta, statistics, mask, out)
+
+
+def _launch_gradients(functions, z, weight, bounds, statistics, out, scale, grads, delta):
+    """Launch the kernels of the sums and of the gradient with respect to z."""
     _check_batch(z, weight, bounds, grads, statistics)
-    check_shapes(delta.shape == z.shape)
+    check_shapes(delta.shape == out.shape == z.shape)
     (n, c), n_ghosts = z.shape, bounds.size - 1
     grid = column_grid(n // n_ghosts, c, n_ghosts)
     memory = scratch((3, n_ghosts * grid[1] * c)), tickets(grid[0])
     sums = scratch((n_ghosts, 3, c), z.dtype)
-    inputs = z, weight, bounds, statistics
-    launch(_batch_gradients, grid, BLOCK, *inputs, delta, *memory, sums, grads)
-    launch(_input_gradient, element_grid(n // n_ghosts, c, n_ghosts), BLOCK, *inputs, sums, delta)
+    inputs = z, weight, bounds, statistics, out, scale
+    launch(functions[0], grid, BLOCK, *inputs, delta, *memory, sums, grads)
+    launch(functions[1], element_grid(n // n_ghosts, c, n_ghosts), BLOCK, *inputs, sums, delta)
+
+
+def batch_norm_backward(z, weight, bounds, statistics, grads, delta):
+    """Replace delta (n, c) = ∂ℓ/∂y by ∂ℓ/∂z; write ∂ℓ/∂γ and ∂ℓ/∂β into grads (2, c)."""
+    functions, no_mask = (_batch_gradients, _input_gradient), (z, z.dtype.type(1.0))
+    _launch_gradients(functions, z, weight, bounds, statistics, *no_mask, grads, delta)
+
+
+def batch_norm_relu_dropout_backward(z, weight, bounds, statistics, out, rate, grads, delta):
+    """``relu_dropout_backward``, then ``batch_norm_backward``; out is that of the forward pass."""
+    functions = _batch_relu_dropout_gradients, _relu_dropout_input_gradient
+    scale, _ = mask_constants(rate, z.dtype)
+    _launch_gradients(functions, z, weight, bounds, statistics, out, scale, grads, delta)

@@ -318,26 +318,26 @@ def dropout(x, rate, key, out):
     The same call computes the gradient. ``key`` identifies the layer and the step.
     """
     check_shapes(out.shape == x.shape)
-    scale, threshold = _mask_constants(rate, x.dtype)
+    scale, threshold = mask_constants(rate, x.dtype)
     launch(_dropout, element_grid(*x.shape), BLOCK, x, scale, threshold, np.uint32(key), out)
 
 
 def relu_dropout(x, rate, key):
     """Replace x (n, c) by ``dropout`` of max(0, x), by the same mask."""
-    scale, threshold = _mask_constants(rate, x.dtype)
+    scale, threshold = mask_constants(rate, x.dtype)
     launch(_relu_dropout, element_grid(*x.shape), BLOCK, x, scale, threshold, np.uint32(key))
 
 
 def relu_dropout_backward(out, rate, delta):
     """Replace delta (n, c) = ∂ℓ/∂out by ∂ℓ/∂x; ``out`` (n, c) is the result of ``relu_dropout``."""
     check_shapes(out.shape == delta.shape)
-    scale, _ = _mask_constants(rate, out.dtype)
+    scale, _ = mask_constants(rate, out.dtype)
     arguments = out.reshape(-1), scale, delta.reshape(-1)
     launch_flat(_relu_dropout_backward, out.size, *arguments)
 
 
 @lru_cache(maxsize=64)
-def _mask_constants(rate, dtype):
+def mask_constants(rate, dtype):
     """The factor of what a dropout keeps, and the smallest 32 random bits that keep a value."""
     rate = dtype.type(rate)
     scale = dtype.type(1.0) / (dtype.type(1.0) - rate)
