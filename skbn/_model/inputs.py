@@ -5,6 +5,7 @@ from scipy import sparse
 
 from .._backends.cpu import CPU
 from .input_norm import MAX_FOLDED_MEAN, InputNorm
+from .rowwise import repeated, rowwise
 from .tables import Table, TableRows
 
 
@@ -36,10 +37,19 @@ class DenseRows:
         self.n_rows, self.width = X.shape
         self.X = X if isinstance(X, DenseSlices) else device.to_device(X)
         self.norm = norm = norm or InputNorm(None)
-        self.mean_scale, self.limits = (
-            None if array is None else device.to_device(array) for array in _arrays(norm, X.dtype)
-        )
+        mean_scale = norm.mean_scale
+        self.mean_scale = None if mean_scale is None else device.to_device(mean_scale)
+        self.limits = None if norm.limits is None else self._limits(norm.limits, X.dtype, device)
         self.dtype, self.device = dtype, device
+
+    def _limits(self, limits, dtype, device):
+        """The limits for ``rowwise``, in the dtype of X."""
+        if limits.dtype != dtype:
+            with np.errstate(over="ignore"):  # limits of float64 beyond float32
+                limits = limits.astype(dtype)
+        if not device.is_host:
+            return device.to_device(limits)
+        return [repeated(values, self.n_rows) for values in limits]
 
     def take(self, index, buffer):
         """Write the rows at the index (m,) into the buffer (m, d), and return it."""
@@ -70,7 +80,8 @@ class DenseRows:
         if self.limits is None:
             return rows
         xp, (least, largest) = self.device.xp, self.limits
-        return xp.minimum(xp.maximum(rows, least), largest)
+        out = rowwise(xp.maximum, rows, least, xp.empty(rows.shape, rows.dtype))
+        return rowwise(xp.minimum, out, largest, out)
 
     def clipped(self, rows, largest):
         """The rows, with their values clipped to ±largest."""
@@ -83,13 +94,6 @@ class DenseRows:
     def transposed_dot(self, rows, delta, out):
         """out (d, h) = the transposed rows times delta (m, h)."""
         self.device.dot(rows.T, delta, out=out)
-
-
-def _arrays(norm, dtype):
-    """The arrays of a norm that rows of this dtype need."""
-    with np.errstate(over="ignore"):  # limits of float64 beyond float32
-        limits = None if norm.limits is None else norm.limits.astype(dtype, copy=False)
-    return norm.mean_scale, limits
 
 
 class EncodedRows(DenseRows):
