@@ -147,7 +147,8 @@ def _keeping_floats(X, checks):
 
 def identity(estimator):
     """The number and the names of the features, if the estimator has these attributes."""
-    return {name: value for name, value in vars(estimator).items() if name in IDENTITY}
+    fitted = vars(estimator)
+    return {name: fitted[name] for name in IDENTITY if name in fitted}
 
 
 def _outline(X):
