@@ -103,6 +103,18 @@ def test_a_row_that_overflows_changes_no_other_row_of_its_chunk(rng):
     assert (logits[others] == expected[others]).all()
 
 
+# Edges between neighboring float32 numbers, and bins whose inverse width float32 does not hold.
+@pytest.mark.parametrize("first", [[1e9 + 30, 1e9 + 90, 1e9 + 200], [0.0, 2e-39, 1.0]])
+def test_rows_of_float32_have_the_bins_of_edges_that_float32_does_not_hold(first, rng):
+    model = Model(rng, np.float32, EDGES, False)
+    model.edges[0] = np.array(first)
+    model.X[:5, 0] = 1e9, 1e9 + 64, 0, 1e-39, 1.5
+    model.layers[0][0][0] = 0.0  # the column itself has no effect
+    expected, size = model.expected()
+    logits = model.network().logits(model.X)
+    assert (abs(logits - expected) <= RTOL[np.float32] * size).all()
+
+
 @pytest.mark.parametrize("n", [1, 64, 1638, 1639, 5000])
 def test_rowwise_is_the_operation_with_each_row(n, rng):
     x, vector = rng.normal(size=(n, D)), rng.normal(size=D)
