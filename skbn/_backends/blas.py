@@ -1,10 +1,12 @@
-"""Limits BLAS to one thread if matrix products are too small for two."""
+"""Limits BLAS to one thread if products are too small for two, or if threads take them in turn."""
 
 from contextlib import nullcontext
 from functools import cache
 from threading import current_thread, main_thread
 
 from threadpoolctl import ThreadpoolController
+
+from .threads import for_each, n_threads
 
 # Number of multiplications of the largest matrix product. Times of a step with two threads and
 # with one: 64 units, batches of 128 rows (2**19 multiplications) 83 and 78 µs, or 500 µs with two
@@ -24,9 +26,34 @@ def limit_blas_threads(n_multiplications):
     The limit applies to the process. Only the main thread sets it, so that no two contexts overlap
     and restore the limit of each other.
     """
-    if n_multiplications < MIN_THREADED_PRODUCT and current_thread() is main_thread():
-        return _one_thread
-    return nullcontext()
+    is_small = n_multiplications < MIN_THREADED_PRODUCT
+    return _one_thread if is_small and _may_limit() else nullcontext()
+
+
+def _may_limit():
+    """Whether this thread may limit BLAS, and no context around this one does so already."""
+    return current_thread() is main_thread() and not _one_thread.before
+
+
+def for_each_product(function, items):
+    """``threads.for_each`` for calls that multiply matrices, each with one thread of BLAS.
+
+    Two threads of BLAS divide each product and wait for each other. While another process used the
+    second core, 20,000 rows of 784 features in float64 took 581 ms in this way, and 135 ms with
+    blocks of rows on threads. Only the main thread may limit BLAS; others process items in order.
+    """
+    items = list(items)
+    if len(items) == 1 or n_threads() == 1 or current_thread() is not main_thread():
+        for_each_in_order(function, items)
+        return
+    with _one_thread if _may_limit() else nullcontext():
+        for_each(function, items)
+
+
+def for_each_in_order(function, items):
+    """Call ``function(*item)`` for each item."""
+    for item in items:
+        function(*item)
 
 
 def restore():

@@ -4,7 +4,9 @@ import numpy as np
 from scipy import sparse
 
 from .._backends.cpu import CPU
+from ..kernels.layout import HALF_LOWER
 from .input_norm import MAX_FOLDED_MEAN, InputNorm
+from .rowwise import repeated, rowwise
 from .tables import Table, TableRows
 
 
@@ -36,10 +38,19 @@ class DenseRows:
         self.n_rows, self.width = X.shape
         self.X = X if isinstance(X, DenseSlices) else device.to_device(X)
         self.norm = norm = norm or InputNorm(None)
-        self.mean_scale, self.limits = (
-            None if array is None else device.to_device(array) for array in _arrays(norm, X.dtype)
-        )
+        mean_scale = norm.mean_scale
+        self.mean_scale = None if mean_scale is None else device.to_device(mean_scale)
+        self.limits = None if norm.limits is None else self._limits(norm.limits, X.dtype, device)
         self.dtype, self.device = dtype, device
+
+    def _limits(self, limits, dtype, device):
+        """The limits for ``rowwise``, in the dtype of X."""
+        if limits.dtype != dtype:
+            with np.errstate(over="ignore"):  # limits of float64 beyond float32
+                limits = limits.astype(dtype)
+        if not device.is_host:
+            return device.to_device(limits)
+        return [repeated(values, self.n_rows) for values in limits]
 
     def take(self, index, buffer):
         """Write the rows at the index (m,) into the buffer (m, d), and return it."""
@@ -70,7 +81,8 @@ class DenseRows:
         if self.limits is None:
             return rows
         xp, (least, largest) = self.device.xp, self.limits
-        return xp.minimum(xp.maximum(rows, least), largest)
+        out = rowwise(xp.maximum, rows, least, xp.empty(rows.shape, rows.dtype))
+        return rowwise(xp.minimum, out, largest, out)
 
     def clipped(self, rows, largest):
         """The rows, with their values clipped to ±largest."""
@@ -83,13 +95,6 @@ class DenseRows:
     def transposed_dot(self, rows, delta, out):
         """out (d, h) = the transposed rows times delta (m, h)."""
         self.device.dot(rows.T, delta, out=out)
-
-
-def _arrays(norm, dtype):
-    """The arrays of a norm that rows of this dtype need."""
-    with np.errstate(over="ignore"):  # limits of float64 beyond float32
-        limits = None if norm.limits is None else norm.limits.astype(dtype, copy=False)
-    return norm.mean_scale, limits
 
 
 class EncodedRows(DenseRows):
@@ -106,6 +111,20 @@ class EncodedRows(DenseRows):
         super().__init__(X, norm, dtype, device)
         self.n_columns, self.width = X.shape[1], norm.n_inputs
         self.column, self.edges = map(device.to_device, norm.bins)
+        self.inference_edges = device.to_device(self._inference_edges(norm.bins.edges))
+
+    def _inference_edges(self, edges):
+        """The edges (2, k, 1) in the dtype in which ``slice`` computes.
+
+        It is float32 if X and the network are, and if it has all lower edges exactly: 36,000 rows
+        of 64 columns then take 42 ms to encode instead of 75.
+        """
+        if self.X.dtype == self.dtype == np.float32:
+            with np.errstate(over="ignore"):
+                narrow = edges.astype(np.float32)
+            if np.isfinite(narrow).all() and (narrow[HALF_LOWER] == edges[HALF_LOWER]).all():
+                edges = narrow
+        return edges[:, :, None]
 
     def take(self, index, buffer):
         """Write the inputs for the rows at the index (m,) into the buffer (m, d + k)."""
@@ -115,16 +134,22 @@ class EncodedRows(DenseRows):
 
     def slice(self, start, stop):
         """The inputs for the rows from start to stop. No kernel is used, as in DenseRows."""
-        xp, (half_lower, inverse_half_width) = self.device.xp, self.edges
         columns = super().slice(start, stop)
-        inputs = xp.empty((len(columns), self.width), self.dtype)
-        inputs[:, : self.n_columns] = columns
-        values = (0.5 * self._rows(start, stop).astype(np.float64))[:, self.column]
+        inputs = self.device.xp.empty((self.width, len(columns)), self.dtype)
+        inputs[: self.n_columns] = columns.T
+        inputs[self.n_columns :] = self._bins(self._rows(start, stop))
+        return inputs.T
+
+    def _bins(self, rows):
+        """The encodings (k, m) of the rows (m, d). The copies of a column are whole rows here."""
+        xp, (half_lower, inverse_half_width) = self.device.xp, self.inference_edges
+        halves = rows.T.astype(half_lower.dtype, order="C")
+        halves *= 0.5
+        values = halves.take(self.column, axis=0)
         with np.errstate(over="ignore"):
             values -= half_lower
             values *= inverse_half_width
-        inputs[:, self.n_columns :] = xp.clip(values, 0.0, 1.0, out=values)
-        return inputs
+        return xp.clip(values, 0.0, 1.0, out=values)
 
 
 class DensifiedRows(DenseRows):

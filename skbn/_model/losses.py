@@ -10,9 +10,11 @@ def row_max(logits):
     """The maximum of each row.
 
     It is computed column by column if there are few columns: 20,000x10 takes 0.10 ms in this way,
-    and 0.86 ms row by row.
+    and 0.86 ms row by row. A single row of 10 takes 4.5 µs column by column, and 1.5 row by row.
     """
-    return reduce(np.maximum, logits.T) if logits.shape[1] <= 32 else logits.max(axis=1)
+    if logits.shape[1] <= min(32, len(logits)):
+        return reduce(np.maximum, logits.T)
+    return np.maximum.reduce(logits, axis=1)
 
 
 def softmax(logits):

@@ -84,3 +84,32 @@ def test_steps_of_small_networks_have_one_thread(name, units, limited, during_st
     model = BatchNormMLPClassifier(units, max_iter=1, random_state=0, **params)
     train(model, X, (X[:, 0] > 0).astype(int))
     assert during_steps == {1 if limited else 2}
+
+
+def seen_by_each_product(n_items):
+    seen = []
+    blas_module.for_each_product(
+        lambda _: seen.append(set(n_threads())), [(i,) for i in range(n_items)]
+    )
+    return seen
+
+
+def test_products_on_threads_have_one_thread_each(monkeypatch):
+    monkeypatch.setattr(blas_module, "n_threads", lambda: 2)
+    assert seen_by_each_product(5) == [{1}] * 5
+
+
+def test_a_single_product_has_all_threads():
+    assert seen_by_each_product(1) == [{2}]
+
+
+def test_products_of_other_threads_set_no_limit():
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(seen_by_each_product, 5).result() == [{2}] * 5
+
+
+def test_products_within_a_limit_leave_it_in_force(monkeypatch):
+    monkeypatch.setattr(blas_module, "n_threads", lambda: 2)
+    with blas_module.limit_blas_threads(FEW):
+        assert seen_by_each_product(5) == [{1}] * 5
+        assert set(n_threads()) == {1}
