@@ -101,7 +101,7 @@ def optimizers(rng, shape, dtype):
 
 
 def statistics(rng, shape, dtype):
-    x, table, out = normal(rng, shape, dtype, 1.0, 3.0), np.empty((5, shape[1])), np.empty(shape)
+    x, table, out = normal(rng, shape, dtype, 1.0, 3.0), np.empty((5, shape[1])), np.zeros(shape)
     x[rng.random(shape) < 0.1] = np.nan
     vectors, infinite = rng.normal(size=(3, shape[1])), np.zeros(1, np.int64)
     return {
