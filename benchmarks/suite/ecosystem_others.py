@@ -166,11 +166,11 @@ def _():
         def teardown(self, estimator, context):
             pass
 
-        def on_fit_task_begin(self, context, **_arguments):
+        def on_fit_task_begin(self, estimator, context):
             pass
 
-        def on_fit_task_end(self, context, **_arguments):
-            if context.task_name == "epoch":
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            if context.task_name == "epoch" and fitted_estimator.loss_curve_:
                 raise optuna.TrialPruned
 
     def objective(of_study):
