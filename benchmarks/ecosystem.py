@@ -27,7 +27,7 @@ def outcome(library, function):
             result = function()
     except Exception as error:
         return version(library), f"**fails**: {type(error).__name__}: {error}".splitlines()[0][:120]
-    return version(library), "works" if result is not False else "**gives a wrong result**"
+    return version(library), "works" if result else "**gives a wrong result**"
 
 
 def main():

@@ -6,7 +6,7 @@ from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
 
 X, Y = load_breast_cancer(return_X_y=True)
 X_REG, Y_REG = load_diabetes(return_X_y=True)
-SMALL = {"hidden_layer_sizes": (16,), "max_iter": 5, "numeric_encoding": None, "random_state": 0}
+SMALL = {"hidden_layer_sizes": (16,), "max_iter": 20, "numeric_encoding": None, "random_state": 0}
 TRIALS = []
 
 

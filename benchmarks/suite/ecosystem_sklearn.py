@@ -132,7 +132,7 @@ def _():
     return "average" in partial_dependence(regressor().fit(X_REG, Y_REG), X_REG, [0])
 
 
-@trial("scikit-learn", "RFE by permutation, SequentialFeatureSelector")
+@trial("scikit-learn", "SequentialFeatureSelector")
 def _():
     from sklearn.feature_selection import SequentialFeatureSelector
 
