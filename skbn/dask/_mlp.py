@@ -22,7 +22,9 @@ from .._estimators.table_validation import (
     without_categories,
 )
 from .._estimators.validation import Interval
+from ._differences import warn_of_differences
 from ._errors import naming_partitions
+from ._exchange import exchange_rows
 from ._lazy import checking_sample, is_lazy
 from ._partitions import Partitions, check_rows_with_weight
 from ._pilots import choose
@@ -46,19 +48,25 @@ SYNC_EVERY = 16
 
 
 def _with_sync_every(local):
-    """An ``__init__`` with the parameters of the local estimator and ``sync_every``."""
+    """An ``__init__`` with the parameters of the local estimator and those of ADDED."""
 
-    def __init__(self, *args, sync_every=SYNC_EVERY, **parameters):
+    def __init__(self, *args, sync_every=SYNC_EVERY, exchange_rows=False, **parameters):
         local.__init__(self, *args, **parameters)
-        self.sync_every = sync_every
+        self.sync_every, self.exchange_rows = sync_every, exchange_rows
 
     parameters = signature(local.__init__)
-    added = Parameter("sync_every", Parameter.KEYWORD_ONLY, default=SYNC_EVERY)
-    __init__.__signature__ = parameters.replace(parameters=[*parameters.parameters.values(), added])
+    added = [Parameter(name, Parameter.KEYWORD_ONLY, default=ADDED[name]) for name in ADDED]
+    __init__.__signature__ = parameters.replace(
+        parameters=[*parameters.parameters.values(), *added]
+    )
     return __init__
 
 
-CONSTRAINT = {"sync_every": [None, Interval(Integral, 1, None, closed="left")]}
+ADDED = {"sync_every": SYNC_EVERY, "exchange_rows": False}
+CONSTRAINT = {
+    "sync_every": [None, Interval(Integral, 1, None, closed="left")],
+    "exchange_rows": ["boolean"],
+}
 
 
 class DistributedMixin:
@@ -72,9 +80,7 @@ class DistributedMixin:
         model : estimator
         """
         local = self._local()
-        attributes = {
-            name: value for name, value in vars(copy(self)).items() if name != "sync_every"
-        }
+        attributes = {name: value for name, value in vars(copy(self)).items() if name not in ADDED}
         vars(local).update(attributes)
         return local
 
@@ -156,6 +162,8 @@ class DistributedMixin:
         self._check_solver_has_batches()
         estimator, targets = copy(self), self._targets()
         partitions = Partitions(X=X, y=y, sample_weight=sample_weight)
+        if self.exchange_rows:
+            partitions = exchange_rows(partitions, self._seed())
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         is_piloted = first_pass and not incremental and estimator._is_piloted()
         if not is_piloted:
@@ -178,9 +186,16 @@ class DistributedMixin:
             estimator._take_bins(total.values if estimator.numeric_encoding else None)
         estimator._random_state = check_random_state(self.random_state)
         estimator.n_layers_ = len(hidden_units(self)) + 2
-        return estimator._distributed_fitting(
+        fitting = estimator._distributed_fitting(
             targets, partitions, total, validation_data, first_pass, incremental, dtype_of_X
         )
+        if not incremental:
+            warn_of_differences(estimator, total.differences)
+        return fitting
+
+    def _seed(self):
+        """A seed by random_state, which stays as it is."""
+        return int(deepcopy(check_random_state(self.random_state)).randint(2**31 - 1))
 
     def _check_sample(self, partitions, first_pass):
         """Check the types of the columns by two rows, and return the dtype of the numbers.
@@ -208,8 +223,7 @@ class DistributedMixin:
 
     def _choose_settings(self, targets, partitions, n_rows):
         """Set what is "auto" by pilots on a sample of the rows, if it has enough rows."""
-        seed = int(deepcopy(check_random_state(self.random_state)).randint(2**31 - 1))
-        if (choice := choose(self, partitions, n_rows, seed)) is not None:
+        if (choice := choose(self, partitions, n_rows, self._seed())) is not None:
             choice.apply(self, targets, sum(n_rows))
         resolve_auto(self, first_pass=True)
 
@@ -310,6 +324,12 @@ class BatchNormMLPClassifier(DistributedMixin, classifier.BatchNormMLPClassifier
         ``solver="sgd"``, training is gradient descent on the batches of all partitions together,
         which are the ghost batches of batch normalization.
 
+    exchange_rows : bool, default=False
+        Whether partitions exchange rows before training, once, so that each of them has random rows
+        of all. Set it if partitions differ, for example because the rows are sorted by class or by
+        date. ``fit`` warns of such partitions. It reads X and y once, and holds them on the workers
+        twice until rows are prepared.
+
     **parameters
         Parameters of :class:`skbn.BatchNormMLPClassifier`, with the same defaults. ``batch_size``
         is the number of rows of a batch in each partition. ``solver="lbfgs"`` raises an error,
@@ -363,6 +383,9 @@ class BatchNormMLPRegressor(DistributedMixin, regressor.BatchNormMLPRegressor):
     ----------
     sync_every : int or None, default=16
         Number of steps between two averages; see :class:`BatchNormMLPClassifier`.
+
+    exchange_rows : bool, default=False
+        Whether partitions exchange rows before training; see :class:`BatchNormMLPClassifier`.
 
     **parameters
         Parameters of :class:`skbn.BatchNormMLPRegressor`, with the same defaults. ``batch_size``

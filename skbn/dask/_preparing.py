@@ -16,6 +16,7 @@ from .._estimators.table_validation import as_table
 from .._model.input_norm import has_nan
 from .._model.tables import category_counts, numbers_of
 from .._statistics.moments import RunningMoments
+from ._differences import Differences
 from ._partitions import has_no_weight
 from ._targets import merged_parts
 from ._tasks import all_persisted, computed, mapped, persisted
@@ -38,6 +39,8 @@ class TrainingSummary(NamedTuple):
         Range of X, if predictions are limited to it.
     has_missing : bool
         Whether numbers of X are missing.
+    differences : Differences
+        How partitions differ.
     """
 
     n_rows: tuple
@@ -46,6 +49,7 @@ class TrainingSummary(NamedTuple):
     values: ColumnValues | None = None
     column_range: ColumnRange | None = None
     has_missing: bool = False
+    differences: Differences = Differences()
 
 
 def summary(estimator, targets, X, y, sample_weight):
@@ -54,14 +58,16 @@ def summary(estimator, targets, X, y, sample_weight):
         return TrainingSummary((0,), None, None)
     X, y = estimator._validate_X_y(X, one_column(y), reset=False)
     if has_no_weight(sample_weight):  # the labels of these rows are included
-        return TrainingSummary((0,), None, targets.summary(y, np.zeros(X.shape[0])))
+        of_y = targets.summary(y, np.zeros(X.shape[0]))
+        return TrainingSummary((0,), None, of_y)
     weight = estimator._validate_weights(sample_weight, X)
     numbers = numbers_of(X)
     inputs = moments_of(estimator, numbers, weight)
     values = ColumnValues.of(numbers, weight).compressed() if estimator.numeric_encoding else None
     column_range = ColumnRange.of(numbers, weight) if estimator.clip_inputs else None
-    of_columns = targets.summary(y, weight), values, column_range, has_nan(numbers)
-    return TrainingSummary((X.shape[0],), inputs, *of_columns)
+    of_y = targets.summary(y, weight)
+    of_columns = values, column_range, has_nan(numbers)
+    return TrainingSummary((X.shape[0],), inputs, of_y, *of_columns, Differences.of(inputs, of_y))
 
 
 def one_column(y):
@@ -78,7 +84,8 @@ def merged_summaries(group):
         merged_parts(group, name) for name in ("inputs", "values", "column_range")
     )
     has_missing = any(part.has_missing for part in group)
-    return TrainingSummary(n_rows, inputs, targets, *of_columns, has_missing)
+    differences = Differences.merged([part.differences for part in group])
+    return TrainingSummary(n_rows, inputs, targets, *of_columns, has_missing, differences)
 
 
 def categories_of_partition(is_categorical, X, _y, _weight):
