@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._estimators.categories import seen_categories
+from .._estimators.categories import Categories, seen_categories
+from .._estimators.columns import dtypes_of_columns, is_exact_in_float32, is_frame
 from .._estimators.encoders import ColumnValues
 from .._estimators.far_values import without_far_rows
 from .._estimators.learned_inputs import moments_of
@@ -14,7 +15,7 @@ from .._estimators.ranges import ColumnRange
 from .._estimators.state import input_norm_of
 from .._estimators.table_validation import as_table
 from .._model.input_norm import has_nan
-from .._model.tables import category_counts, numbers_of
+from .._model.tables import category_counts, numbers_of, with_numbers
 from .._statistics.moments import RunningMoments
 from ._differences import Differences
 from ._partitions import has_no_weight
@@ -105,7 +106,8 @@ def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, numb
     nothing = np.arange(0)
     if X.shape[0] == 0 or has_no_weight(weight):
         return PartitionRows(number, index=nothing, index_val=nothing)
-    X, y = estimator._validate_X_y(X, one_column(y), reset=False)
+    raw, (X, y) = X, estimator._validate_X_y(X, one_column(y), reset=False)
+    X = _narrowed(estimator, raw, X, dtype)
     weight = estimator._validate_weights(weight, X)
     encoded, norm = targets.encode(y, dtype, weight), input_norm_of(estimator)
     X = norm.filled(X)
@@ -122,6 +124,17 @@ def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, numb
         weight=weight,
         loss_weight=loss_weight,
     )
+
+
+def _narrowed(estimator, raw, X, dtype):
+    """X, with its numbers in float32 if the network computes in it and it has all their values."""
+    numbers, categories = numbers_of(X), Categories.of(estimator)
+    if dtype != np.float32 or numbers.dtype == np.float32:
+        return X
+    of_columns = dtypes_of_columns(raw) if is_frame(raw) else [raw.dtype] * raw.shape[1]
+    numeric = range(len(of_columns)) if categories is None else categories.numeric
+    is_exact = all(is_exact_in_float32(of_columns[j]) for j in numeric)
+    return with_numbers(X, numbers.astype(np.float32)) if is_exact else X
 
 
 def n_validation_rows(n, fraction):
