@@ -225,13 +225,6 @@ def validate_rows(config, rows, state):
     return PartitionScore(weight=weight.sum(), score=score, loss=loss)
 
 
-def predict_rows(estimator, X, *columns):
-    """The predictions for a partition and its columns as arrays, or None without rows."""
-    if X.shape[0] == 0:
-        return None
-    return [estimator.predict(X), *map(np.asarray, columns)]
-
-
 def farthest_in_rows(config, rows):
     """The distance of the value farthest from the others, and a sentence that describes it."""
     estimator = config.estimator
