@@ -57,7 +57,7 @@ def dtype_name(column):
 
 def dtype_names(X):
     """The names of the dtypes of the columns of a table; empty if they are unknown."""
-    of_columns = _dtypes_of_columns(X)
+    of_columns = dtypes_of_columns(X)
     names = {dtype: _name_of(dtype) for dtype in set(of_columns)}
     return [names[dtype] for dtype in of_columns]
 
@@ -122,11 +122,11 @@ def _missing_as_nan(array):
 def dtypes(X):
     """The dtype of an array, or those of the columns of a table; empty if they are unknown."""
     if is_frame(X):
-        return set(_dtypes_of_columns(X))
+        return set(dtypes_of_columns(X))
     return {X.dtype} if hasattr(X, "dtype") else set()
 
 
-def _dtypes_of_columns(X):
+def dtypes_of_columns(X):
     """The dtypes of the columns of a table, in their order; empty if they are unknown."""
     of_columns = getattr(X, "dtypes", None)  # pandas creates it on every access
     if of_columns is not None:
@@ -145,6 +145,12 @@ def float_dtype(X, accepted):
         return None
     dtype = np.result_type(*found)
     return dtype if dtype.kind == "f" and dtype in accepted else None
+
+
+def is_exact_in_float32(dtype):
+    """Whether float32 has all values of a dtype, such as integers of at most 16 bits."""
+    found = _numpy_dtype(dtype)
+    return found is not None and found.kind in "biuf" and np.can_cast(found, np.float32)
 
 
 def _numpy_dtype(dtype):
@@ -178,7 +184,7 @@ def _described(X, dtype):
     """The dtype, and the columns of a table that have it."""
     if not is_frame(X):
         return str(dtype)
-    named = zip(names_of(X), _dtypes_of_columns(X), strict=True)
+    named = zip(names_of(X), dtypes_of_columns(X), strict=True)
     return f"{dtype} in column {', '.join(repr(name) for name, of in named if of == dtype)}"
 
 
@@ -207,7 +213,7 @@ def _opaque_columns(X):
     """
     if not has_columns(X):
         return [(None, X)]
-    are_opaque = list(map(_is_opaque, _dtypes_of_columns(X)))
+    are_opaque = list(map(_is_opaque, dtypes_of_columns(X)))
     if hasattr(X, "iloc"):  # names may occur twice
         columns = [(name, X.iloc[:, j]) for j, name in enumerate(X.columns) if are_opaque[j]]
         return [(name, column) for name, column in columns if not is_text(column)]

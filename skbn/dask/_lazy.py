@@ -102,7 +102,10 @@ def is_frame(X):
 def sample_of(X):
     """Two rows of the type, dtype and width of a collection, without any computation."""
     if hasattr(X, "_meta_nonempty"):
-        return X._meta_nonempty.ffill().bfill()  # the second of two strings is missing
+        sample = X._meta_nonempty
+        if not np.any(sample.isna()):  # pandas does not fill float16
+            return sample
+        return sample.ffill().bfill()  # the second of two strings is missing
     return np.zeros((2, *X.shape[1:]), X.dtype)
 
 

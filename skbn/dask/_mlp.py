@@ -7,7 +7,6 @@ from numbers import Integral
 
 import dask
 import numpy as np
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import check_random_state
 
 from .._backends.cuda import on_host
@@ -21,8 +20,9 @@ from .._estimators.table_validation import (
     take_columns,
     without_categories,
 )
-from .._estimators.validation import Interval
-from ._errors import naming_partitions
+from .._estimators.validation import Interval, StrOptions
+from ._differences import warn_of_differences
+from ._exchange import exchange_rows
 from ._lazy import checking_sample, is_lazy
 from ._partitions import Partitions, check_rows_with_weight
 from ._pilots import choose
@@ -34,31 +34,34 @@ from ._preparing import (
     merged_summaries,
     summary,
 )
+from ._scoring import R2, Accuracy, score_of
 from ._targets import PartitionedLabels, PartitionedRegression
-from ._tasks import all_persisted
 from ._trainer import DistributedFitting
-from ._workers import for_workers, predict_rows
+from ._workers import for_workers
 
-# Number of steps between two averages. Accuracy on covertype (464,810 rows, 15 passes, 8
-# partitions): 0.907 with 8 steps, 0.896 with 16, 0.883 with 32, and 0.850 with 227, which is one
-# pass. A local fit has 0.893.
-SYNC_EVERY = 16
+SYNC_EVERY = "auto"
 
 
 def _with_sync_every(local):
-    """An ``__init__`` with the parameters of the local estimator and ``sync_every``."""
+    """An ``__init__`` with the parameters of the local estimator and those of ADDED."""
 
-    def __init__(self, *args, sync_every=SYNC_EVERY, **parameters):
+    def __init__(self, *args, sync_every=SYNC_EVERY, exchange_rows=False, **parameters):
         local.__init__(self, *args, **parameters)
-        self.sync_every = sync_every
+        self.sync_every, self.exchange_rows = sync_every, exchange_rows
 
     parameters = signature(local.__init__)
-    added = Parameter("sync_every", Parameter.KEYWORD_ONLY, default=SYNC_EVERY)
-    __init__.__signature__ = parameters.replace(parameters=[*parameters.parameters.values(), added])
+    added = [Parameter(name, Parameter.KEYWORD_ONLY, default=ADDED[name]) for name in ADDED]
+    __init__.__signature__ = parameters.replace(
+        parameters=[*parameters.parameters.values(), *added]
+    )
     return __init__
 
 
-CONSTRAINT = {"sync_every": [None, Interval(Integral, 1, None, closed="left")]}
+ADDED = {"sync_every": SYNC_EVERY, "exchange_rows": False}
+CONSTRAINT = {
+    "sync_every": [None, StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "exchange_rows": ["boolean"],
+}
 
 
 class DistributedMixin:
@@ -72,14 +75,14 @@ class DistributedMixin:
         model : estimator
         """
         local = self._local()
-        attributes = {
-            name: value for name, value in vars(copy(self)).items() if name != "sync_every"
-        }
+        attributes = {name: value for name, value in vars(copy(self)).items() if name not in ADDED}
         vars(local).update(attributes)
         return local
 
     def score(self, X, y, sample_weight=None):
         """Score the predictions of X: accuracy, or R² of a regressor.
+
+        Collections are scored by partition on the workers, so that predictions do not move.
 
         Parameters
         ----------
@@ -97,27 +100,7 @@ class DistributedMixin:
         if not is_lazy(X):
             y, weight = in_memory("y", y), in_memory("sample_weight", sample_weight)
             return super().score(X, y, weight)
-        columns = {"y": y, "sample_weight": sample_weight}
-        columns |= self._predicted(X, columns)
-        return self._metric(
-            columns["y"], columns["predicted"], sample_weight=columns["sample_weight"]
-        )
-
-    def _predicted(self, X, columns):
-        """The predictions of X and the columns that are collections, as arrays.
-
-        They are computed together, because a shuffle gives another order of rows each time.
-        """
-        lazy = {name: value for name, value in columns.items() if is_lazy(value, name)}
-        partitions = Partitions(X=X, **lazy)
-        results = partitions.map(predict_rows, repeat((for_workers(self),)))
-        results = all_persisted(results, partitions.places)
-        with naming_partitions(results, partitions.places):
-            parts = [part for part in dask.compute(*results) if part is not None]
-        if not parts:
-            check_rows_with_weight(0)
-        arrays = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
-        return dict(zip(["predicted", *lazy], arrays, strict=True))
+        return score_of(self, self._scorer, X, y, sample_weight)
 
     def recalibrate(self, X, sample_weight=None):
         """Set the statistics of the hidden layers to those of other rows, which are in memory.
@@ -156,6 +139,8 @@ class DistributedMixin:
         self._check_solver_has_batches()
         estimator, targets = copy(self), self._targets()
         partitions = Partitions(X=X, y=y, sample_weight=sample_weight)
+        if self.exchange_rows:
+            partitions = exchange_rows(partitions, self._seed())
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         is_piloted = first_pass and not incremental and estimator._is_piloted()
         if not is_piloted:
@@ -178,9 +163,16 @@ class DistributedMixin:
             estimator._take_bins(total.values if estimator.numeric_encoding else None)
         estimator._random_state = check_random_state(self.random_state)
         estimator.n_layers_ = len(hidden_units(self)) + 2
-        return estimator._distributed_fitting(
+        fitting = estimator._distributed_fitting(
             targets, partitions, total, validation_data, first_pass, incremental, dtype_of_X
         )
+        if not incremental:
+            warn_of_differences(estimator, total.differences)
+        return fitting
+
+    def _seed(self):
+        """A seed by random_state, which stays as it is."""
+        return int(deepcopy(check_random_state(self.random_state)).randint(2**31 - 1))
 
     def _check_sample(self, partitions, first_pass):
         """Check the types of the columns by two rows, and return the dtype of the numbers.
@@ -208,8 +200,7 @@ class DistributedMixin:
 
     def _choose_settings(self, targets, partitions, n_rows):
         """Set what is "auto" by pilots on a sample of the rows, if it has enough rows."""
-        seed = int(deepcopy(check_random_state(self.random_state)).randint(2**31 - 1))
-        if (choice := choose(self, partitions, n_rows, seed)) is not None:
+        if (choice := choose(self, partitions, n_rows, self._seed())) is not None:
             choice.apply(self, targets, sum(n_rows))
         resolve_auto(self, first_pass=True)
 
@@ -304,15 +295,23 @@ class BatchNormMLPClassifier(DistributedMixin, classifier.BatchNormMLPClassifier
 
     Parameters
     ----------
-    sync_every : int or None, default=16
+    sync_every : int, "auto" or None, default="auto"
         Number of steps between two averages. With fewer steps, training is closer to that of one
-        model, but workers wait more often. None means a pass over the partition. With 1 and
+        model, but workers wait more often. "auto" averages 256 times in a fit, after 16 steps at
+        most; ``partial_fit`` averages 16 times. None means a pass over the partition. With 1 and
         ``solver="sgd"``, training is gradient descent on the batches of all partitions together,
         which are the ghost batches of batch normalization.
 
+    exchange_rows : bool, default=False
+        Whether partitions exchange rows before training, once, so that each of them has random rows
+        of all. Set it if partitions differ, for example because the rows are sorted by class or by
+        date. ``fit`` warns of such partitions. It reads X and y once, and holds them on the workers
+        twice until rows are prepared.
+
     **parameters
         Parameters of :class:`skbn.BatchNormMLPClassifier`, with the same defaults. ``batch_size``
-        is the number of rows of a batch in each partition. ``solver="lbfgs"`` raises an error,
+        is the number of rows of a batch in each partition; "scaled" divides 1,024 rows by the
+        partitions, and gives 64 to 256. ``solver="lbfgs"`` raises an error,
         because it uses all rows as one batch.
 
     See Also
@@ -346,7 +345,7 @@ class BatchNormMLPClassifier(DistributedMixin, classifier.BatchNormMLPClassifier
 
     _parameter_constraints = classifier.BatchNormMLPClassifier._parameter_constraints | CONSTRAINT
     _targets_class = PartitionedLabels
-    _metric = staticmethod(accuracy_score)
+    _scorer = Accuracy
     _local = classifier.BatchNormMLPClassifier
 
     __init__ = _with_sync_every(classifier.BatchNormMLPClassifier)
@@ -361,12 +360,16 @@ class BatchNormMLPRegressor(DistributedMixin, regressor.BatchNormMLPRegressor):
 
     Parameters
     ----------
-    sync_every : int or None, default=16
+    sync_every : int, "auto" or None, default="auto"
         Number of steps between two averages; see :class:`BatchNormMLPClassifier`.
+
+    exchange_rows : bool, default=False
+        Whether partitions exchange rows before training; see :class:`BatchNormMLPClassifier`.
 
     **parameters
         Parameters of :class:`skbn.BatchNormMLPRegressor`, with the same defaults. ``batch_size``
-        is the number of rows of a batch in each partition. ``solver="lbfgs"`` raises an error,
+        is the number of rows of a batch in each partition; "scaled" divides 1,024 rows by the
+        partitions, and gives 64 to 256. ``solver="lbfgs"`` raises an error,
         because it uses all rows as one batch.
 
     See Also
@@ -386,7 +389,7 @@ class BatchNormMLPRegressor(DistributedMixin, regressor.BatchNormMLPRegressor):
 
     _parameter_constraints = regressor.BatchNormMLPRegressor._parameter_constraints | CONSTRAINT
     _targets_class = PartitionedRegression
-    _metric = staticmethod(r2_score)
+    _scorer = R2
     _local = regressor.BatchNormMLPRegressor
 
     __init__ = _with_sync_every(regressor.BatchNormMLPRegressor)

@@ -1,5 +1,7 @@
 """The partitions of a table and of its columns, such as y or sample_weight."""
 
+from copy import copy
+
 import numpy as np
 
 from .._estimators import validation
@@ -44,6 +46,12 @@ class Partitions:
     def with_columns(self, **columns):
         """The partitions of the same table with other columns."""
         return Partitions(**{self.names[0]: self.X}, **columns)
+
+    def with_parts(self, parts, places):
+        """The same collections with their rows in other Delayed blocks."""
+        other = copy(self)
+        other.parts, other.places = parts, places
+        return other
 
     def map(self, function, arguments):
         """Delayed results of ``function(*arguments[i], *blocks)`` for each partition i."""

@@ -4,18 +4,19 @@ from typing import NamedTuple
 
 import dask
 import numpy as np
-from scipy import sparse
 
 from .._estimators.pilots import Pilots
 from .._estimators.sizes import scaled_max_iter
 from ._errors import naming_partitions
+from ._exchange import rows_at, stacked
 from ._partitions import has_no_weight
 from ._preparing import one_column
 from ._tasks import all_persisted, merged
 from ._workers import for_workers
 
-# Largest number of rows of the sample.
-MAX_ROWS = 10_000
+# Largest number of rows of the sample. With 10,000 of 100,000 rows of covertype, pilots of one of
+# three seeds chose no encoding, and the error was 0.140, not 0.100.
+MAX_ROWS = 50_000
 
 
 class Choice(NamedTuple):
@@ -63,9 +64,8 @@ def sample_of_rows(n, seed, X, y, weight):
     if n == 0 or X.shape[0] == 0 or has_no_weight(weight):
         return None
     index = np.sort(np.random.RandomState(seed).permutation(X.shape[0])[:n])
-    X = X.iloc[index] if hasattr(X, "iloc") else X[index]
     weight = None if weight is None else np.asarray(weight)[index]
-    return X, np.asarray(one_column(y))[index], weight
+    return rows_at(X, index), np.asarray(one_column(y))[index], weight
 
 
 def joined_samples(group):
@@ -75,13 +75,7 @@ def joined_samples(group):
         return group[0] if group else None
     rows, targets, weights = zip(*group, strict=True)
     weight = None if weights[0] is None else np.concatenate(weights)
-    return _stacked(rows), np.concatenate(targets), weight
-
-
-def _stacked(rows):
-    if hasattr(rows[0], "iloc"):
-        return dask.dataframe.methods.concat(rows)
-    return sparse.vstack(rows, format="csr") if sparse.issparse(rows[0]) else np.concatenate(rows)
+    return stacked(rows), np.concatenate(targets), weight
 
 
 def run_pilots(estimator, sample):

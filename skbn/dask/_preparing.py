@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._estimators.categories import seen_categories
+from .._estimators.categories import Categories, seen_categories
+from .._estimators.columns import dtypes_of_columns, is_exact_in_float32, is_frame
 from .._estimators.encoders import ColumnValues
 from .._estimators.far_values import without_far_rows
 from .._estimators.learned_inputs import moments_of
@@ -14,8 +15,10 @@ from .._estimators.ranges import ColumnRange
 from .._estimators.state import input_norm_of
 from .._estimators.table_validation import as_table
 from .._model.input_norm import has_nan
-from .._model.tables import category_counts, numbers_of
+from .._model.tables import category_counts, numbers_of, with_numbers
 from .._statistics.moments import RunningMoments
+from ._differences import Differences
+from ._grouping import groups_of, merged_rows, place_of_group
 from ._partitions import has_no_weight
 from ._targets import merged_parts
 from ._tasks import all_persisted, computed, mapped, persisted
@@ -38,6 +41,8 @@ class TrainingSummary(NamedTuple):
         Range of X, if predictions are limited to it.
     has_missing : bool
         Whether numbers of X are missing.
+    differences : Differences
+        How partitions differ.
     """
 
     n_rows: tuple
@@ -46,6 +51,7 @@ class TrainingSummary(NamedTuple):
     values: ColumnValues | None = None
     column_range: ColumnRange | None = None
     has_missing: bool = False
+    differences: Differences = Differences()
 
 
 def summary(estimator, targets, X, y, sample_weight):
@@ -54,14 +60,16 @@ def summary(estimator, targets, X, y, sample_weight):
         return TrainingSummary((0,), None, None)
     X, y = estimator._validate_X_y(X, one_column(y), reset=False)
     if has_no_weight(sample_weight):  # the labels of these rows are included
-        return TrainingSummary((0,), None, targets.summary(y, np.zeros(X.shape[0])))
+        of_y = targets.summary(y, np.zeros(X.shape[0]))
+        return TrainingSummary((0,), None, of_y)
     weight = estimator._validate_weights(sample_weight, X)
     numbers = numbers_of(X)
     inputs = moments_of(estimator, numbers, weight)
     values = ColumnValues.of(numbers, weight).compressed() if estimator.numeric_encoding else None
     column_range = ColumnRange.of(numbers, weight) if estimator.clip_inputs else None
-    of_columns = targets.summary(y, weight), values, column_range, has_nan(numbers)
-    return TrainingSummary((X.shape[0],), inputs, *of_columns)
+    of_y = targets.summary(y, weight)
+    of_columns = values, column_range, has_nan(numbers)
+    return TrainingSummary((X.shape[0],), inputs, of_y, *of_columns, Differences.of(inputs, of_y))
 
 
 def one_column(y):
@@ -78,7 +86,8 @@ def merged_summaries(group):
         merged_parts(group, name) for name in ("inputs", "values", "column_range")
     )
     has_missing = any(part.has_missing for part in group)
-    return TrainingSummary(n_rows, inputs, targets, *of_columns, has_missing)
+    differences = Differences.merged([part.differences for part in group])
+    return TrainingSummary(n_rows, inputs, targets, *of_columns, has_missing, differences)
 
 
 def categories_of_partition(is_categorical, X, _y, _weight):
@@ -98,7 +107,8 @@ def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, numb
     nothing = np.arange(0)
     if X.shape[0] == 0 or has_no_weight(weight):
         return PartitionRows(number, index=nothing, index_val=nothing)
-    X, y = estimator._validate_X_y(X, one_column(y), reset=False)
+    raw, (X, y) = X, estimator._validate_X_y(X, one_column(y), reset=False)
+    X = _narrowed(estimator, raw, X, dtype)
     weight = estimator._validate_weights(weight, X)
     encoded, norm = targets.encode(y, dtype, weight), input_norm_of(estimator)
     X = norm.filled(X)
@@ -115,6 +125,17 @@ def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, numb
         weight=weight,
         loss_weight=loss_weight,
     )
+
+
+def _narrowed(estimator, raw, X, dtype):
+    """X, with its numbers in float32 if the network computes in it and it has all their values."""
+    numbers, categories = numbers_of(X), Categories.of(estimator)
+    if dtype != np.float32 or numbers.dtype == np.float32:
+        return X
+    of_columns = dtypes_of_columns(raw) if is_frame(raw) else [raw.dtype] * raw.shape[1]
+    numeric = range(len(of_columns)) if categories is None else categories.numeric
+    is_exact = all(is_exact_in_float32(of_columns[j]) for j in numeric)
+    return with_numbers(X, numbers.astype(np.float32)) if is_exact else X
 
 
 def n_validation_rows(n, fraction):
@@ -163,6 +184,18 @@ class Prepared:
         self.n_rows = [n - n_validation_rows(n, validation_fraction) for n in n_rows if n]
         self.n_validation_rows = sum(n_validation_rows(n, validation_fraction) for n in n_rows if n)
         self.is_weighted = partitions.sample[2] is not None
+        if validation_fraction < 1.0:
+            self._group()
+
+    def _group(self):
+        """Merge small partitions, which then train as one."""
+        groups = groups_of(self.n_rows)
+        if len(groups) == len(self.rows):
+            return
+        parts = [([self.rows[i] for i in group],) for group in groups]
+        self.n_rows = [sum(self.n_rows[i] for i in group) for group in groups]
+        self.places = [place_of_group([self.places[i] for i in group]) for group in groups]
+        self.rows = all_persisted(mapped(merged_rows, parts, self.places), self.places)
 
     def label_totals(self, totals_of, n_outputs):
         """The totals of the labels of all training rows."""

@@ -49,12 +49,28 @@ class Labels(NamedTuple):
             return np.repeat(self.values, 3)
         return np.repeat(self.values[:, None], len(self.positives), axis=1)
 
+    @property
+    def compared(self):
+        """By which a partition is compared with others."""
+        return self
+
+    @property
+    def n_rows(self):
+        """The number of rows."""
+        return self.counts.sum() / (1 if self.positives is None else len(self.positives))
+
+    def squares(self):
+        """Σ(x − mean)² of the indicators: of all labels (1,), or of each for multilabel y."""
+        if self.positives is None:
+            return np.array([self.n_rows - np.square(self.counts, dtype=float).sum() / self.n_rows])
+        return self.positives * (1.0 - self.positives / self.n_rows)
+
     def balanced(self):
         """The dict of weights for "balanced"; for multilabel y a list of dicts."""
         if self.positives is None:
             return _balanced(self.values, self.counts)
-        n_rows = self.counts.sum() / len(self.positives)
-        return [_balanced(np.arange(2), np.array([n_rows - n, n])) for n in self.positives]
+        rows = self.n_rows
+        return [_balanced(np.arange(2), np.array([rows - n, n])) for n in self.positives]
 
 
 def _balanced(values, counts):
@@ -64,10 +80,20 @@ def _balanced(values, counts):
 
 
 class Values(NamedTuple):
-    """The number of outputs of y, and their moments, if they are standardized."""
+    """The number of outputs of y, and their moments.
+
+    Attributes
+    ----------
+    n_outputs : int
+    moments : RunningMoments or None
+        The moments by which targets are standardized; None if they are not.
+    compared : RunningMoments or None
+        The moments of a partition, by which it is compared with others.
+    """
 
     n_outputs: int
     moments: RunningMoments | None
+    compared: RunningMoments | None = None
 
     def merge(self, *others):
         """The Values of all rows."""
@@ -176,8 +202,12 @@ class PartitionedRegression(PartitionedTargets, RegressionTargets):
     def summary(self, y, weight):
         """The number of outputs and the moments of a partition."""
         n_outputs = y.reshape(len(y), -1).shape[1]
-        has_weight = weight is None or weight.any()
-        return Values(n_outputs, self.moments(y, weight) if has_weight else None)
+        if weight is not None and not weight.any():
+            return Values(n_outputs, None)
+        moments = compared = self.moments(y, weight)
+        if compared is None and y.dtype.kind in "biuf":
+            compared = RunningMoments.of(y.reshape(len(y), -1), weight)
+        return Values(n_outputs, moments, compared)
 
     def fit_summary(self, values, first_pass, incremental):
         """Learn the number and the units of the outputs of all partitions."""

@@ -9,6 +9,8 @@ from sklearn.datasets import make_multilabel_classification
 import skbn
 from skbn.dask import BatchNormMLPClassifier
 
+pytestmark = pytest.mark.filterwarnings("ignore:The partitions of X differ")
+
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 5.0, 2: 0.5}])
 def test_class_weights_are_those_of_a_local_fit(class_weight):

@@ -13,6 +13,9 @@ import skbn
 from skbn.dask import BatchNormalizer, BatchNormMLPClassifier
 from skbn.dask._partitions import Partitions
 
+# The first feature is the number of the row.
+pytestmark = pytest.mark.filterwarnings("ignore:The partitions of X differ")
+
 FEW = {**SMALL, "max_iter": 2}
 SIZES = (30, 5, 41, 20, 17, 50, 1, 36)
 N = sum(SIZES)

@@ -10,7 +10,10 @@ from estimators.test_categories import GAPS, SMALL, TEXT, N, Y, frame
 import skbn
 from skbn.dask import BatchNormMLPClassifier, BatchNormMLPRegressor
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:The partitions of X differ"),
+]
 
 MISSING = np.arange(N) % 7 == 3
 ORDERED = pd.Categorical(GAPS, ["cow", "ant", "bee", "dog"], ordered=True)

@@ -90,6 +90,7 @@ def test_the_statistics_of_layers_are_exact_at_the_end(name):
         assert a.n_samples_seen_ == N
 
 
+@pytest.mark.filterwarnings("ignore:The partitions of X differ")
 def test_labels_are_those_of_all_partitions():
     X, y = problem("classifier")
     order = np.argsort(y, kind="stable")
