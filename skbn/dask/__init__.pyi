@@ -59,7 +59,8 @@ class BatchNormMLPClassifier(skbn.BatchNormMLPClassifier):
         label_smoothing: float = 0.0,
         dtype: str = "float32",
         device: str = "cpu",
-        sync_every: int | None = 16,
+        sync_every: int | None = "auto",
+        exchange_rows: bool = False,
     ) -> None: ...
     def predict(self, X: Any) -> Any: ...
     def predict_proba(self, X: Any) -> Any: ...
@@ -112,7 +113,8 @@ class BatchNormMLPRegressor(skbn.BatchNormMLPRegressor):
         target_momentum: float | None = None,
         dtype: str = "float32",
         device: str = "cpu",
-        sync_every: int | None = 16,
+        sync_every: int | None = "auto",
+        exchange_rows: bool = False,
     ) -> None: ...
     def predict(self, X: Any) -> Any: ...
     def to_local(self) -> skbn.BatchNormMLPRegressor: ...
