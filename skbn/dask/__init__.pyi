@@ -16,6 +16,7 @@ class BatchNormalizer(skbn.BatchNormalizer):
 
 class BatchNormMLPClassifier(skbn.BatchNormMLPClassifier):
     sync_every: int | None
+    exchange_rows: bool
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class BatchNormMLPClassifier(skbn.BatchNormMLPClassifier):
 
 class BatchNormMLPRegressor(skbn.BatchNormMLPRegressor):
     sync_every: int | None
+    exchange_rows: bool
 
     def __init__(
         self,
