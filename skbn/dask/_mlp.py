@@ -24,6 +24,7 @@ from .._estimators.validation import Interval, StrOptions
 from ._differences import warn_of_differences
 from ._exchange import exchange_rows
 from ._lazy import checking_sample, is_lazy
+from ._names import NamesItsModule
 from ._partitions import Partitions, check_rows_with_weight
 from ._pilots import choose
 from ._preparing import (
@@ -64,7 +65,7 @@ CONSTRAINT = {
 }
 
 
-class DistributedMixin:
+class DistributedMixin(NamesItsModule):
     """Mixin class for MLPs that train on Dask collections."""
 
     def to_local(self):
