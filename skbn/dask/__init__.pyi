@@ -15,7 +15,7 @@ class BatchNormalizer(skbn.BatchNormalizer):
     def to_local(self) -> skbn.BatchNormalizer: ...
 
 class BatchNormMLPClassifier(skbn.BatchNormMLPClassifier):
-    sync_every: int | None
+    sync_every: int | str | None
     exchange_rows: bool
 
     def __init__(
@@ -60,7 +60,7 @@ class BatchNormMLPClassifier(skbn.BatchNormMLPClassifier):
         label_smoothing: float = 0.0,
         dtype: str = "float32",
         device: str = "cpu",
-        sync_every: int | None = "auto",
+        sync_every: int | str | None = "auto",
         exchange_rows: bool = False,
     ) -> None: ...
     def predict(self, X: Any) -> Any: ...
@@ -69,7 +69,7 @@ class BatchNormMLPClassifier(skbn.BatchNormMLPClassifier):
     def to_local(self) -> skbn.BatchNormMLPClassifier: ...
 
 class BatchNormMLPRegressor(skbn.BatchNormMLPRegressor):
-    sync_every: int | None
+    sync_every: int | str | None
     exchange_rows: bool
 
     def __init__(
@@ -115,7 +115,7 @@ class BatchNormMLPRegressor(skbn.BatchNormMLPRegressor):
         target_momentum: float | None = None,
         dtype: str = "float32",
         device: str = "cpu",
-        sync_every: int | None = "auto",
+        sync_every: int | str | None = "auto",
         exchange_rows: bool = False,
     ) -> None: ...
     def predict(self, X: Any) -> Any: ...
