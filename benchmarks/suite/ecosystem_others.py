@@ -169,7 +169,7 @@ def _():
         def on_fit_task_begin(self, estimator, context):
             pass
 
-        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):  # noqa: ARG002
             if context.task_name == "epoch" and fitted_estimator.loss_curve_:
                 raise optuna.TrialPruned
 
