@@ -34,7 +34,7 @@ from .validation import check_dense, fit_context
 
 
 @contextmanager
-def _naming_validation_data():
+def naming_validation_data():
     """Begin errors with the names of the arguments of the validation set."""
     try:
         yield
@@ -238,7 +238,7 @@ class BatchNormMLP(LearnedInputs, Predictions, Persistent, CallbackSupportMixin,
         rows = self._check_labelled(X_val, y_val, sample_weight_val, targets)
         if rows is None:
             return None
-        with _naming_validation_data():
+        with naming_validation_data():
             return rows.X, targets.encode(rows.y, dtype, rows.weight), rows.weight
 
     def _check_labelled(self, X_val, y_val, sample_weight_val, targets):
@@ -251,7 +251,7 @@ class BatchNormMLP(LearnedInputs, Predictions, Persistent, CallbackSupportMixin,
                 "X_val and y_val must be given together (sample_weight_val is optional); got "
                 f"{'no X_val' if X_val is None else 'no y_val'}."
             )
-        with _naming_validation_data():
+        with naming_validation_data():
             X, y = self._validate_X_y(X_val, y_val, reset=False)
             weight = self._validate_weights(sample_weight_val, X)
             targets.encode(y, np.dtype(np.float64), weight)  # raises for unknown labels

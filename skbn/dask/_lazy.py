@@ -20,6 +20,17 @@ def is_lazy(value, name="X"):
     return True
 
 
+def in_memory(name, value):
+    """The argument ``name``, computed if it is a collection."""
+    return value.compute() if is_lazy(value, name) else value
+
+
+def validation_data_in_memory(X_val, y_val, sample_weight_val):
+    """The validation rows, computed if they are collections."""
+    values = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+    return tuple(in_memory(name, value) for name, value in values.items())
+
+
 def check_collection(value, name):
     """Raise if the argument ``name`` is a Delayed, a Bag, or an xarray object with chunks."""
     if _is_collection(value) and not hasattr(value, "_meta"):

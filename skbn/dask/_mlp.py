@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from .._backends.cuda import on_host
 from .._estimators import classifier, regressor
+from .._estimators.base import naming_validation_data
 from .._estimators.pilots import resolve_auto
 from .._estimators.state import hidden_units
 from .._estimators.table_validation import (
@@ -23,7 +24,7 @@ from .._estimators.table_validation import (
 from .._estimators.validation import Interval, StrOptions
 from ._differences import warn_of_differences
 from ._exchange import exchange_rows
-from ._lazy import checking_sample, is_lazy
+from ._lazy import checking_sample, in_memory, is_lazy, validation_data_in_memory
 from ._names import NamesItsModule
 from ._partitions import Partitions, check_rows_with_weight
 from ._pilots import choose
@@ -33,6 +34,7 @@ from ._preparing import (
     check_split,
     merged_categories,
     merged_summaries,
+    one_column,
     summary,
 )
 from ._scoring import R2, Accuracy, score_of
@@ -254,6 +256,11 @@ class DistributedMixin(NamesItsModule):
         seed = int(deepcopy(self._random_state).randint(2**31 - 1))
         return Prepared(self, targets, dtype, partitions, n_rows, seed, validation_fraction)
 
+    def _check_validation_sample(self, X_val, y_val):
+        """Check the columns of validation rows by two rows, before any partition is read."""
+        with naming_validation_data(), checking_sample(X_val, y_val):
+            without_categories(self)._validate_X_y(X_val, one_column(y_val), reset=False)
+
     def _validation_data(self, validation_data, targets, dtype):
         """The validation rows: on the workers, in memory, or None."""
         X_val, y_val, weight_val = validation_data
@@ -262,6 +269,7 @@ class DistributedMixin(NamesItsModule):
                 *validation_data_in_memory(*validation_data), targets, dtype
             )
         partitions = Partitions(X_val=X_val, y_val=y_val, sample_weight_val=weight_val)
+        self._check_validation_sample(*partitions.sample[:2])
         targets, n_rows = targets.without_class_weight(), [None] * len(partitions.parts)
         prepared = self._rows_on_workers(
             targets, dtype, partitions, n_rows, validation_fraction=1.0
@@ -269,17 +277,6 @@ class DistributedMixin(NamesItsModule):
         if not prepared.row_weights()[1]:
             raise ValueError("X_val has no row of weight above 0, expected one or more.")
         return prepared
-
-
-def in_memory(name, value):
-    """The argument ``name``, computed if it is a collection."""
-    return value.compute() if is_lazy(value, name) else value
-
-
-def validation_data_in_memory(X_val, y_val, sample_weight_val):
-    """The validation rows, computed if they are collections."""
-    values = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
-    return tuple(in_memory(name, value) for name, value in values.items())
 
 
 class BatchNormMLPClassifier(DistributedMixin, classifier.BatchNormMLPClassifier):
