@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from .plain_state import plain_state, restored_state
+
 # The version is incremented when the previous version would misread a state.
-FORMAT = 4
+FORMAT = 5
 
 # Parameters added after the first format, with the value that preserves the behavior of models
 # saved in an older format.
@@ -34,7 +36,7 @@ class Persistent:
     """
 
     def __getstate__(self):
-        return dict(super().__getstate__(), _format=FORMAT)
+        return dict(plain_state(super().__getstate__()), _format=FORMAT)
 
     def __setstate__(self, state):
         state = dict(state)
@@ -51,7 +53,7 @@ class Persistent:
             state = {name: ADDED_PARAMETERS[name] for name in added} | state
             if "coefs_" in state:
                 state = ADDED_ATTRIBUTES | state
-        super().__setstate__(state)
+        super().__setstate__(restored_state(state))
         self._check_shapes()
 
     def _check_shapes(self):

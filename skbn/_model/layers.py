@@ -214,26 +214,14 @@ class BatchNorm(Layer):
         return replace(super().buffers(previous, empty, n_ghosts), statistics=statistics)
 
     def forward(self, buffers, batch):
-        self.kernels.batch_norm_forward(
-            buffers.x,
-            batch.weight,
-            batch.bounds,
-            self.constants,
-            self.affine,
-            self.running,
-            buffers.statistics,
-            buffers.out,
-        )
+        rows, statistics = (buffers.x, batch.weight, batch.bounds), buffers.statistics
+        parameters = self.constants, self.affine, self.running
+        self.kernels.batch_norm_forward(*rows, *parameters, statistics, buffers.out)
 
     def backward(self, buffers, batch):
-        self.kernels.batch_norm_backward(
-            buffers.x,
-            batch.weight,
-            batch.bounds,
-            buffers.statistics,
-            buffers.grads["affine"],
-            buffers.delta,
-        )
+        rows, statistics = (buffers.x, batch.weight, batch.bounds), buffers.statistics
+        grads = buffers.grads["affine"]
+        self.kernels.batch_norm_backward(*rows, statistics, grads, buffers.delta)
 
     def fold_into(self, layers):
         """Fold the normalization by the running statistics (ibid., Algorithm 2)."""
@@ -322,27 +310,16 @@ class BatchNormReluDropout(BatchNorm):
         self.dropout = dropout
 
     def forward(self, buffers, batch):
+        rows, statistics = (buffers.x, batch.weight, batch.bounds), buffers.statistics
+        parameters = self.constants, self.affine, self.running
+        mask = self.dropout.rate, self.dropout.key(batch)
         self.kernels.batch_norm_relu_dropout_forward(
-            buffers.x,
-            batch.weight,
-            batch.bounds,
-            self.constants,
-            self.affine,
-            self.running,
-            buffers.statistics,
-            self.dropout.rate,
-            self.dropout.key(batch),
-            buffers.out,
+            *rows, *parameters, statistics, *mask, buffers.out
         )
 
     def backward(self, buffers, batch):
+        rows, statistics = (buffers.x, batch.weight, batch.bounds), buffers.statistics
+        dropped, grads = (buffers.out, self.dropout.rate), buffers.grads["affine"]
         self.kernels.batch_norm_relu_dropout_backward(
-            buffers.x,
-            batch.weight,
-            batch.bounds,
-            buffers.statistics,
-            buffers.out,
-            self.dropout.rate,
-            buffers.grads["affine"],
-            buffers.delta,
+            *rows, statistics, *dropped, grads, buffers.delta
         )

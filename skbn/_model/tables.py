@@ -46,6 +46,16 @@ def with_numbers(X, numbers):
     return X.with_numbers(numbers) if isinstance(X, Table) else numbers
 
 
+def stacked(parts):
+    """The rows of several arrays, sparse matrices or Tables of one kind, one below the other."""
+    if isinstance(parts[0], Table):
+        numbers = stacked([part.numbers for part in parts])
+        return Table(numbers, np.concatenate([part.codes for part in parts]))
+    if sparse.issparse(parts[0]):
+        return sparse.vstack(parts, format="csr")
+    return np.concatenate(parts)
+
+
 def category_counts(table, index, weight, n_categories):
     """The number of rows of each category among those at the index, of weight (n,) above 0."""
     counted = index if weight is None else index[weight[index] > 0.0]

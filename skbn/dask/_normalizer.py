@@ -11,11 +11,12 @@ from .._estimators import normalizer
 from .._estimators.validation import identity
 from .._statistics.moments import RunningMoments
 from ._lazy import checking_sample, in_frame, is_lazy, map_blocks, with_names_of
+from ._names import NamesItsModule
 from ._partitions import Partitions, check_rows_with_weight, has_no_weight
 from ._tasks import merged
 
 
-class BatchNormalizer(normalizer.BatchNormalizer):
+class BatchNormalizer(NamesItsModule, normalizer.BatchNormalizer):
     """Normalize the features of a Dask collection by running statistics.
 
     The estimator has the parameters, fitted attributes and results of

@@ -14,8 +14,9 @@ from ._preparing import one_column
 from ._tasks import all_persisted, merged
 from ._workers import for_workers
 
-# Largest number of rows of the sample.
-MAX_ROWS = 10_000
+# Largest number of rows of the sample. With 10,000 of 100,000 rows of covertype, pilots of one of
+# three seeds chose no encoding, and the error was 0.140, not 0.100.
+MAX_ROWS = 50_000
 
 
 class Choice(NamedTuple):

@@ -18,6 +18,7 @@ from .._model.input_norm import has_nan
 from .._model.tables import category_counts, numbers_of, with_numbers
 from .._statistics.moments import RunningMoments
 from ._differences import Differences
+from ._grouping import groups_of, merged_rows, place_of_group
 from ._lazy import with_names_of
 from ._partitions import has_no_weight
 from ._targets import merged_parts
@@ -186,6 +187,18 @@ class Prepared:
         self.n_rows = [n - n_validation_rows(n, validation_fraction) for n in n_rows if n]
         self.n_validation_rows = sum(n_validation_rows(n, validation_fraction) for n in n_rows if n)
         self.is_weighted = partitions.sample[2] is not None
+        if validation_fraction < 1.0:
+            self._group()
+
+    def _group(self):
+        """Merge small partitions, which then train as one."""
+        groups = groups_of(self.n_rows)
+        if len(groups) == len(self.rows):
+            return
+        parts = [([self.rows[i] for i in group],) for group in groups]
+        self.n_rows = [sum(self.n_rows[i] for i in group) for group in groups]
+        self.places = [place_of_group([self.places[i] for i in group]) for group in groups]
+        self.rows = all_persisted(mapped(merged_rows, parts, self.places), self.places)
 
     def label_totals(self, totals_of, n_outputs):
         """The totals of the labels of all training rows."""

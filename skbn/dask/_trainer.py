@@ -26,6 +26,21 @@ from ._workers import (
     validate_rows,
 )
 
+# Rows of a step of all partitions together: a partition has a part of them, but at least
+# MIN_BATCH_ROWS, because small batches have noisy statistics. Error on 100,000 rows of covertype
+# (10 epochs, 8 partitions, averages after 4 steps): 0.150 with batches of 128, 0.153 with 256,
+# 0.160 with 64. A local fit has 0.148.
+STEP_ROWS = 1024
+MIN_BATCH_ROWS = 64
+
+# ``sync_every="auto"``. Error of the same fits, with batches of 128: 0.172 with averages after 16
+# steps, which are 62 in the fit, 0.159 after 8, 0.150 after 4, and 0.145 after 1 to 2. Few averages
+# at the beginning or at the end of a fit are worse than as many at equal distances. On all 464,810
+# rows (15 passes) a fit with averages after 16 steps, 220 in all, is better than a local fit.
+AVERAGES_OF_A_FIT = 256
+AVERAGES_OF_A_PASS = 16
+MAX_SYNC_EVERY = 16
+
 
 class RoundTasks(EpochTasks):
     """The subtasks of a fit, one for each epoch, and those of an epoch, one for each round."""
@@ -166,9 +181,9 @@ class DistributedFitting(Fitting):
         self.n_rows = sum(prepared.n_rows)
         self.batch_size = self._batch_size(self.n_rows)
         self.n_batches = max(map(self._n_batches_of, prepared.n_rows))
-        self.sync_every = estimator.sync_every or self.n_batches
-        self.starts = range(0, self.n_batches, self.sync_every)
         self.max_iter = self._max_iter(self.n_rows)
+        self.sync_every = self._sync_every(estimator.sync_every)
+        self.starts = range(0, self.n_batches, self.sync_every)
         self.config = self._make_config()
         if validation_data is None and self.stops_early:
             validation_data = prepared
@@ -178,6 +193,21 @@ class DistributedFitting(Fitting):
     def _check_two_rows(self):
         if self.network.batch_norms and not self._knows_statistics():
             check_rows_to_normalize_by(max(self.prepared.n_rows))
+
+    def _batch_size(self, n):
+        """The number of rows per batch in each partition, for n training rows of all partitions."""
+        size = super()._batch_size(n)
+        if self.estimator.batch_size != "scaled":
+            return size
+        return min(size, max(MIN_BATCH_ROWS, STEP_ROWS // len(self.prepared.rows)))
+
+    def _sync_every(self, given):
+        """The number of steps of a round."""
+        if given != "auto":
+            return given or self.n_batches
+        n_averages = AVERAGES_OF_A_PASS if self.incremental else AVERAGES_OF_A_FIT
+        n_steps = self.n_batches * (1 if self.incremental else self.max_iter)
+        return min(max(n_steps // n_averages, 1), MAX_SYNC_EVERY)
 
     def _n_batches_of(self, n):
         return len(batch_bounds(self.network, n, min(self.batch_size, n))) if n else 0

@@ -100,6 +100,8 @@ class PartitionRows:
         The training rows, and those that early stopping holds out.
     X, targets, weight, loss_weight : array or None
         See TrainingRows.
+    last_order : tuple
+        The seed of the order that was drawn last, and that order.
     """
 
     number: int
@@ -109,6 +111,7 @@ class PartitionRows:
     targets: np.ndarray | None = None
     weight: np.ndarray | None = None
     loss_weight: np.ndarray | None = None
+    last_order: tuple = (None, None)
 
     def __sizeof__(self):
         """Include the arrays, because Dask moves objects between workers if they are small."""
@@ -116,11 +119,16 @@ class PartitionRows:
         return object.__sizeof__(self) + sum(getattr(value, "nbytes", 0) for value in values)
 
     def order(self, config, epoch):
-        """The rows in the order of an epoch, which is the same in all rounds of the epoch."""
+        """The rows in the order of an epoch, which is the same in all rounds of the epoch.
+
+        It is drawn in the first round. A worker that takes the rows over draws it again.
+        """
         if not config.estimator.shuffle:
             return self.index
-        random_state = np.random.RandomState([config.seed, self.number, epoch])
-        return random_state.permutation(self.index)
+        seed = config.seed, self.number, epoch
+        if self.last_order[0] != seed:
+            self.last_order = seed, np.random.RandomState(seed).permutation(self.index)
+        return self.last_order[1]
 
     def as_training_rows(self, config, network):
         """The TrainingRows of the partition."""
@@ -137,8 +145,9 @@ class PartitionRows:
 
     def can_train(self, network):
         """Whether two rows have a weight > 0, or one has and there are running statistics."""
-        weight = np.ones(len(self.index)) if self.weight is None else self.weight[self.index]
-        n_rows = np.count_nonzero(weight)
+        n_rows = len(self.index)
+        if self.weight is not None:
+            n_rows = np.count_nonzero(self.weight[self.index])
         knows_statistics = all(layer.running.any() for layer in network.batch_norms)
         return n_rows > 1 or (n_rows == 1 and knows_statistics)
 
@@ -149,32 +158,41 @@ def train_round(config, rows, state, epoch, first, last):
     network.restore(state.network)
     if not rows.can_train(network):
         return None
-    data = rows.as_training_rows(config, network)
-    bounds, n_rows = data.bounds[first:last], data.n_rows[first:last]
-    if not bounds:
+    data = _of_round(rows.as_training_rows(config, network), rows.order(config, epoch), first, last)
+    if not data.bounds:
         return None
     seed = config.dropout_seed + rows.number * SEED_STRIDE
-    steps = _steps(config, state, network, data, seed)
-    order = rows.order(config, epoch)
+    steps = _steps(config, state, network, data, len(rows.index), seed)
     with np.errstate(all="ignore"), blas.limit_blas_threads(steps.largest_product):
-        losses = steps.run(order, first, last)[first:last]
-    weight = sum(n_rows)
+        losses = steps.run(data.index, 0, len(data.bounds))
+    weight = len(data.index)
     if data.loss_weight is not None:
-        weight = data.loss_weight[order[bounds[0][0] : bounds[-1][1]]].sum()
-    loss = float(np.average(losses, weights=n_rows))
+        weight = data.loss_weight[data.index].sum()
+    loss = float(np.average(losses, weights=data.n_rows))
     return RoundResult.of(
-        network, steps.optimizer, start=state, weight=weight, loss=loss, n_rows=sum(n_rows)
+        network, steps.optimizer, start=state, weight=weight, loss=loss, n_rows=len(data.index)
     )
 
 
-def _steps(config, state, network, data, seed):
-    """Steps with an optimizer that continues from the state."""
+def _of_round(data, order, first, last):
+    """The TrainingRows of the batches from first to last of an epoch, in their order.
+
+    The cost of a round is that of its rows, however many a partition has.
+    """
+    bounds = data.bounds[first:last]
+    start, stop = (bounds[0][0], bounds[-1][1]) if bounds else (0, 0)
+    bounds = [(low - start, high - start) for low, high in bounds]
+    return replace(data, index=order[start:stop], bounds=bounds)
+
+
+def _steps(config, state, network, data, n_rows, seed):
+    """Steps with an optimizer that continues from the state; the partition has n_rows rows."""
     options = TrainOptions.of(vars(config.estimator))
     optimizer = optimizer_of(options, network, config.n_steps)
     optimizer.schedule, optimizer.t = copy(state.schedule), state.t
     optimizer.states = [network.device.xp.array(array) for array in state.states]
     # The penalty is that of one batch that consists of the batches of all partitions.
-    alpha = options.alpha * len(data.index) / config.n_rows
+    alpha = options.alpha * n_rows / config.n_rows
     loss = config.targets.loss(network.device, network.dtype)
     options = replace(options, alpha=alpha)
     return Steps(network, loss, data, options, optimizer, seed=seed, step=state.step)

@@ -35,7 +35,7 @@ TABLES = {
     "array": np.array,
     "float32": lambda X: X.astype(np.float32),
     "pandas": in_frame,
-    "nullable": lambda X: in_frame(X).convert_dtypes(),
+    "nullable": lambda X: in_frame(X).convert_dtypes(convert_integer=False),
     "Arrow in pandas": lambda X: in_frame(X).astype(pd.ArrowDtype(pa.float64())),
     "objects": lambda X: in_frame(X).astype(object).where(in_frame(X).notna(), None),
     "objects, NA": lambda X: in_frame(X).astype(object).where(in_frame(X).notna(), pd.NA),

@@ -193,7 +193,7 @@ def test_weights_of_a_stream_stay_counted():
 
 
 def test_wide_sparse_rows_are_predicted_in_large_parts():
-    X = sparse.random_array((500, 20_000), density=1e-3, format="csr", rng=0)
+    X = sparse.random_array((500, 20_000), density=1e-3, format="csr", random_state=0)
     y = np.arange(500) % 2
     model = classifier().fit(X, y)
     np.testing.assert_allclose(

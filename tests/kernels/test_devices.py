@@ -101,7 +101,7 @@ def optimizers(rng, shape, dtype):
 
 
 def statistics(rng, shape, dtype):
-    x, table, out = normal(rng, shape, dtype, 1.0, 3.0), np.empty((5, shape[1])), np.empty(shape)
+    x, table, out = normal(rng, shape, dtype, 1.0, 3.0), np.empty((5, shape[1])), np.zeros(shape)
     x[rng.random(shape) < 0.1] = np.nan
     vectors, infinite = rng.normal(size=(3, shape[1])), np.zeros(1, np.int64)
     return {
@@ -246,3 +246,12 @@ def test_more_ghost_batches_than_a_grid_takes_are_refused_in_words(device):
         ValueError, match="at most 65535 ghost batches on a GPU, got 65536: virtual"
     ):
         launch.column_grid(131_072, 3, 65_536)
+
+
+@pytest.mark.parametrize("device", DEVICES[1:])
+def test_small_scratch_memory_is_kept_and_large_is_not(device):
+    launch = kernels_of(device).launchers.launch
+    assert launch.scratch((2, 3)) is launch.scratch((2, 3))
+    assert launch.scratch((2, 3)) is not launch.scratch((2, 3), np.float32)
+    large = (launch.MAX_SCRATCH_VALUES + 1,)
+    assert launch.scratch(large) is not launch.scratch(large)

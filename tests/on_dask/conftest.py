@@ -10,6 +10,8 @@ import pytest
 from distributed import Client, LocalCluster
 from sklearn.exceptions import ConvergenceWarning
 
+from skbn.dask import _grouping
+
 
 @contextmanager
 def started(n_workers):
@@ -49,3 +51,9 @@ def few_epochs():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield
+
+
+@pytest.fixture(autouse=True)
+def small_partitions_are_not_grouped(monkeypatch):
+    """The partitions of most tests are small, and each of them is to train."""
+    monkeypatch.setattr(_grouping, "MIN_ROWS", 1)

@@ -113,7 +113,12 @@ REFUSED = {
     "None": (lambda: None, *not_2d("scalar array")),
     "0-D": (lambda: np.array(3.0), *not_2d("scalar array")),
     "1-D": (lambda: V[:, 0], *not_2d("1D array")),
-    "1-D, sparse": (lambda: sparse.coo_array(V[:, 0]), (ValueError,), "Expected 2D input"),
+    # SciPy before 1.15 has no one-dimensional CSR arrays.
+    "1-D, sparse": (
+        lambda: sparse.coo_array(V[:, 0]),
+        (ValueError,),
+        "Expected 2D input|Cannot convert a 1d sparse array",
+    ),
     "Series": (lambda: FRAME["a"], (ValueError,), "Expected a 2-dimensional container"),
     "3-D": (lambda: V[None], (ValueError,), "Found array with dim 3"),
     "no rows": (lambda: V[:0], (ValueError,), "0 sample"),
