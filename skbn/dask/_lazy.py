@@ -73,7 +73,10 @@ def dask_blockwise(as_frame=False, **options):
         def row_wise(self, X, *args, **kwargs):
             if not is_lazy(X):
                 return method(self, X, *args, **kwargs)
-            of_block = partial(_of_block, as_frame=as_frame, estimator=without_callbacks(self))
+            estimator, sample = without_callbacks(self), sample_of(whole_rows(X))
+            with checking_sample(sample):
+                getattr(estimator, method.__name__)(sample, **options)
+            of_block = partial(_of_block, as_frame=as_frame, estimator=estimator)
             of_block = partial(of_block, name=method.__name__, options=options)
             return map_blocks(method.__name__, of_block, X)
 
@@ -96,8 +99,29 @@ def without_callbacks(estimator):
 
 
 def _of_block(X, name, options, as_frame, estimator):
-    out = getattr(estimator, name)(X, **options)
+    out = getattr(with_names_of(estimator, X), name)(X, **options)
     return in_frame(out, X) if as_frame else out
+
+
+def with_names_of(estimator, X):
+    """The estimator; if only it or only X has names of columns, a copy that has those of X.
+
+    scikit-learn would warn in each partition. The check of a sample has already warned.
+    """
+    names, key = _text_names(X), "feature_names_in_"
+    if (names is not None) == (key in vars(estimator)):
+        return estimator
+    other = copy(estimator)
+    vars(other).pop(key, None)
+    vars(other).update({} if names is None else {key: names})
+    return other
+
+
+def _text_names(X):
+    """The names of the columns of X as an array, or None if they are not text."""
+    if not is_frame(X) or not all(isinstance(name, str) for name in X.columns):
+        return None
+    return np.asarray(X.columns, dtype=object)
 
 
 def in_frame(out, X):

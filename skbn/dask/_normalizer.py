@@ -10,7 +10,7 @@ import numpy as np
 from .._estimators import normalizer
 from .._estimators.validation import identity
 from .._statistics.moments import RunningMoments
-from ._lazy import checking_sample, in_frame, is_lazy, map_blocks
+from ._lazy import checking_sample, in_frame, is_lazy, map_blocks, with_names_of
 from ._names import NamesItsModule
 from ._partitions import Partitions, check_rows_with_weight, has_no_weight
 from ._tasks import merged
@@ -135,6 +135,7 @@ def _summary(local, X, sample_weight):
     n_rows, empty = X.shape[0], np.zeros((5, local.n_features_in_))
     if n_rows == 0:
         return MomentsSummary(0, False, RunningMoments(empty))
+    local = with_names_of(local, X)
     X, _ = local._validate_batch(X, identity(local))
     if has_no_weight(sample_weight):
         return MomentsSummary(n_rows, False, RunningMoments(empty, is_weighted=True))
@@ -159,6 +160,7 @@ def _normalized(X, local, moments=None):
 
     With None, they are normalized by the moments of the partition itself.
     """
+    local = with_names_of(local, X)
     batch, _ = local._validate_batch(X, identity(local))
     if moments is None:
         moments, _ = local._moments_of(batch, None, identity(local))

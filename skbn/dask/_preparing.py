@@ -19,6 +19,7 @@ from .._model.tables import category_counts, numbers_of, with_numbers
 from .._statistics.moments import RunningMoments
 from ._differences import Differences
 from ._grouping import groups_of, merged_rows, place_of_group
+from ._lazy import with_names_of
 from ._partitions import has_no_weight
 from ._targets import merged_parts
 from ._tasks import all_persisted, computed, mapped, persisted
@@ -58,6 +59,7 @@ def summary(estimator, targets, X, y, sample_weight):
     """The TrainingSummary of a partition."""
     if X.shape[0] == 0:
         return TrainingSummary((0,), None, None)
+    estimator = with_names_of(estimator, X)
     X, y = estimator._validate_X_y(X, one_column(y), reset=False)
     if has_no_weight(sample_weight):  # the labels of these rows are included
         of_y = targets.summary(y, np.zeros(X.shape[0]))
@@ -107,6 +109,7 @@ def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, numb
     nothing = np.arange(0)
     if X.shape[0] == 0 or has_no_weight(weight):
         return PartitionRows(number, index=nothing, index_val=nothing)
+    estimator = with_names_of(estimator, X)
     raw, (X, y) = X, estimator._validate_X_y(X, one_column(y), reset=False)
     X = _narrowed(estimator, raw, X, dtype)
     weight = estimator._validate_weights(weight, X)

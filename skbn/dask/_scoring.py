@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, mean_squared_error, r2_score
 from .._statistics.moments import RunningMoments
 from ..kernels.layout import M2
 from ._errors import naming_partitions
-from ._lazy import is_lazy
+from ._lazy import checking_sample, is_lazy, with_names_of
 from ._partitions import Partitions, check_rows_with_weight
 from ._tasks import all_persisted
 from ._workers import for_workers
@@ -81,6 +81,8 @@ def score_of(estimator, scorer, X, y, sample_weight):
     columns = {"y": y, "sample_weight": sample_weight}
     lazy = {name: value for name, value in columns.items() if is_lazy(value, name)}
     partitions, shared = Partitions(X=X, **lazy), for_workers(estimator)
+    with checking_sample(partitions.sample[0]):
+        estimator.predict(partitions.sample[0])
     if all(value is None or name in lazy for name, value in columns.items()):
         return scorer.merged(_results(partitions, score_rows, (shared, scorer, tuple(lazy))))
     parts = _results(partitions, predict_rows, (shared,))
@@ -96,14 +98,14 @@ def score_rows(estimator, scorer, names, X, *columns):
     values = dict(zip(names, map(np.asarray, columns), strict=True))
     weight = values.get("sample_weight")
     weight = None if weight is None else weight.astype(np.float64).ravel()
-    return scorer.of_part(values.get("y"), estimator.predict(X), weight)
+    return scorer.of_part(values.get("y"), with_names_of(estimator, X).predict(X), weight)
 
 
 def predict_rows(estimator, X, *columns):
     """The predictions for a partition and its columns as arrays, or None without rows."""
     if X.shape[0] == 0:
         return None
-    return [estimator.predict(X), *map(np.asarray, columns)]
+    return [with_names_of(estimator, X).predict(X), *map(np.asarray, columns)]
 
 
 def _results(partitions, function, arguments):

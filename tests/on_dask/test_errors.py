@@ -236,6 +236,7 @@ def test_weights_of_zero_are_refused_as_by_a_local_fit(sample_weight):
             Model(**SMALL).fit(*rows, sample_weight)
 
 
+@pytest.mark.filterwarnings("ignore:X has feature names")
 @pytest.mark.parametrize("kind", ["array", "frame"])
 def test_no_rows_are_refused_as_by_a_local_fit(kind):
     rows, labels = (in_parts(a[:0], (0, 0)) for a in (X, y))

@@ -2,6 +2,7 @@
 
 import warnings
 
+import dask
 import dask.array as da
 import dask.dataframe as dd
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from on_dask.models import PAIRS, SMALL
 from sklearn.exceptions import DataConversionWarning
 
-from skbn.dask import BatchNormMLPClassifier
+from skbn.dask import BatchNormalizer, BatchNormMLPClassifier
 
 N = 240
 RNG = np.random.default_rng(0)
@@ -103,3 +104,34 @@ def test_a_difference_between_partitions_is_told_once_for_the_line_that_calls():
         model.fit(ordered[["a", "b", "c"]], ordered["y"])
     (warning,) = [w for w in caught if "partitions of X differ" in str(w.message)]
     assert warning.filename == __file__
+
+
+ARRAY = X.to_dask_array(lengths=True)
+NAMES = {
+    "array": (X, ARRAY, "X does not have valid feature names"),
+    "frame": (ARRAY, X, "X has feature names"),
+}
+CALLS = {
+    "fit": lambda model, rows, other: model.fit(rows, Y, X_val=other, y_val=Y),
+    "partial_fit": lambda model, rows, other: model.fit(rows, Y).partial_fit(other, Y),
+    "score": lambda model, rows, other: model.fit(rows, Y).score(other, Y),
+    "predict": lambda model, rows, other: model.fit(rows, Y).predict(other).compute(),
+    "local": lambda model, rows, other: model.fit(rows, Y).to_local().predict(other).compute(),
+}
+
+
+@pytest.mark.parametrize(("rows", "other", "message"), NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_names_that_only_one_of_two_collections_has_are_told_once(call, rows, other, message):
+    with pytest.warns(UserWarning, match=message) as caught:
+        call(BatchNormMLPClassifier(**SMALL), rows, other)
+    assert len([w for w in caught if "feature names" in str(w.message)]) == 1
+
+
+@pytest.mark.parametrize(("rows", "other", "message"), NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("method", ["transform", "normalize_batch", "partial_fit"])
+def test_a_normalizer_tells_names_once(method, rows, other, message):
+    normalizer = BatchNormalizer().fit(rows)
+    with pytest.warns(UserWarning, match=message) as caught:
+        dask.compute(getattr(normalizer, method)(other))
+    assert len([w for w in caught if "feature names" in str(w.message)]) == 1
