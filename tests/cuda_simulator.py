@@ -14,8 +14,12 @@ def _launch(function, grid, block, arguments):
     """Launch a kernel of the simulator, after the copies that its stream was given."""
     from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
 
+    from skbn.kernels.cuda import driver
+
     cupy_stand_in.get_current_stream()
     is_array = [isinstance(argument, cupy_stand_in.ndarray) for argument in arguments]
+    for x, i in zip(arguments, is_array, strict=True):
+        assert x.flags.c_contiguous if i else type(x) in driver.SCALARS
     function[grid, block](
         *(FakeCUDAArray(x._host) if i else x for x, i in zip(arguments, is_array, strict=True))
     )

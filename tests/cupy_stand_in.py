@@ -315,7 +315,7 @@ def module():
     cupy = ModuleType("cupy")
     cupy.__spec__ = ModuleSpec("cupy", None)
     names = "arange zeros ones full exp tanh maximum isfinite dot sqrt"
-    names += " zeros_like ascontiguousarray clip"
+    names += " zeros_like ascontiguousarray clip add minimum"
     vars(cupy).update({name: _function(name) for name in names.split()})
     own = (ndarray, asnumpy, asarray, array, empty, empty_like, from_dlpack)
     vars(cupy).update({function.__name__: function for function in own})

@@ -1,4 +1,4 @@
-"""Limits BLAS to one thread if products are too small for two, or if threads take them in turn."""
+"""Limits BLAS to one thread: for small products, and where several threads compute products."""
 
 from contextlib import nullcontext
 from functools import cache
@@ -46,8 +46,14 @@ def for_each_product(function, items):
     if len(items) == 1 or n_threads() == 1 or current_thread() is not main_thread():
         for_each_in_order(function, items)
         return
-    with _one_thread if _may_limit() else nullcontext():
+    if not _may_limit():
         for_each(function, items)
+        return
+    try:
+        with _one_thread:
+            for_each(function, items)
+    finally:
+        restore()
 
 
 def for_each_in_order(function, items):

@@ -4,7 +4,7 @@ import cupy
 import numpy as np
 from cupy_backends.cuda.libs import cublas
 
-# cuBLAS reads the factors of a product and of what it replaces from host memory.
+# cuBLAS reads alpha and beta, the factors of the product and of the old output, from the host.
 FACTORS = {dtype: np.array([1.0, 0.0], dtype) for dtype in (np.float32, np.float64)}
 ROUTINES = {
     np.dtype(dtype): (
@@ -17,7 +17,7 @@ ROUTINES = {
 
 
 def _transposed(x):
-    """How cuBLAS reads the transpose of x, whose matrices are column-major, and its stride."""
+    """The operation and the leading dimension with which cuBLAS, column-major, reads xᵀ."""
     if x.flags.c_contiguous:
         return cublas.CUBLAS_OP_N, x.shape[1]
     if x.flags.f_contiguous:
@@ -28,10 +28,11 @@ def _transposed(x):
 def dot(a, b, out):
     """out (m, n) = a (m, k) @ b (k, n), C-contiguous, as outᵀ = bᵀ @ aᵀ of cuBLAS.
 
-    ``cupy.cublas.gemm`` takes 7 µs of the host for what takes 2 here.
+    Beside what cuBLAS takes, ``cupy.cublas.gemm`` takes 7 µs of the host, and this 3.
     """
     (m, k), n = a.shape, b.shape[1]
-    if b.shape[0] != k or out.shape != (m, n) or not a.dtype == b.dtype == out.dtype:
+    is_output = out.shape == (m, n) and out.flags.c_contiguous
+    if b.shape[0] != k or not is_output or not a.dtype == b.dtype == out.dtype:
         raise ValueError(
             f"{out.shape} of {out.dtype} cannot be the product of {a.shape}, {b.shape}."
         )

@@ -64,12 +64,15 @@ def is_out_of_memory(error):
 def _oom_guard():
     import cupy
 
+    from ..kernels.cuda import launch
+
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:  # those of the driver have no common class
         if not is_out_of_memory(error):
             raise
         clear_frames(error.__traceback__)  # frames refer to allocated arrays
+        launch.forget_scratch()
         cupy.get_default_memory_pool().free_all_blocks()
         free, total = (n_bytes / 1e9 for n_bytes in cupy.cuda.runtime.memGetInfo())
         raise MemoryError(

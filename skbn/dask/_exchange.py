@@ -1,6 +1,6 @@
 """One exchange of rows between the partitions of collections."""
 
-from itertools import chain
+from itertools import chain, pairwise
 from math import isqrt
 
 import dask
@@ -16,10 +16,11 @@ MAX_DIRECT = 32
 
 
 def exchange_rows(partitions, seed):
-    """The partitions of a table and of its columns, of which each has random rows of all.
+    """The partitions of a table and of its columns, of which each has random rows of all others.
 
-    Each partition is split into random pieces, and a new partition has one piece of each. What
-    goes where depends on the seed and on the numbers of the partitions, so that any number of
+    Each partition is split into random pieces, and a new partition has one piece of each. More than
+    32 partitions exchange rows in two stages, after which it has rows of nearly all. What goes
+    where depends on the seed and on the numbers of the partitions, so that any number of
     workers gives the same rows. The workers keep the new partitions.
 
     Parameters
@@ -43,7 +44,10 @@ def stages(n):
     if n <= MAX_DIRECT:
         return [[range(n)]]
     width = isqrt(n - 1) + 1
-    neighbours = [range(i, min(i + width, n)) for i in range(0, n, width)]
+    n_groups = -(-n // width)
+    # Groups of nearly equal sizes: rows of a short one would reach few of the second groups.
+    cuts = [round(i * n / n_groups) for i in range(n_groups + 1)]
+    neighbours = [range(start, stop) for start, stop in pairwise(cuts)]
     return [neighbours, [range(i, n, width) for i in range(width)]]
 
 
@@ -96,7 +100,9 @@ def stacked(blocks):
     """The rows of several blocks of one kind in one block."""
     first = blocks[0]
     if hasattr(first, "iloc"):
-        return dask.dataframe.methods.concat(list(blocks))
+        from dask.dataframe.methods import concat  # a worker has not imported dask.dataframe
+
+        return concat(list(blocks))
     if sparse.issparse(first):
         return sparse.vstack(blocks, format="csr")
     return np.concatenate(blocks) if np.shape(first) else first

@@ -138,10 +138,21 @@ def sample_of(X):
     """Two rows of the type, dtype and width of a collection, without any computation."""
     if hasattr(X, "_meta_nonempty"):
         sample = X._meta_nonempty
-        if not np.any(sample.isna()):  # pandas does not fill float16
-            return sample
-        return sample.ffill().bfill()  # the second of two strings is missing
+        return _filled(sample) if np.any(sample.isna()) else sample
     return np.zeros((2, *X.shape[1:]), X.dtype)
+
+
+def _filled(sample):
+    """The sample without missing values: the second of two strings is missing.
+
+    pandas does not fill float16, so that only columns with missing values are filled.
+    """
+    if not hasattr(sample, "columns"):
+        return sample.ffill().bfill()
+    sample = sample.copy()
+    for j in np.flatnonzero(sample.isna().any()):
+        sample.isetitem(j, sample.iloc[:, j].ffill().bfill())
+    return sample
 
 
 @contextmanager

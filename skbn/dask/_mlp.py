@@ -295,8 +295,8 @@ class BatchNormMLPClassifier(DistributedMixin, classifier.BatchNormMLPClassifier
     ----------
     sync_every : int, "auto" or None, default="auto"
         Number of steps between two averages. With fewer steps, training is closer to that of one
-        model, but workers wait more often. "auto" averages 256 times in a fit, after 16 steps at
-        most; ``partial_fit`` averages 16 times. None means a pass over the partition. With 1 and
+        model, but workers wait more often. "auto" averages about 256 times in a fit, and 16 times
+        in ``partial_fit``, every 1 to 16 steps. None means a pass over the partition. With 1 and
         ``solver="sgd"``, training is gradient descent on the batches of all partitions together,
         which are the ghost batches of batch normalization.
 
@@ -309,7 +309,7 @@ class BatchNormMLPClassifier(DistributedMixin, classifier.BatchNormMLPClassifier
     **parameters
         Parameters of :class:`skbn.BatchNormMLPClassifier`, with the same defaults. ``batch_size``
         is the number of rows of a batch in each partition; "scaled" divides 1,024 rows by the
-        partitions, and gives 64 to 256. ``solver="lbfgs"`` raises an error,
+        number of groups of partitions, and gives 64 to 256. ``solver="lbfgs"`` raises an error,
         because it uses all rows as one batch.
 
     See Also
@@ -367,7 +367,7 @@ class BatchNormMLPRegressor(DistributedMixin, regressor.BatchNormMLPRegressor):
     **parameters
         Parameters of :class:`skbn.BatchNormMLPRegressor`, with the same defaults. ``batch_size``
         is the number of rows of a batch in each partition; "scaled" divides 1,024 rows by the
-        partitions, and gives 64 to 256. ``solver="lbfgs"`` raises an error,
+        number of groups of partitions, and gives 64 to 256. ``solver="lbfgs"`` raises an error,
         because it uses all rows as one batch.
 
     See Also

@@ -131,11 +131,16 @@ def rows_of_partition(estimator, targets, dtype, validation_fraction, seed, numb
 
 
 def _narrowed(estimator, raw, X, dtype):
-    """X, with its numbers in float32 if the network computes in it and it has all their values."""
+    """X, with its numbers in float32 if the network computes in it and it has all their values.
+
+    A mean that replaces missing numbers has more digits than float32.
+    """
     numbers, categories = numbers_of(X), Categories.of(estimator)
-    if dtype != np.float32 or numbers.dtype == np.float32:
+    if dtype != np.float32 or numbers.dtype == np.float32 or has_nan(numbers):
         return X
     of_columns = dtypes_of_columns(raw) if is_frame(raw) else [raw.dtype] * raw.shape[1]
+    if len(of_columns) != raw.shape[1]:  # they are unknown
+        return X
     numeric = range(len(of_columns)) if categories is None else categories.numeric
     is_exact = all(is_exact_in_float32(of_columns[j]) for j in numeric)
     return with_numbers(X, numbers.astype(np.float32)) if is_exact else X

@@ -1,4 +1,4 @@
-"""Functions that workers run on one partition. They are pure, so that they can run again."""
+"""Functions that workers run on one partition. They can run again, with the same results."""
 
 from copy import copy
 from dataclasses import dataclass, replace
@@ -113,9 +113,14 @@ class PartitionRows:
     loss_weight: np.ndarray | None = None
     last_order: tuple = (None, None)
 
+    def __getstate__(self):
+        """The state without the order, which another worker draws again."""
+        return vars(self) | {"last_order": (None, None)}
+
     def __sizeof__(self):
         """Include the arrays, because Dask moves objects between workers if they are small."""
         values = [getattr(value, "data", value) for value in vars(self).values()]  # of sparse X
+        values.append(self.last_order[1])
         return object.__sizeof__(self) + sum(getattr(value, "nbytes", 0) for value in values)
 
     def order(self, config, epoch):

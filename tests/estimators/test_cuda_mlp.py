@@ -252,6 +252,27 @@ def test_too_little_memory_is_said_and_changes_nothing(monkeypatch):
     assert pickle.dumps(model) == before
 
 
+class CudaAPIError(Exception):
+    """numba-cuda's error of the driver, which is no RuntimeError."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CudaAPIError("[2] Call to cuModuleLoadDataEx results in CUDA_ERROR_OUT_OF_MEMORY"),
+        RuntimeError("cudaErrorMemoryAllocation: out of memory"),
+        RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"),
+    ],
+    ids=["code of a kernel", "pinned memory", "a handle of cuBLAS"],
+)
+def test_all_that_takes_memory_of_the_gpu_may_lack_it(error):
+    guard = selection.device_of("cuda").oom_guard
+    with pytest.raises(MemoryError, match="GPU out of memory"), guard():
+        raise error
+    with pytest.raises(KeyError, match="another"), selection.device_of("cuda").oom_guard():
+        raise KeyError("another")
+
+
 # The simulator computes in Python, which warns.
 @pytest.mark.filterwarnings("ignore:.*(invalid value|overflow) encountered:RuntimeWarning")
 def test_diverging_is_said_as_on_the_host():

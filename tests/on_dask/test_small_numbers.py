@@ -96,6 +96,14 @@ def mixed(**columns):
     return dd.from_pandas(table.assign(text=np.array(["x", "y"])[Y % 2], **columns), npartitions=4)
 
 
+def test_columns_of_float16_stand_beside_text(held):
+    model = BatchNormMLPClassifier(**SMALL)
+    collection = mixed(c=values("float16")[:, 0])
+    model.fit(collection, dd.from_pandas(pd.Series(Y), npartitions=4))
+    assert {rows.dtype for rows in held} == {np.dtype(np.float32)}
+    assert len(model.to_local().predict(collection).compute()) == N
+
+
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [({}, "float32"), ({"c": values("int32")[:, 0]}, "float64")],
@@ -107,10 +115,10 @@ def test_all_columns_of_numbers_of_a_table_must_be_small(held, columns, expected
     assert {rows.dtype for rows in held} == {np.dtype(expected)}
 
 
-def test_missing_values_of_nullable_integers_are_filled(held):
+def test_rows_with_missing_numbers_are_float64_because_their_mean_has_more_digits(held):
     table = mixed()
     table["a"] = table["a"].astype("Int8").mask(table["a"] > 100)
     model = BatchNormMLPClassifier(**SMALL)
     model.fit(table, dd.from_pandas(pd.Series(Y), npartitions=4))
-    assert {rows.dtype for rows in held} == {np.dtype(np.float32)}
+    assert {rows.dtype for rows in held} == {np.dtype(np.float64)}
     assert all(np.isfinite(rows.numbers).all() for rows in held)

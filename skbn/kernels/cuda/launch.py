@@ -39,8 +39,8 @@ BLOCKS_PER_MULTIPROCESSOR = 3
 # CUDA's limit for the third dimension of a grid.
 MAX_GROUPS = 65_535
 
-# Larger scratch memory is not kept.
-MAX_SCRATCH_VALUES = 1 << 18
+# Larger scratch memory is not kept, so that at most 64 MB are.
+MAX_SCRATCH_VALUES = 1 << 16
 
 # Values that a thread of a sum loads at a time. An H200 moves 4.3 TB/s with about 0.6 µs of
 # latency, which requires 2.6 MB in flight (Little's law). Its 132 multiprocessors with 768 threads
@@ -126,7 +126,7 @@ def ones(dtype):
     return _ones(dtype, _here())
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _scratch(shape, dtype, _where):
     return cupy.empty(shape, dtype)
 
@@ -139,6 +139,11 @@ def scratch(shape, dtype=np.float64):
     if prod(shape) > MAX_SCRATCH_VALUES:
         return cupy.empty(shape, dtype)
     return _scratch(shape, dtype, _here())
+
+
+def forget_scratch():
+    """Release the memory that ``scratch`` keeps."""
+    _scratch.cache_clear()
 
 
 @cache
