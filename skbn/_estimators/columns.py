@@ -101,7 +101,7 @@ def with_missing_as_nan(X):
     """X with NaN for the missing values among numbers of dtype object, which NumPy rejects."""
     if isinstance(X, np.ndarray) and X.dtype == OBJECT:
         return _missing_as_nan(X)
-    if not hasattr(X, "iloc") or OBJECT not in dtypes(X):
+    if not hasattr(X, "iloc") or X.ndim != 2 or OBJECT not in dtypes(X):
         return X
     X = X.copy(deep=False)
     for j, dtype in enumerate(X.dtypes):

@@ -203,8 +203,8 @@ class DistributedFitting(Fitting):
 
     def _sync_every(self, given):
         """The number of steps of a round."""
-        if given != "auto":
-            return given or self.n_batches
+        if given != "auto" or len(self.prepared.rows) == 1:  # one group has nothing to average
+            return self.n_batches if given in (None, "auto") else given
         n_averages = AVERAGES_OF_A_PASS if self.incremental else AVERAGES_OF_A_FIT
         n_steps = self.n_batches * (1 if self.incremental else self.max_iter)
         return min(max(n_steps // n_averages, 1), MAX_SYNC_EVERY)

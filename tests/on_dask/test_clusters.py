@@ -7,7 +7,6 @@ import warnings
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
 from distributed import WorkerPlugin
 from on_dask.parts import SIZES, frame, in_parts
@@ -204,15 +203,15 @@ def test_blocks_may_be_fed_to_a_local_estimator_one_by_one(client):
         assert np.array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("exchange_rows", [False, True])
-def test_default_fits_to_frames_run_on_workers_that_have_imported_nothing(client, exchange_rows):
-    import dask.dataframe as dd
+def test_frames_are_stacked_where_dask_dataframe_has_not_been_imported(run_python):
+    run_python(
+        """
+        import sys
+        import pandas as pd
+        from skbn.dask._exchange import stacked
 
-    X, y = problem()
-    table = pd.DataFrame(X).rename(columns=str)
-    collection, labels = dd.from_pandas(table, npartitions=2), dd.from_pandas(pd.Series(y), 2)
-    with client.as_current():
-        client.restart()  # one that has imported dask.dataframe would hide that it is missing
-        model = BatchNormMLPClassifier((8,), exchange_rows=exchange_rows, random_state=0)
-        model.fit(collection, labels)
-    assert model.pilots_
+        assert "dask.dataframe" not in sys.modules
+        table = pd.DataFrame({"a": [1, 2]})
+        assert len(stacked([table, table])) == 4
+        """
+    )
