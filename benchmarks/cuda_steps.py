@@ -47,7 +47,7 @@ def steps_of(units, batch_size):
 
 def runner(of_fit):
     """A function that queues so many steps."""
-    epoch = Epoch(of_fit.data, of_fit.order, of_fit.network.dtype)
+    epoch = Epoch(of_fit.data, of_fit.orders.order, of_fit.network.dtype)
     batches = list(zip(of_fit.data.bounds, epoch.totals, of_fit.record.slots, strict=True))
 
     def run(n):

@@ -125,6 +125,7 @@ class RowsFitting(Fitting):
             self.options,
             self.optimizer,
             self.random_state,
+            self.max_iter,
             seed=self.seed,
             step=self.step,
         )

@@ -35,6 +35,40 @@ class TrainingRows:
         self.n_rows = [stop - start for start, stop in self.bounds]
 
 
+class RowOrders:
+    """The orders of the rows in the epochs of a fit, drawn as in scikit-learn.
+
+    Attributes
+    ----------
+    order : ndarray, int64
+        The order that was drawn last, which the next one shuffles.
+    random_state : RandomState or None
+        Generator of the orders. If None, all epochs have the same order.
+    n_left : int
+        Number of orders that may still be drawn.
+    """
+
+    def __init__(self, index, random_state, n_epochs):
+        self.order, self.random_state, self.n_left = index, random_state, n_epochs
+        self.is_drawn = False
+
+    def draw(self):
+        """Draw the order of the next epoch, if there is one and its order is not drawn yet."""
+        if self.is_drawn or self.n_left == 0:
+            return
+        self.n_left, self.is_drawn = self.n_left - 1, True
+        if self.random_state is not None:
+            drawn = np.arange(len(self.order))
+            self.random_state.shuffle(drawn)
+            self.order = self.order[drawn]
+
+    def take(self):
+        """The order of the next epoch."""
+        self.draw()
+        self.is_drawn = False
+        return self.order
+
+
 class Epoch:
     """The training rows in the order of one epoch, on the device.
 

@@ -1,9 +1,7 @@
 """Optimizer steps on batches of rows in the memory of this process."""
 
-import numpy as np
-
 from .._model import Workspace
-from .data import Epoch
+from .data import Epoch, RowOrders
 
 
 class LossRecord:
@@ -42,6 +40,8 @@ class Steps:
     optimizer : Optimizer
     random_state : RandomState or None
         Generator for the order of the rows. None if only ``run`` is called, with an order.
+    n_epochs : int
+        Maximum number of epochs.
     seed : int
         Seed of the dropout.
     step : int
@@ -56,12 +56,22 @@ class Steps:
     """
 
     def __init__(
-        self, network, loss, data, options, optimizer, random_state=None, *, seed=0, step=0
+        self,
+        network,
+        loss,
+        data,
+        options,
+        optimizer,
+        random_state=None,
+        n_epochs=0,
+        *,
+        seed=0,
+        step=0,
     ):
         self.network, self.loss, self.data = network, loss, data
-        self.options, self.optimizer, self.random_state = options, optimizer, random_state
-        self.seed, self.step = seed, step
-        self.order, self.n_rows = data.index, len(data.index)
+        self.options, self.optimizer, self.seed, self.step = options, optimizer, seed, step
+        self.n_rows = len(data.index)
+        self.orders = RowOrders(data.index, random_state if options.shuffle else None, n_epochs)
         largest = max(data.n_rows)
         self.workspace = Workspace(network, data.rows, largest, options.virtual_batch_size)
         self.record = LossRecord(network.device, len(data.bounds))
@@ -69,16 +79,10 @@ class Steps:
 
     def train_epoch(self):
         """Train one epoch, and return the loss averaged over its rows."""
-        losses = self.run(self._shuffled(), 0, len(self.data.bounds))
-        return float(losses @ self.data.n_rows) / self.n_rows
-
-    def _shuffled(self):
-        """A new order of the rows, drawn as in scikit-learn."""
-        if self.options.shuffle:
-            drawn = np.arange(self.n_rows)
-            self.random_state.shuffle(drawn)
-            self.order = self.order[drawn]
-        return self.order
+        self._start(self.orders.take(), 0, len(self.data.bounds))
+        # A GPU still computes here. Reading the losses waits for it.
+        self.orders.draw()
+        return float(self._losses() @ self.data.n_rows) / self.n_rows
 
     def run(self, order, first, last):
         """Train on the batches from first to last of the rows in the given order.
@@ -88,12 +92,20 @@ class Steps:
         losses : ndarray of shape (n_batches,)
             The loss of each batch with penalty, or 0 for a batch that is left out.
         """
+        self._start(order, first, last)
+        return self._losses()
+
+    def _start(self, order, first, last):
+        """Train on the batches from first to last. On a GPU this does not wait for its end."""
         epoch = Epoch(self.data, order, self.network.dtype)
         self.record.clear()
         batches = zip(self.data.bounds, epoch.totals, self.record.slots, strict=True)
         for bounds, total, slot in list(batches)[first:last]:
             if total > 0.0:  # rows without weight have no gradient
                 self._step(epoch, bounds, total, slot)
+
+    def _losses(self):
+        """The losses that ``run`` returns."""
         losses, penalties = self.record.read()
         return losses * self.loss.reported_factor + penalties
 

@@ -39,7 +39,13 @@ from .launch import (
     tickets,
 )
 from .layers import mask_constants
-from .reduction import is_last_block, summed, thread_in_block, write_column_sums
+from .reduction import (
+    add_parts,
+    column_total,
+    is_last_block,
+    thread_in_block,
+    write_column_sums,
+)
 
 formula = None  # copy_for_formula sets it in a copy of the loop
 
@@ -103,10 +109,11 @@ def _batch_sums(z, weight, j, reference, start, stop):
 
 
 @device_function
-def _ghost_sum(partials, k, ghost, j, c):
-    """The sum of column j of a ghost batch over the parts of its rows."""
+def _ghost_sums(shared, partials, ghost, j, c):
+    """The three sums of column j of a ghost batch over the parts of its rows."""
     width = cuda.gridDim.y * c
-    return summed(partials, k, ghost * width + j, (ghost + 1) * width, c)
+    add_parts(shared, partials, ghost * width + j, (ghost + 1) * width, c)
+    return column_total(shared, 0), column_total(shared, 1), column_total(shared, 2)
 
 
 @device_function
@@ -135,31 +142,32 @@ def _follow(running, j, momentum, weight, mean, error, m2):
 
 
 @device_function
-def _batch_moments(z, weight, partials, ghost, j, start, stop):
-    """Weight, mean, rounding error of the mean, and M2 of column j of a ghost batch."""
-    c = z.shape[1]
-    total = _ghost_sum(partials, TOTAL, ghost, j, c)
-    deviations = _ghost_sum(partials, DEVIATIONS, ghost, j, c)
-    squares = _ghost_sum(partials, SQUARES, ghost, j, c)
-    reference = _reference(z, weight, j, start, stop)
-    mean, error, m2 = formulas.moments_from_sums(total, deviations, squares, reference)
-    return total, mean, error, m2
+def _finish_ghost(
+    z, weight, start, stop, epsilon, momentum, gamma, sums, ghost, j, running, statistics
+):
+    """Set the statistics of column j of a ghost batch, and update the running moments."""
+    if _knows_variance(weight, start, stop):
+        total = sums[TOTAL]
+        mean, error, m2 = formulas.moments_from_sums(*sums, _reference(z, weight, j, start, stop))
+        _set_statistics(total, mean, m2, epsilon, gamma, ghost, j, statistics)
+        _follow(running, j, momentum, total, mean, error, m2)
+    else:
+        total, mean, m2 = running[WEIGHT, j], running[MEAN, j], running[M2, j]
+        _set_statistics(total, mean, m2, epsilon, gamma, ghost, j, statistics)
 
 
 @device_function
 def _finish_statistics(
-    z, weight, bounds, epsilon, momentum, gamma, partials, j, running, statistics
+    z, weight, bounds, epsilon, momentum, gamma_beta, shared, partials, j, running, statistics
 ):
-    """Set the statistics of column j of all ghost batches; update the running moments in order."""
+    """Finish column j of all ghost batches in order."""
+    c = z.shape[1]
     for ghost in range(bounds.size - 1):
-        start, stop = bounds[ghost], bounds[ghost + 1]
-        if _knows_variance(weight, start, stop):
-            total, mean, error, m2 = _batch_moments(z, weight, partials, ghost, j, start, stop)
-            _set_statistics(total, mean, m2, epsilon, gamma, ghost, j, statistics)
-            _follow(running, j, momentum, total, mean, error, m2)
-        else:
-            total, mean, m2 = running[WEIGHT, j], running[MEAN, j], running[M2, j]
-            _set_statistics(total, mean, m2, epsilon, gamma, ghost, j, statistics)
+        sums = _ghost_sums(shared, partials, ghost, j, c)
+        if cuda.threadIdx.y == 0 and j < c:
+            rows = z, weight, bounds[ghost], bounds[ghost + 1]
+            parameters = epsilon, momentum, gamma_beta[GAMMA, j]
+            _finish_ghost(*rows, *parameters, sums, ghost, j, running, statistics)
 
 
 @kernel
@@ -178,9 +186,9 @@ def _batch_statistics(
         shared[SQUARES, thread] = squares
     write_column_sums(shared, partials, j, c)
     n_blocks = cuda.gridDim.y * cuda.gridDim.z
-    if is_last_block(tickets, cuda.blockIdx.x, n_blocks) and cuda.threadIdx.y == 0 and j < c:
-        parameters = epsilon, momentum, gamma_beta[GAMMA, j]
-        _finish_statistics(z, weight, bounds, *parameters, partials, j, running, statistics)
+    if is_last_block(tickets, cuda.blockIdx.x, n_blocks):
+        parameters = epsilon, momentum, gamma_beta
+        _finish_statistics(z, weight, bounds, *parameters, shared, partials, j, running, statistics)
 
 
 @device_function
@@ -245,20 +253,22 @@ def _gradient_sums(z, weight, j, mean, out, scale, delta, start, stop):
 
 
 @device_function
-def _finish_gradients(weight, bounds, partials, j, c, sums, grads):
+def _finish_gradients(weight, bounds, shared, partials, j, c, sums, grads):
     """Gradients of γ and β of column j, for each ghost batch and in total."""
+    is_first = cuda.threadIdx.y == 0 and j < c
     grad_gamma, grad_beta = 0.0, 0.0
     for ghost in range(bounds.size - 1):
-        inverse_weight = 0.0
-        if _knows_variance(weight, bounds[ghost], bounds[ghost + 1]):
-            inverse_weight = 1.0 / _ghost_sum(partials, SUM_WEIGHT, ghost, j, c)
-        ghost_gamma = _ghost_sum(partials, SUM_GAMMA, ghost, j, c)
-        ghost_beta = _ghost_sum(partials, SUM_BETA, ghost, j, c)
-        sums[ghost, INVERSE_WEIGHT, j] = inverse_weight
-        sums[ghost, GAMMA_SUM, j], sums[ghost, BETA_SUM, j] = ghost_gamma, ghost_beta
-        grad_gamma += ghost_gamma
-        grad_beta += ghost_beta
-    grads[GAMMA, j], grads[BETA, j] = grad_gamma, grad_beta
+        total, ghost_gamma, ghost_beta = _ghost_sums(shared, partials, ghost, j, c)
+        if is_first:
+            inverse_weight = 0.0
+            if _knows_variance(weight, bounds[ghost], bounds[ghost + 1]):
+                inverse_weight = 1.0 / total
+            sums[ghost, INVERSE_WEIGHT, j] = inverse_weight
+            sums[ghost, GAMMA_SUM, j], sums[ghost, BETA_SUM, j] = ghost_gamma, ghost_beta
+            grad_gamma += ghost_gamma
+            grad_beta += ghost_beta
+    if is_first:
+        grads[GAMMA, j], grads[BETA, j] = grad_gamma, grad_beta
 
 
 def _gradients(z, weight, bounds, statistics, out, scale, delta, partials, tickets, sums, grads):
@@ -274,8 +284,8 @@ def _gradients(z, weight, bounds, statistics, out, scale, delta, partials, ticke
         shared[SUM_BETA, thread] = gradient
     write_column_sums(shared, partials, j, c)
     n_blocks = cuda.gridDim.y * cuda.gridDim.z
-    if is_last_block(tickets, cuda.blockIdx.x, n_blocks) and cuda.threadIdx.y == 0 and j < c:
-        _finish_gradients(weight, bounds, partials, j, c, sums, grads)
+    if is_last_block(tickets, cuda.blockIdx.x, n_blocks):
+        _finish_gradients(weight, bounds, shared, partials, j, c, sums, grads)
 
 
 _sums_of_delta = device_function(copy_for_formula(_gradient_sums, _as_it_is))

@@ -25,7 +25,13 @@ from .launch import (
     scratch,
     tickets,
 )
-from .reduction import is_last_block, summed, thread_in_block, write_column_sums
+from .reduction import (
+    add_parts,
+    column_total,
+    is_last_block,
+    thread_in_block,
+    write_column_sums,
+)
 
 # Rows of a batch whose gradients a thread adds, and maximum number of values of their sums.
 ROWS_PER_PART = 4 if config.ENABLE_CUDASIM else 32
@@ -170,8 +176,10 @@ def _bias_backward(delta, partials, tickets, grad_bias):
             total += np.float64(delta[i, j])
     shared[0, thread_in_block()] = total
     write_column_sums(shared, partials, j, c)
-    if is_last_block(tickets, cuda.blockIdx.x, cuda.gridDim.y) and cuda.threadIdx.y == 0 and j < c:
-        grad_bias[j] = summed(partials, 0, j, partials.shape[1], c)
+    if is_last_block(tickets, cuda.blockIdx.x, cuda.gridDim.y):
+        add_parts(shared, partials, j, partials.shape[1], c)
+        if cuda.threadIdx.y == 0 and j < c:
+            grad_bias[j] = column_total(shared, 0)
 
 
 @kernel

@@ -45,13 +45,33 @@ def summed(table, k, start, stop, step):
 
 
 @device_function
+def column_total(shared, k):
+    """The sum of shared[k] over the threads of a column."""
+    return summed(shared, k, cuda.threadIdx.x, THREADS, COLUMNS)
+
+
+@device_function
 def write_column_sums(shared, partials, j, c):
     """Sum shared (k, THREADS) over the rows of threads; write to partials (k, blocks * c)."""
     cuda.syncthreads()
     block = cuda.blockIdx.z * cuda.gridDim.y + cuda.blockIdx.y
     if j < c:
         for k in range(cuda.threadIdx.y, shared.shape[0], ROWS):
-            partials[k, block * c + j] = summed(shared, k, cuda.threadIdx.x, THREADS, COLUMNS)
+            partials[k, block * c + j] = column_total(shared, k)
+
+
+@device_function
+def add_parts(shared, partials, start, stop, step):
+    """Sum partials[:, start:stop:step], all threads of a column together, into shared (k, THREADS).
+
+    ``column_total`` then returns the sums. With one thread a column, the last block would wait for
+    hundreds of values, one after the other.
+    """
+    cuda.syncthreads()
+    first = start + cuda.threadIdx.y * step
+    for k in range(shared.shape[0]):
+        shared[k, thread_in_block()] = summed(partials, k, first, stop, ROWS * step)
+    cuda.syncthreads()
 
 
 @device_function
@@ -126,8 +146,8 @@ def write_grid_sum(value, partials, tickets, out):
 @device_function
 def merged(table, start, stop, step):
     """Merge table[:, start:stop:step] (4, ·) in order: weight, mean, its rounding error and M2."""
-    weight, mean, error, m2 = table[0, start], table[1, start], table[2, start], table[3, start]
-    for i in range(start + step, stop, step):
+    weight, mean, error, m2 = 0.0, 0.0, 0.0, 0.0
+    for i in range(start, stop, step):
         weight, mean, error, m2 = formulas.merged_moments(
             weight, mean, error, m2, table[0, i], table[1, i], table[2, i], table[3, i]
         )

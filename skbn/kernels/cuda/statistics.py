@@ -81,16 +81,28 @@ def _thread_moments(x, weight, e, stride, k, weight_stride):
 
 
 @device_function
-def _finish(partials, width, moments):
-    """Merge partials (4, parts * width) over the parts, then the joined rows into the columns."""
-    c, thread = moments.shape[1], thread_in_block()
-    for v in range(thread, width, THREADS):
-        set_column(partials, v, merged(partials, v, partials.shape[1], width))
+def _merge_threads(shared, partial, v, width, table, i):
+    """Merge what the threads of column v computed into table[:, i] (4, ·)."""
+    set_column(shared, thread_in_block(), partial)
     cuda.syncthreads()
-    for j in range(thread, c, THREADS):
-        weight, mean, error, m2 = merged(partials, j, width, c)
-        moments[COUNT, j], moments[WEIGHT, j] = weight, weight
-        moments[MEAN, j], moments[MEAN_ERROR, j], moments[M2, j] = mean, error, m2
+    if v < width and cuda.threadIdx.y == 0:
+        set_column(table, i, merged(shared, cuda.threadIdx.x, THREADS, COLUMNS))
+    cuda.syncthreads()
+
+
+@device_function
+def _merge_parts(shared, partials, v, width):
+    """Merge partials (4, parts * width) of column v over the parts into its first part."""
+    partial = merged(partials, cuda.threadIdx.y * width + v, partials.shape[1], ROWS * width)
+    _merge_threads(shared, partial, v, width, partials, v)
+
+
+@device_function
+def _set_moments(partials, j, width, moments):
+    """Merge the joined rows of column j into its moments."""
+    weight, mean, error, m2 = merged(partials, j, width, moments.shape[1])
+    moments[COUNT, j], moments[WEIGHT, j] = weight, weight
+    moments[MEAN, j], moments[MEAN_ERROR, j], moments[M2, j] = mean, error, m2
 
 
 @kernel
@@ -99,18 +111,20 @@ def _column_moments(x, weight, weight_step, rows, partials, tickets, moments):
     v, i = cuda.grid(2)
     n_rows, width = cuda.gridDim.y * ROWS, rows * c
     shared = cuda.shared.array((4, THREADS), np.float64)
+    partial = 0.0, 0.0, 0.0, 0.0
     if v < width:
         k = (i * rows + v // c) * weight_step
         partial = _thread_moments(
             x, weight, i * width + v, n_rows * width, k, n_rows * rows * weight_step
         )
-        set_column(shared, thread_in_block(), partial)
-    cuda.syncthreads()
-    if v < width and cuda.threadIdx.y == 0:
-        partial = merged(shared, cuda.threadIdx.x, THREADS, COLUMNS)
-        set_column(partials, cuda.blockIdx.y * width + v, partial)
-    if is_last_block(tickets, 0, cuda.gridDim.x * cuda.gridDim.y):
-        _finish(partials, width, moments)
+    _merge_threads(shared, partial, v, width, partials, cuda.blockIdx.y * width + v)
+    if is_last_block(tickets, cuda.blockIdx.x, cuda.gridDim.y):
+        _merge_parts(shared, partials, v, width)
+        if rows == 1 and v < c and cuda.threadIdx.y == 0:
+            _set_moments(partials, v, width, moments)
+        if rows > 1 and is_last_block(tickets, cuda.gridDim.x, cuda.gridDim.x):
+            for j in range(thread_in_block(), c, THREADS):
+                _set_moments(partials, j, width, moments)
 
 
 @kernel
@@ -146,7 +160,7 @@ def _moments(x, weight, weight_step, moments):
     check_shapes(moments.shape == (5, c) and weight.size == (n if weight_step else 1))
     rows = rows_per_vector(n, c)
     grid = column_grid(-(-n // rows), rows * c)
-    memory = scratch((4, grid[1] * rows * c)), tickets(1)
+    memory = scratch((4, grid[1] * rows * c)), tickets(grid[0] + 1)
     launch(_column_moments, grid, BLOCK, x.reshape(-1), weight, weight_step, rows, *memory, moments)
 
 
