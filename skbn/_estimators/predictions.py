@@ -69,8 +69,7 @@ class Predictions:
         if not hasattr(self, "coefs_"):
             check_is_fitted(self)
         is_plain = validation.is_plain(X) and self._takes_any_array(X.shape[1])
-        # For one row, count_nonzero takes 0.2 µs, and the method all 1.2.
-        if is_plain and np.count_nonzero(np.isfinite(X)) == X.size:
+        if is_plain and validation.is_finite(X):
             return X
         return self._inference().input_norm.filled(self._validated_table(X))
 

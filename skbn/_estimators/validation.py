@@ -17,6 +17,7 @@ from sklearn.utils.validation import validate_data as validate_data_of_sklearn
 
 from .._backends.cuda import is_on_gpu, on_host, xp_of
 from .._backends.stacklevel import levels_below_caller
+from .._backends.threads import for_each
 from ..dask._lazy import check_collection, is_frame
 from .columns import first_infinite, float_dtype, times_in
 from .explanations import explained, of_infinity
@@ -28,6 +29,9 @@ __all__ = [
     "check_partial_fit_first_call",
     "fit_context",
 ]
+
+# Number of values from which their sum is divided between threads.
+VALUES_TO_DIVIDE = 1 << 20
 
 IDENTITY = ("n_features_in_", "feature_names_in_")
 
@@ -43,6 +47,24 @@ def is_plain(X):
         and X.size > 0
         and (X.dtype == np.float64 or X.dtype == np.float32)
     )
+
+
+def is_finite(X):
+    """Whether all values of an array (n, d) are finite; False too if their sum is not.
+
+    Sums of parts on threads take 2.7 ms for 20,000x784 float32, and ``np.isfinite`` 5 to 8.
+    """
+    if X.size < VALUES_TO_DIVIDE:  # for one row, count_nonzero takes 0.2 µs, and the method all 1.2
+        return np.count_nonzero(np.isfinite(X)) == X.size
+    n_rows = max(1, VALUES_TO_DIVIDE // X.shape[1])
+    parts, sums = [(X[i : i + n_rows],) for i in range(0, len(X), n_rows)], []
+    for_each(lambda part: sums.append(_sum(part)), parts)
+    return bool(np.isfinite(sums).all())
+
+
+def _sum(part):
+    with np.errstate(over="ignore", invalid="ignore"):
+        return part.sum()
 
 
 def _accepted_dtype(X):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from network_oracle import exact
 
+from skbn import BatchNormMLPClassifier
 from skbn._backends import blas, threads
+from skbn._estimators import validation
 from skbn._estimators.encoders import bins_of
 from skbn._model import folded
 from skbn._model.input_norm import InputNorm
@@ -128,3 +130,22 @@ def test_rowwise_is_the_operation_with_each_row(n, rng):
 def test_rowwise_takes_rows_without_columns():
     nothing = np.empty((9, 0))
     assert rowwise(np.maximum, nothing, repeated(nothing[0], 9), nothing.copy()).shape == (9, 0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
+@pytest.mark.parametrize("row", [0, 1000, -1])
+@pytest.mark.parametrize("order", "CF")
+def test_a_value_among_many_that_is_not_finite_is_found(order, row, value, monkeypatch):
+    monkeypatch.setattr(validation, "VALUES_TO_DIVIDE", 500)
+    X = np.zeros((2000, 3), np.float32, order)
+    assert validation.is_finite(X)
+    X[row, 1] = value
+    assert not validation.is_finite(X)
+
+
+def test_many_finite_values_whose_sum_overflows_are_predicted(monkeypatch):
+    monkeypatch.setattr(validation, "VALUES_TO_DIVIDE", 500)
+    X, y = np.tile(np.float32([[0.0], [1.0]]), (500, 1)), np.tile([0, 1], 500)
+    model = BatchNormMLPClassifier((4,), max_iter=1, random_state=0).fit(X, y)
+    X[:] = 3e38
+    assert set(model.predict(X)) <= {0, 1}
