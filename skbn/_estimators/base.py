@@ -29,6 +29,7 @@ from .table_validation import (
     check_same_categories,
     learn_categories,
     validate_table,
+    warn_of_unknown_categories,
 )
 from .validation import check_dense, fit_context
 
@@ -118,7 +119,9 @@ class BatchNormMLP(LearnedInputs, Predictions, Persistent, CallbackSupportMixin,
             learn_categories(estimator, X, incremental)
         else:
             check_same_categories(estimator, X)
-        X, y = estimator._validate_X_y(X, y, reset=first_pass)
+        given, (X, y) = X, estimator._validate_X_y(X, y, reset=first_pass)
+        if incremental and not first_pass:
+            warn_of_unknown_categories(estimator, given, X)
         weight = self._validate_weights(sample_weight, X)
         targets.fit(y, weight, first_pass, incremental)
         if first_pass:

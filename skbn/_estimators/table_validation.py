@@ -1,16 +1,19 @@
 """Validation of an X whose columns may be categories."""
 
 import sys
+import warnings
 
 import numpy as np
 from scipy import sparse
 
 from .._backends.cuda import on_host
+from .._backends.stacklevel import levels_below_caller
 from ..dask._lazy import is_lazy
 from . import validation
 from .categories import ATTRIBUTES, Categories, categorical_mask, seen_categories
-from .coding import categorical_by_dtype
+from .coding import categorical_by_dtype, coded
 from .columns import (
+    column_of,
     has_columns,
     is_frame,
     names_of,
@@ -93,6 +96,26 @@ def validate_table(estimator, X, *y, reset, **checks):
     numbers, y = _validated_numbers(estimator, categories.numeric, X, y, checks)
     table = categories.table(X, numbers)
     return (table, y) if y is not None else table
+
+
+def warn_of_unknown_categories(estimator, X, table):
+    """Warn that values of X, which became the Table, are not categories of the estimator."""
+    categories = Categories.of(estimator)
+    if categories is None or (table.codes >= 0).all():
+        return
+    X = as_table(X, estimator.categorical_features)
+    for j, codes in zip(categories.columns, table.codes.T, strict=True):
+        rows, name = np.flatnonzero(codes < 0), names_of(X)[j]
+        if len(rows):
+            found = coded(column_of(X, j), name)
+            value = [*found.values, None][found.codes[rows[0]]]
+            warnings.warn(
+                f"{len(rows)} of {len(codes)} values of column {name!r} of X are not categories "
+                f"of the model, for example {value!r}, and contribute nothing. A dtype "
+                "of categories in the first call to partial_fit declares all of them.",
+                UserWarning,
+                stacklevel=levels_below_caller(),
+            )
 
 
 def as_table(X, categorical_features):

@@ -34,6 +34,10 @@ def polars(values, dtype=pl.String):
     return pl.DataFrame({"u": NUMBERS[:, 0], "animal": series, "v": NUMBERS[:, 1]})
 
 
+def rows_of(values):
+    return np.stack([NUMBERS[:, 0], np.array(values, object), NUMBERS[:, 1]], axis=1)
+
+
 def arrow(column):
     return pa.table({"u": NUMBERS[:, 0], "animal": column, "v": NUMBERS[:, 1]})
 
@@ -284,8 +288,25 @@ def test_partial_fit_has_the_categories_of_the_dtype():
 
 def test_partial_fit_has_the_categories_of_the_first_call():
     model = BatchNormMLPClassifier(**SMALL).partial_fit(frame(TEXT), Y, classes=[0, 1])
-    model.partial_fit(frame(["dog", None, "ant"] * 40), Y)
+    with pytest.warns(UserWarning, match="80 of 120 values of column 'animal' .* example 'dog'"):
+        model.partial_fit(frame(["dog", None, "ant"] * 40), Y)
     assert model.categories_[1].tolist() == ["ant", "bee", "cow"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [frame, polars, lambda v: arrow(pa.array(v)), rows_of],
+    ids=["pandas", "polars", "Arrow", "array"],
+)
+def test_a_warning_of_unknown_categories_in_a_stream_that_is_an_error_changes_nothing(table):
+    categorical = {"categorical_features": [1]}
+    model = BatchNormMLPClassifier(**SMALL | categorical).partial_fit(
+        table(TEXT), Y, classes=[0, 1]
+    )
+    before = model.predict_proba(table(TEXT))
+    with pytest.raises(UserWarning, match=r"1 of 120 values of column .* 'dog'"):
+        model.partial_fit(table([*TEXT[:-1], "dog"]), Y)
+    np.testing.assert_array_equal(model.predict_proba(table(TEXT)), before)
 
 
 def test_rows_of_weight_0_have_no_say_in_the_weights_of_categories():
