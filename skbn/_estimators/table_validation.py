@@ -23,13 +23,34 @@ from .columns import (
 from .seen_categories import SeenCategories
 from .state import shallow_copy
 
+# A column of categories is likely to name the rows if more of its values than this are different,
+# in a table of as many rows.
+MAX_DIFFERENT = 0.9
+MIN_ROWS_TO_JUDGE = 100
+
 
 def learn_categories(estimator, X, incremental):
     """Set the attributes ``categories_`` and ``is_ordered_``; they are None without categories."""
     X = as_table(X, estimator.categorical_features)
     is_categorical = mask_of(estimator, X)
     found = seen_categories(X, is_categorical) if is_categorical.any() else None
+    if found is not None and not incremental:
+        _warn_of_identifiers(names_of(X), found, len(X))
     take_categories(estimator, found, incremental)
+
+
+def _warn_of_identifiers(names, found, n_rows):
+    """Warn of columns of categories that nearly every row has a value of its own in."""
+    for name, seen in zip(names, found, strict=True):
+        n_seen = 0 if seen is None else len(seen.seen)
+        if n_rows >= MIN_ROWS_TO_JUDGE and n_seen > MAX_DIFFERENT * n_rows:
+            warnings.warn(
+                f"Column {name!r} of X has {n_seen} different categories in {n_rows} rows, so that "
+                "they say little of other rows. Leave it out, or encode it first, for example with "
+                "skrub's TableVectorizer.",
+                UserWarning,
+                stacklevel=levels_below_caller(),
+            )
 
 
 def mask_of(estimator, X):

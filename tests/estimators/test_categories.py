@@ -248,6 +248,7 @@ def test_names_that_repeat_are_an_error():
         fitted(frame(TEXT).set_axis(["u", "animal", "u"], axis=1))
 
 
+@pytest.mark.filterwarnings("ignore:Column .* different categories:UserWarning")
 def test_more_categories_than_rows_and_columns_without_values_are_fitted():
     many = pd.Categorical(
         ["a", "b"] * (N // 2), categories=[f"c{i}" for i in range(500)] + ["a", "b"]
@@ -284,6 +285,13 @@ def test_partial_fit_has_the_categories_of_the_dtype():
     assert (model.coefs_[0][2:5] != 0).all()
     model.partial_fit(frame(["dog"] * N, dtype), Y)
     assert (model.coefs_[0][5] != 0).any()
+
+
+@pytest.mark.parametrize("table", [frame, polars, rows_of])
+def test_a_column_that_names_the_rows_gives_a_warning(table):
+    model = BatchNormMLPClassifier(categorical_features=[1], **SMALL)
+    with pytest.warns(UserWarning, match=r"has 120 different categories in 120 rows"):
+        model.fit(table([f"row {i}" for i in range(N)]), Y)
 
 
 def test_partial_fit_has_the_categories_of_the_first_call():
@@ -394,6 +402,7 @@ def test_recalibrate_adds_no_filled_values_to_the_range():
     assert np.isnan(model.input_range_[:, 3]).all()
 
 
+@pytest.mark.filterwarnings("ignore:Column .* different categories:UserWarning")
 def test_many_columns_and_categories_are_looked_up_once():
     X = pd.DataFrame(NUMBERS.repeat(150, axis=1)).assign(text=[f"row {i}" for i in range(N)])
     model = fitted(X.set_axis(X.columns.astype(str), axis=1))
