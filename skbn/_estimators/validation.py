@@ -41,12 +41,17 @@ def is_plain(X):
 
     Validation takes 52 µs; ``partial_fit`` of a 256x100 array takes 94 µs without it.
     """
-    return (
-        type(X) is np.ndarray
-        and X.ndim == 2
-        and X.size > 0
-        and (X.dtype == np.float64 or X.dtype == np.float32)
-    )
+    return type(X) is np.ndarray and _is_float_matrix(X)
+
+
+def _is_float_matrix(X):
+    is_float = X.dtype == np.float64 or X.dtype == np.float32
+    return X.ndim == 2 and X.size > 0 and is_float
+
+
+def _needs_no_checks(X):
+    """Whether X is plain, or the like on the GPU, of which only shape and dtype are checked."""
+    return is_plain(X) or (is_on_gpu(X) and _is_float_matrix(X))
 
 
 def is_finite(X):
@@ -194,7 +199,7 @@ def validate_first(estimator, X, accept_sparse):
 
     The estimator is not changed, because a later check may still reject X.
     """
-    if is_plain(X):
+    if _needs_no_checks(X):
         return X, {"n_features_in_": X.shape[1]}
     seen = copy(estimator)
     X = _taken_as_it_is(seen, X, accept_sparse=accept_sparse)
@@ -203,7 +208,7 @@ def validate_first(estimator, X, accept_sparse):
 
 def validate_next(estimator, X, accept_sparse):
     """X validated against the features of a previous fit."""
-    if is_plain(X) and identity(estimator) == {"n_features_in_": X.shape[1]}:
+    if _needs_no_checks(X) and identity(estimator) == {"n_features_in_": X.shape[1]}:
         return X
     return _taken_as_it_is(estimator, X, reset=False, accept_sparse=accept_sparse)
 
