@@ -99,8 +99,8 @@ def test_functions_have_the_parameters_of_the_source():
 @pytest.mark.parametrize("name", CLASSES)
 def test_attributes_are_the_parameters_and_what_the_docstring_lists(name):
     cls = source_of(f"skbn.{name.rpartition('.')[2]}")
-    listed = cls.__doc__.split("Attributes\n    ---")[1].split("See Also\n")[0]
-    names = re.findall(r"^    (\w+_(?:, \w+_)*) :", listed, re.M)
+    listed = inspect.getdoc(cls).split("Attributes\n---")[1].split("See Also\n")[0]
+    names = re.findall(r"^(\w+_(?:, \w+_)*) :", listed, re.M)
     fitted = {attribute for line in names for attribute in line.split(", ")}
     parameters = set(inspect.signature(source_of(name)).parameters)
     assert members(name, ast.AnnAssign).keys() == fitted | parameters

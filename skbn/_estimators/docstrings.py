@@ -1,5 +1,8 @@
 """The parts that the docstrings of the classifier and the regressor share."""
 
+from inspect import cleandoc
+from textwrap import dedent
+
 from .._model import ACTIVATIONS
 
 NETWORK_PARAMETERS = """\
@@ -202,8 +205,12 @@ SHARED = {
 
 
 def with_shared_parts(docstring):
-    """The docstring, with the shared part in place of each line of the form ``{name}``."""
+    """The docstring, with the shared part in place of each line of the form ``{name}``.
+
+    It has no indentation in any version of Python, as Python 3.13 compiles it.
+    """
+    docstring = cleandoc(docstring) + "\n"
     for name, part in SHARED.items():
-        docstring = docstring.replace(f"    {{{name}}}\n", part)
+        docstring = docstring.replace(f"{{{name}}}\n", dedent(part))
     names = ", ".join(f'"{name}"' for name in ACTIVATIONS)
     return docstring.replace("{activations}", f"{{{names}}}")
