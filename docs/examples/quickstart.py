@@ -131,5 +131,5 @@ else:
     print("   drawn in learning_curve.png")
 
 first, last = ([scores.mean(axis=0)[epoch] for scores in curves.values()] for epoch in (0, -1))
-print(f"Summary: accuracy {first[0]:.3f} (skbn) and {first[1]:.3f} (scikit-learn) after 1 epoch, and")
+print(f"Summary: accuracy {first[0]:.3f} (skbn), {first[1]:.3f} (scikit-learn) after 1 epoch,")
 print(f"{last[0]:.3f} and {last[1]:.3f} after {N_EPOCHS}. For 64 tables, see docs/learning.md.")
