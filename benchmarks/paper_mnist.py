@@ -1,12 +1,15 @@
 """Ioffe & Szegedy 2015, section 4.1: MNIST with and without batch normalization.
 
-    python benchmarks/paper_mnist.py [--data mnist.npz] [--steps N] [--picture FILE]
+    python benchmarks/paper_mnist.py [--data mnist.npz] [--steps N] [--curves FILE] [--picture FILE]
 
 784 → 3×100 sigmoid → 10, batches of 60, 50,000 steps of plain SGD from the same weights, then the
 learning rate times 5 and 30. Prints tables, and draws their figures 1 and 2 where matplotlib is.
+With --curves, what was seen is kept in a JSON file, and drawn from it without training if it is
+there.
 """
 
 import argparse
+import json
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -137,7 +140,7 @@ def draw(curves, path):
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
+    figure, axes = plt.subplots(2, 2, figsize=(9, 8), layout="constrained")
     axes = axes.ravel()
     draw_accuracy(axes[0], {name: curves[name] for name in (label(True, 1), label(False, 1))})
     draw_accuracy(axes[1], curves)
@@ -146,6 +149,9 @@ def draw(curves, path):
         draw_unit(ax, curves[label(batch_norm, 1)])
         ax.set(title=f"inputs of a sigmoid, {label(batch_norm, 1)}")
     axes[2].sharey(axes[3])
+    axes[2].legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize="small")
+    handles = axes[1].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside upper center", ncols=2, fontsize="small")
     figure.savefig(path, dpi=110)
     print(f"drawn in {path}")
 
@@ -159,7 +165,6 @@ def draw_accuracy(ax, curves):
                 curve, look = curves[name], {"color": color, "linestyle": style, "linewidth": 1.3}
                 ax.plot(curve.steps, curve.accuracy, label=name, **look)
     ax.set(xlabel="steps", ylabel="test accuracy", ylim=(0.7, 1.0), title="test accuracy")
-    ax.legend(loc="lower right", fontsize="small")
 
 
 def draw_unit(ax, curve):
@@ -167,26 +172,42 @@ def draw_unit(ax, curve):
     names = [f"{percentile}th percentile" for percentile in PERCENTILES]
     for values, style, name in zip((high, middle, low), ("--", "-", ":"), names[::-1], strict=True):
         ax.plot(curve.steps, values, f"k{style}", label=name, linewidth=1.3)
-    ax.set(xlabel="steps", ylabel="what the sigmoid is given")
-    ax.legend(loc="center right", fontsize="small")
+    ax.set(xlabel="steps", ylabel="input of the sigmoid")
+
+
+def train_all(options):
+    """The Curve of every model, by its label."""
+    data = mnist(options.data)
+    return {
+        label(batch_norm, factor): train(batch_norm, factor * LEARNING_RATE, data, options.steps)
+        for factor in FACTORS
+        for batch_norm in (True, False)
+    }
+
+
+def load_or_train(options):
+    """The curves that are kept in the file of --curves, or new ones, which are kept there."""
+    path = options.curves
+    if path and path.exists():
+        return {name: Curve(**curve) for name, curve in json.loads(path.read_text()).items()}
+    curves = train_all(options)
+    if path:
+        path.write_text(json.dumps({name: curve._asdict() for name, curve in curves.items()}))
+    return curves
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", help="npz with X and y of MNIST; without, from OpenML")
     parser.add_argument("--steps", type=int, default=50_000)
+    parser.add_argument("--curves", type=Path, help="JSON file that keeps what was seen")
     parser.add_argument("--picture", type=Path, default=Path("paper_mnist.png"))
     return parser.parse_args()
 
 
 def main():
     options = arguments()
-    data = mnist(options.data)
-    curves = {
-        label(batch_norm, factor): train(batch_norm, factor * LEARNING_RATE, data, options.steps)
-        for factor in FACTORS
-        for batch_norm in (True, False)
-    }
+    curves = load_or_train(options)
     print_table(curves)
     try:
         draw(curves, options.picture)

@@ -13,6 +13,7 @@ copyright = "2026, the skbn developers"  # noqa: A001
 version = release = skbn.__version__
 
 extensions = [
+    "folded_code",
     "mathml",
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",
@@ -47,6 +48,9 @@ plot_formats = ["svg"]
 
 copybutton_prompt_text = ">>> |\\.\\.\\. |\\$ "
 copybutton_prompt_is_regexp = True
+
+# Its argument reads in one go.
+folded_code_pages = ["why_normalize/why_normalize"]
 
 # Their tables take the room of the contents beside them.
 WIDE_PAGES = [

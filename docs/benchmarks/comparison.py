@@ -131,4 +131,4 @@ def draw(*tables):
 def losses(*comparisons):
     """A row for each problem and peer with which skbn takes longer."""
     rows = [row for comparison in comparisons for row in comparison.losses()]
-    return pd.DataFrame(rows, columns=["what", "of", "peer", "peer's time ÷ skbn's"])
+    return pd.DataFrame(rows, columns=["measurement", "shape", "library", "its time ÷ skbn's"])

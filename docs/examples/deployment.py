@@ -2,8 +2,8 @@
 Serving without skbn: scikit-learn and ONNX
 ===========================================
 
-``to_sklearn()`` folds every normalization into the weights of a stock scikit-learn model. That
-needs no skbn where it serves, and ``skl2onnx`` turns it into ONNX, which needs no Python.
+``to_sklearn()`` folds every normalization into the weights of a scikit-learn model, which can be
+served without skbn. ``skl2onnx`` converts this model to ONNX, which can be served without Python.
 """
 
 import pickle
@@ -28,17 +28,17 @@ print(f"accuracy: {pipeline.score(X_test, y_test):.4f}")
 # %%
 # scikit-learn
 # ------------
-# ``skbn.to_sklearn`` converts every step of a Pipeline. The pickle names no module of skbn.
+# ``skbn.to_sklearn`` converts every step of a Pipeline. The pickle does not refer to skbn.
 
 served = skbn.to_sklearn(pipeline)
 print("steps:", ", ".join(type(step).__name__ for _, step in served.steps))
 pickled = pickle.dumps(served)
-print(f"pickle: {len(pickled) / 1e6:.1f} MB, names skbn: {b'skbn' in pickled}")
+print(f"pickle: {len(pickled) / 1e6:.1f} MB, refers to skbn: {b'skbn' in pickled}")
 
 # %%
 # ONNX
 # ----
-# ONNX models of MLPs compute in float32, as skbn itself does by default.
+# ONNX models of MLPs compute in float32, as skbn does by default.
 
 onnx_model = to_onnx(served, X[:1].astype(np.float32), options={"zipmap": False})
 session = onnxruntime.InferenceSession(
@@ -48,9 +48,9 @@ labels, onnx_probabilities = session.run(None, {"X": X_test.astype(np.float32)})
 print(f"ONNX: {onnx_model.ByteSize() / 1e6:.1f} MB")
 
 # %%
-# What differs
-# ------------
-# The labels are the same, and the probabilities differ by the rounding of float32.
+# Numerical differences
+# ---------------------
+# The labels are the same. The probabilities differ by rounding to float32.
 
 exact = served.predict_proba(X_test)
 differences = {

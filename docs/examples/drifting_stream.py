@@ -1,10 +1,10 @@
 """
-A stream that drifts
-====================
+Scaling a stream that drifts
+============================
 
-Statistics of everything seen so far are right for a stream that stays as it is. One that drifts
-needs statistics that forget: ``BatchNormalizer(momentum=0.1)``, where 0.1 is the weight of the
-newest batch.
+Statistics of all rows are suitable for a stream whose distribution does not change. For a stream
+that drifts, ``BatchNormalizer(momentum=0.1)`` gives recent batches more weight. 0.1 is the weight
+of the newest batch.
 """
 
 import matplotlib.pyplot as plt
@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from skbn import BatchNormalizer
 
 # %%
-# The stream is one sensor, in batches of 32 rows with a standard deviation of 1. Its mean stays
-# at 0, climbs to 5, stays, and drops to −2 at once.
+# The stream has one feature, the values of a sensor, in batches of 32 rows with a standard
+# deviation of 1. Its mean stays at 0, rises to 5, stays there, and drops to −2 at once.
 
 N_BATCHES, N_ROWS = 400, 32
 true_mean = np.interp(np.arange(N_BATCHES), [100, 200, 299, 300], [0, 5, 5, -2])
@@ -23,8 +23,8 @@ rng = np.random.default_rng(0)
 batches = [rng.normal(mean, 1.0, size=(N_ROWS, 1)) for mean in true_mean]
 
 # %%
-# Every batch is first transformed by the statistics of those before it, as in a service, and then
-# learned from.
+# As in a service, each batch is first transformed by the statistics of the previous batches, and
+# then used to update the statistics.
 
 scalers = {
     "StandardScaler": StandardScaler(),
@@ -41,8 +41,8 @@ for name, scaler in scalers.items():
         tracked[name][i] = scaler.mean_[0]
 
 # %%
-# Without momentum BatchNormalizer is StandardScaler. Momentum has its price too: while the stream
-# is steady, an average of fewer rows is the noisier one.
+# Without momentum, BatchNormalizer gives the results of StandardScaler. Momentum also has a
+# disadvantage: while the stream is steady, an average over fewer rows has more noise.
 
 PHASES = {"steady": slice(50, 100), "climbing": slice(100, 200), "after the drop": slice(350, 400)}
 print(f"{'error of the mean (RMS)':<32}" + "".join(f"{phase:>16}" for phase in PHASES))
@@ -51,7 +51,7 @@ for name, mean in tracked.items():
     print(f"{name:<32}" + "".join(f"{error:>16.3f}" for error in errors))
 
 # %%
-# What a model behind the scaler is given is below: batches whose mean should be 0.
+# The lower panel of the figure shows the mean of the transformed batches, which should be 0:
 
 figure, (top, bottom) = plt.subplots(2, 1, figsize=(7, 6), sharex=True, layout="constrained")
 STYLES = dict(zip(scalers, ((5, "-", 0.35), (1.5, "--", 1), (1.5, "-", 1)), strict=True))

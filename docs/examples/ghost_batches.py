@@ -2,9 +2,10 @@
 Ghost batches
 =============
 
-With ``virtual_batch_size`` the parts of a batch are normalized by themselves (Hoffer et al.,
-`arXiv:1705.08741 <https://arxiv.org/abs/1705.08741>`_). Large batches then have the noise of small
-ones in their statistics. That noise regularizes: it helps a network that overfits.
+With ``virtual_batch_size``, parts of a batch, called ghost batches, are normalized separately
+(Hoffer et al., `arXiv:1705.08741 <https://arxiv.org/abs/1705.08741>`_). The statistics of large
+batches then have the noise of small ones. This noise has a regularizing effect, which helps a
+network that overfits.
 """
 
 import matplotlib.pyplot as plt
@@ -15,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from skbn import BatchNormMLPClassifier
 
 # %%
-# A noisy table, of which 2048 rows are trained on: two batches of 1024.
+# The table has noisy labels. There are 2,048 training rows, which are two batches of 1,024.
 
 X, y = make_classification(
     6000,
@@ -47,8 +48,9 @@ def accuracies(**params):
 
 
 # %%
-# Once without any other regularization, and once with the defaults, which are a dropout of 0.1 and
-# weight decay. Small batches take more steps an epoch, and so get fewer epochs.
+# The networks are trained without any other regularization, and with the defaults, which are a
+# dropout of 0.1 and weight decay. Small batches take more steps in an epoch, and therefore have
+# fewer epochs.
 
 GHOSTS = (8, 16, 32, 64, 128, 256, 1024)
 SETTINGS = {
@@ -70,9 +72,9 @@ for name, params in SETTINGS.items():
     print(f"   batches of   64, none:                  {small[name][0]:.3f} {small[name][1]:.3f}")
 
 # %%
-# A ghost batch of 1024 is the whole batch. The smaller ones are, the less is learned by heart. With
-# dropout and weight decay less is left to gain than without, though not nothing on this table; on
-# real ones, in batches of the default size, ghosts of 64 gained nothing (:doc:`/learning`).
+# A ghost batch of 1,024 rows is the whole batch. With smaller ghost batches, the network overfits
+# less. With dropout and weight decay the improvement is smaller than without. On real tables, with
+# batches of the default size, ghost batches of 64 rows gave no improvement (:doc:`/learning`).
 
 figure, panels = plt.subplots(1, 2, figsize=(8, 4), sharey=True, layout="constrained")
 for axes, name in zip(panels, SETTINGS, strict=True):

@@ -2,8 +2,9 @@
 Learning curves and callbacks
 =============================
 
-Losses of the rows that are trained on and of rows that are not, after every epoch, with
-scikit-learn's own callbacks (``sklearn.callback``) and ``fit(X, y, X_val=..., y_val=...)``.
+This example plots the training loss and the validation loss after every epoch. The training loss is
+recorded by a callback of scikit-learn (``sklearn.callback``), and the validation loss by
+``fit(X, y, X_val=..., y_val=...)``.
 """
 
 import matplotlib.pyplot as plt
@@ -15,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from skbn import BatchNormMLPClassifier
 
 # %%
-# A noisy table: a tenth of the labels are drawn at random.
+# A tenth of the labels are drawn at random.
 
 X, y = make_classification(
     3000, 20, n_informative=10, n_classes=3, n_clusters_per_class=3, flip_y=0.1, random_state=0
@@ -23,12 +24,12 @@ X, y = make_classification(
 X, X_val, y, y_val = train_test_split(X, y, random_state=0)
 
 # %%
-# The number of epochs is given, and columns are not encoded, so that no pilots run: they would
-# choose fewer epochs on this table. See :ref:`sphx_glr_gallery_pilots.py`.
+# The number of epochs and the encoding are set, so that no pilots run. They would choose fewer
+# epochs on this table (:ref:`sphx_glr_gallery_pilots.py`).
 #
-# ``ScoringMonitor`` scores the training rows after every epoch, with any scorer or several;
-# ``validation_loss_curve_`` and ``validation_scores_`` are the model's own record of ``X_val``. A
-# progress bar is one callback more, and needs the package ``rich``:
+# ``ScoringMonitor`` scores the training rows after every epoch, with one or several scorers. The
+# model records the losses and scores of ``X_val`` in ``validation_loss_curve_`` and
+# ``validation_scores_``. A progress bar is another callback, which needs the package ``rich``:
 #
 # .. code-block:: python
 #
@@ -53,17 +54,17 @@ for name, params in SETTINGS.items():
     print(f"{losses[-1]:.3f} in the last; accuracy {model.validation_scores_[-1]:.3f}")
 
 # %%
-# Where the two curves of a model part, it learns its training rows by heart, noise included. The
-# loss of other rows then rises, for wrong predictions become confident. More dropout holds that
-# back here: the loss is lower for it, the accuracy is not higher.
+# Where the two curves of a model diverge, the model overfits the training rows, including their
+# noise. The validation loss then rises, because wrong predictions become more confident. More
+# dropout reduces this here: the loss is lower, but the accuracy is not higher.
 
 figure, panels = plt.subplots(1, 3, figsize=(9, 4), sharey=True, layout="constrained")
 for axes, (name, (train, validation)) in zip(panels, curves.items(), strict=True):
     epoch = np.arange(1, len(train) + 1)
-    axes.plot(epoch, train, "--", label="rows trained on")
-    axes.plot(epoch, validation, "-", label="rows validated")
+    axes.plot(epoch, train, "--", label="training rows")
+    axes.plot(epoch, validation, "-", label="validation rows")
     best = np.argmin(validation)
-    axes.plot(epoch[best], validation[best], "ko", label="least validation loss")
+    axes.plot(epoch[best], validation[best], "ko", label="lowest validation loss")
     axes.set(title=name, xlabel="epoch", ylim=(0, None))
 panels[0].set_ylabel("log-loss (nats per row)")
 panels[0].legend()

@@ -2,8 +2,8 @@
 Merging the statistics of workers
 =================================
 
-Each worker learns the statistics of the rows that it has; ``first.merge(*others)`` gives those of
-all rows, exact but for the rounding of float64, as if one worker had read them all.
+Each worker fits a ``BatchNormalizer`` to a part of the rows. ``first.merge(*others)`` returns the
+statistics of all rows, exact except for rounding in float64, as if one worker had read all of them.
 """
 
 import matplotlib.pyplot as plt
@@ -13,8 +13,8 @@ from joblib import Parallel, delayed
 from skbn import BatchNormalizer
 
 # %%
-# The table has 20,000 rows, and the mean of its features moves with the rows, so that every
-# worker sees other values. The parts have unequal sizes.
+# The table has 20,000 rows. The mean of its features changes with the rows, so that the workers
+# have different values. The parts have different sizes.
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20_000, 5)) + 1e6 + np.linspace(0, 3, 20_000)[:, None]
@@ -22,7 +22,7 @@ exact = X.var(axis=0, dtype=np.longdouble)
 
 
 def parts(n):
-    """X in n parts of unequal sizes."""
+    """X in n parts of different sizes."""
     cuts = np.sort(np.random.default_rng(n).choice(np.arange(1, len(X)), n - 1, replace=False))
     return np.split(X, cuts)
 
@@ -32,7 +32,8 @@ def relative_error(var):
 
 
 # %%
-# Two processes of joblib, four parts. What is learned is a few arrays, so that little travels.
+# Two processes of joblib process four parts. A fitted normalizer has only a few small arrays, so
+# that little data is transferred.
 
 workers = Parallel(n_jobs=2)(delayed(BatchNormalizer().fit)(part) for part in parts(4))
 merged = workers[0].merge(*workers[1:])
@@ -41,7 +42,7 @@ print(f"rows merged: {merged.n_samples_seen_}")
 print(f"relative error of var_: {relative_error(merged.var_):.0e}")
 
 # %%
-# The merged normalizer goes on learning, transforms, and can be merged again.
+# The merged normalizer can transform, be updated with more rows, and be merged again.
 
 merged.partial_fit(X[:5000])
 print(f"rows after another batch: {merged.n_samples_seen_}")
@@ -49,9 +50,9 @@ late = BatchNormalizer().fit(X[:1000])
 print(f"rows after another worker: {merged.merge(late).n_samples_seen_}")
 
 # %%
-# Two things that are done instead lose something. The average of the variances of the parts leaves
-# out how far the parts are from each other. The sums of x and x² are cheap to add up, and
-# E[x²] − E[x]² cancels: here the mean is some million times the standard deviation.
+# Two simpler methods are not exact. The average of the variances of the parts does not include the
+# variance between the parts. Adding the sums of x and x² and computing E[x²] − E[x]² loses digits
+# by cancellation: here the mean is about a million times the standard deviation.
 
 N_PARTS = (1, 2, 4, 8, 16, 32, 64, 128)
 errors = {"merge": [], "average of var_": [], "E[x²] − E[x]²": []}

@@ -1,9 +1,9 @@
 """
-BatchNormalizer beside StandardScaler
-=====================================
+BatchNormalizer compared with StandardScaler
+============================================
 
-:class:`skbn.BatchNormalizer` takes the place of ``StandardScaler``: on a stream, in a Pipeline,
-on values far from zero, and on a table large enough to take time.
+This example uses :class:`skbn.BatchNormalizer` instead of ``StandardScaler`` on a stream and in a
+Pipeline, and compares the time on a large table and the precision on values far from zero.
 """
 
 from time import perf_counter
@@ -23,7 +23,7 @@ X, y = load_breast_cancer(return_X_y=True)
 # %%
 # A stream
 # --------
-# The statistics do not depend on how the rows are split into batches.
+# The statistics do not depend on the split of the rows into batches.
 
 normalizer = BatchNormalizer()
 for start in range(0, len(X), 64):
@@ -43,8 +43,8 @@ for scaler in (StandardScaler(), BatchNormalizer()):
 # %%
 # Time
 # ----
-# 1,000,000 rows of 20 features, float32, on the machine that runs this. Measured with care, and
-# beside other libraries, it is in :doc:`/benchmarks`.
+# The table has 1,000,000 rows of 20 float32 features. The times are those of the machine that runs
+# this example. :doc:`/benchmarks` has more careful measurements, and compares other libraries.
 
 table = np.random.default_rng(0).normal(size=(1_000_000, 20)).astype(np.float32)
 BatchNormalizer().fit(table[:1000]).transform(table[:1000])  # compiles
@@ -63,11 +63,11 @@ for method in ("fit", "transform"):
     print(f"{method:>9}: {times}: {ratio:.0f} times as fast")
 
 # %%
-# Digits that survive a large offset
-# ----------------------------------
-# Timestamps, coordinates and counters have a mean far above their standard deviation. Here the
-# standard deviation is 1, the rows come one at a time, and the variance is compared with that of
-# the same numbers in extended precision.
+# Precision with large offsets
+# ----------------------------
+# Timestamps, coordinates and counters have a mean that is much larger than their standard
+# deviation. Here the standard deviation is 1, the rows arrive one at a time, and the variance is
+# compared with that of the same numbers in extended precision.
 
 OFFSETS = (1e0, 1e3, 1e6, 1e9, 1e12)
 noise = np.random.default_rng(0).normal(size=(1000, 1))
@@ -84,8 +84,9 @@ for name, values in errors.items():
     print(f"{name:<16}" + "".join(f"{error:>9.0e}" for error in values))
 
 # %%
-# At small offsets both are as exact as float64 is. From some thousands on StandardScaler loses
-# digits; BatchNormalizer, which sums deviations from a reference near the mean, does not.
+# At small offsets both have the precision of float64. From an offset of some thousands on,
+# StandardScaler loses digits. BatchNormalizer does not, because it sums deviations from a reference
+# near the mean.
 
 figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
 for (name, values), style in zip(errors.items(), ("s--", "o-"), strict=True):

@@ -2,8 +2,9 @@
 Permutation importance of a pandas table
 ========================================
 
-Which columns does a model use? A Pipeline of a table with names, categories and numbers is asked
-by shuffling one column of test rows after the other. A column of noise is there to compare with.
+Permutation importance shows which columns a model uses: the values of one column are shuffled among
+the test rows, and the decrease of the score is measured. This example computes it for a Pipeline on
+a DataFrame with a category and numbers. A column of noise is added for comparison.
 """
 
 import matplotlib.pyplot as plt
@@ -19,8 +20,8 @@ from sklearn.preprocessing import OneHotEncoder
 from skbn import BatchNormalizer, BatchNormMLPRegressor
 
 # %%
-# The diabetes table in its own units: 442 patients, and the progression of the disease after a
-# year. ``sex`` is made a category, ``noise`` is drawn at random.
+# The diabetes data set, not scaled, has 442 patients. The target is the progression of the disease
+# after a year. ``sex`` is converted to a category, and ``noise`` is drawn at random.
 
 table, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
 table["sex"] = table["sex"].map({1: "1", 2: "2"})
@@ -28,8 +29,8 @@ table["noise"] = np.random.default_rng(0).normal(size=len(table))
 X, X_test, y, y_test = train_test_split(table, y, test_size=0.4, random_state=0)
 
 # %%
-# A small noisy table takes a small network, few epochs and much dropout. A linear model does as
-# well on this one.
+# For a small noisy table, use a small network, few epochs and a high dropout. A linear model has
+# about the same score on this table.
 
 numbers = [name for name in table if name != "sex"]
 columns = make_column_transformer(
@@ -46,7 +47,7 @@ print(f"R² of test rows: MLP {model.score(X_test, y_test):.3f}, ", end="")
 print(f"linear {linear.score(X_test, y_test):.3f}")
 
 # %%
-# The importance of a column is how far R² falls when its values are shuffled among the test rows.
+# The importance of a column is the decrease of R² when its values are shuffled among the test rows.
 
 result = permutation_importance(model, X_test, y_test, n_repeats=50, random_state=0)
 order = np.argsort(result.importances_mean)
@@ -55,9 +56,9 @@ for i in order[::-1]:
     print(f"{table.columns[i]:>6} {mean:>7.3f} ± {std:.3f}")
 
 # %%
-# What is not told from ``noise`` may be of no use, or share what it tells with others: the blood
-# values ``s1`` to ``s6`` are correlated, and the model can take from one what is shuffled in
-# another.
+# A column whose importance is similar to that of ``noise`` may be of no use, or may be correlated
+# with other columns. The blood values ``s1`` to ``s6`` are correlated, so that the model can use
+# one of them if another is shuffled.
 
 figure, axes = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
 axes.boxplot(
@@ -67,5 +68,5 @@ axes.boxplot(
     medianprops={"color": "black"},
 )
 axes.axvline(0, color="gray", linestyle=":")
-axes.set(xlabel="fall of R² on test rows when the column is shuffled", ylabel="column")
+axes.set(xlabel="decrease of R² on test rows when the column is shuffled", ylabel="column")
 plt.show()

@@ -1,9 +1,10 @@
 """
-Pilots: how long to train, and whether to encode columns
-========================================================
+Pilots: choosing the number of epochs and the encoding
+======================================================
 
-With ``max_iter="auto"`` and ``numeric_encoding="auto"``, the defaults, ``fit`` runs pilots: short
-fits on a part of the rows, judged by the loss of the other rows. ``pilots_`` records them.
+With ``max_iter="auto"`` and ``numeric_encoding="auto"``, the defaults, ``fit`` runs pilots. These
+are short fits on a part of the rows, whose loss on the other rows determines both settings.
+``pilots_`` records them.
 """
 
 import matplotlib.pyplot as plt
@@ -13,8 +14,9 @@ from sklearn.model_selection import train_test_split
 from skbn import BatchNormMLPRegressor
 
 # %%
-# A noisy and a clean table. The targets of ``load_diabetes``, 442 rows, depend on much that is not
-# in the columns. Those of ``make_friedman1`` without noise are a function of the columns.
+# There are a noisy table and a clean one. The targets of ``load_diabetes`` (442 rows) depend on
+# much that is not in the columns. Those of ``make_friedman1`` without noise are a function of the
+# columns.
 
 TABLES = {
     "noisy: load_diabetes": load_diabetes(return_X_y=True),
@@ -35,8 +37,9 @@ for name, (X, _, y, _) in SPLITS.items():
     print(f"  chosen: {model.max_iter_} epochs, encoding {model.numeric_encoding_}")
 
 # %%
-# To see whether the choice is good, fit all lengths with and without the encoding, and take the
-# loss of the test rows. These fits run no pilots, because both settings are given.
+# To check the choice, the models are fitted with several numbers of epochs, with and without the
+# encoding, and evaluated on the test rows. These fits run no pilots, because both settings are
+# given.
 
 LENGTHS = 5, 10, 20, 30, 50
 STYLES = {None: ("tab:blue", "not encoded"), "piecewise": ("tab:orange", "encoded")}
@@ -57,10 +60,10 @@ losses = {
 }
 
 # %%
-# Each point is a pilot, each line the fits that would have been possible, and the cross is the fit
-# that was chosen. On the noisy table long fits have a higher loss, and the pilots keep the fit
-# short. On the clean one it falls, and the fit is long. Pilots have fewer rows than the
-# fits, and other rows judge them, so that their losses differ from the lines.
+# Each point is a pilot. The lines are the possible fits, and the cross is the chosen one. On the
+# noisy table, the loss rises with the number of epochs, and the pilots choose a short fit. On the
+# clean table it falls, and they choose a long fit. Pilots are trained on fewer rows than the fits
+# and evaluated on other rows, so their losses differ from the lines.
 
 figure, panels = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 for axes, (name, model) in zip(panels, models.items(), strict=True):
@@ -72,6 +75,6 @@ for axes, (name, model) in zip(panels, models.items(), strict=True):
     chosen = losses[name][model.numeric_encoding_][LENGTHS.index(model.max_iter_)]
     axes.plot(model.max_iter_, chosen, "kx", markersize=11, markeredgewidth=2, label="chosen")
     axes.set(title=name, xlabel="epochs", ylim=(0, None))
-panels[0].set_ylabel("validation loss (0.5 is that of the mean)")
+panels[0].set_ylabel("validation loss (0.5: predicting the mean)")
 panels[1].legend()
 plt.show()

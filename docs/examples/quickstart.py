@@ -1,10 +1,11 @@
 """
-Quickstart: an MLP with batch normalization in place of scikit-learn's
-======================================================================
+Quickstart: MLPs with batch normalization
+=========================================
 
-:class:`skbn.BatchNormMLPClassifier` and :class:`skbn.BatchNormMLPRegressor` beside scikit-learn's
-MLPs, on tables that scikit-learn bundles: cross-validated, trained on a stream, and turned into a
-stock scikit-learn model. The learning curves are drawn at the end, where matplotlib is installed.
+This example compares :class:`skbn.BatchNormMLPClassifier` and :class:`skbn.BatchNormMLPRegressor`
+with scikit-learn's MLPs on data sets that scikit-learn bundles. It also trains on a stream, and
+converts a model to scikit-learn. If matplotlib is installed, it draws the learning curves at the
+end.
 """
 
 import warnings
@@ -20,21 +21,21 @@ from sklearn.preprocessing import StandardScaler
 
 from skbn import BatchNormMLPClassifier, BatchNormMLPRegressor
 
-# scikit-learn's MLPs warn that 200 epochs were not enough for them.
+# scikit-learn's MLPs warn that they have not converged after 200 epochs.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
 # %%
-# Change an import
+# Cross-validation
 # ----------------
 # All models have their default parameters. The MLPs of skbn need no scaler. On small tables such as
-# these, one or the other may be ahead; :doc:`/learning` compares them on 64 tables.
+# these, either library may have the better score. :doc:`/learning` compares them on 64 tables.
 
-print("Compiling the kernels: about 10 s after an installation, and never again")
+print("Compiling the kernels: about 10 s, only after an installation")
 started = perf_counter()
 BatchNormMLPClassifier(max_iter=1).fit(*load_wine(return_X_y=True))
 print(f"   done in {perf_counter() - started:.1f} s")
 
-print("1. Change an import: score and seconds of 5-fold cross-validation, default parameters")
+print("1. Score and seconds of 5-fold cross-validation, default parameters")
 MLPS = {
     load_digits: (MLPClassifier, BatchNormMLPClassifier, "accuracy"),
     load_breast_cancer: (MLPClassifier, BatchNormMLPClassifier, "accuracy"),
@@ -57,9 +58,9 @@ print("   The targets of load_diabetes are not standardized, which scikit-learn'
 # %%
 # Learning curves
 # ---------------
-# ``X_val`` and ``y_val`` are scored after every epoch. They do not stop training. scikit-learn's
-# MLP is trained epoch by epoch on the same rows, with the same layers, and scored in the same way.
-# Everything else, such as learning rates and batches, has its default on both sides.
+# ``X_val`` and ``y_val`` are scored after every epoch, and do not stop training. scikit-learn's MLP
+# is trained epoch by epoch on the same rows, with the same layers, and scored in the same way. All
+# other parameters, such as learning rates and batch sizes, have their defaults.
 
 print("2. Learning curves on validation rows, both with three layers of 192 units, mean of 3 seeds")
 X, y = load_digits(return_X_y=True)
@@ -87,9 +88,9 @@ for name, scores in curves.items():
     print(f"   {name:>13}: {mean[0]:.3f} after 1 epoch, {mean[-1]:.3f} after {N_EPOCHS}")
 
 # %%
-# A stream
-# --------
-# The model predicts after the first call of ``partial_fit``.
+# Learning from a stream
+# ----------------------
+# The model can predict after the first call of ``partial_fit``.
 
 print("3. Learn from a stream, 100 rows at a time")
 model = BatchNormMLPClassifier(random_state=0)
@@ -99,25 +100,25 @@ for _ in range(5):
 print(f"   accuracy on validation rows: {model.score(X_val, y_val):.3f}")
 
 # %%
-# Serve without skbn
-# ------------------
-# γ, β and the statistics of batch normalization are folded into the weights of a stock MLP.
+# Conversion to scikit-learn
+# --------------------------
+# γ, β and the statistics of batch normalization are folded into the weights of scikit-learn's MLP.
 
-print("4. Serve without skbn: convert the model to a stock Pipeline")
+print("4. Serve without skbn: convert the model to a Pipeline of scikit-learn")
 stock = model.to_sklearn()
 difference = np.abs(stock.predict_proba(X_val) - model.predict_proba(X_val)).max()
 print(f"   {type(stock).__name__}: largest difference of a probability {difference:.0e}")
 
 # %%
-# A picture
-# ---------
-# With batch normalization and a higher learning rate, the first epochs do most of the work.
+# Figure
+# ------
+# With batch normalization and a higher learning rate, the accuracy is high after a few epochs.
 
-print("5. A picture: the learning curves of 2")
+print("5. Figure: the learning curves of step 2")
 try:
     import matplotlib.pyplot as plt
 except ImportError:
-    print("   (no picture: matplotlib is not installed)")
+    print("   (no figure: matplotlib is not installed)")
 else:
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     epochs = np.arange(1, N_EPOCHS + 1)
@@ -130,5 +131,5 @@ else:
     print("   drawn in learning_curve.png")
 
 first, last = ([scores.mean(axis=0)[epoch] for scores in curves.values()] for epoch in (0, -1))
-print(f"In short: accuracy {first[0]:.3f} against {first[1]:.3f} after the first epoch, and")
-print(f"{last[0]:.3f} against {last[1]:.3f} after {N_EPOCHS}. On 64 tables: docs/learning.md")
+print(f"Summary: accuracy {first[0]:.3f} (skbn), {first[1]:.3f} (scikit-learn) after 1 epoch,")
+print(f"{last[0]:.3f} and {last[1]:.3f} after {N_EPOCHS}. For 64 tables, see docs/learning.md.")

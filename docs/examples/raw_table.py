@@ -1,10 +1,11 @@
 """
-From a raw table to a served model
-==================================
+From a DataFrame with categories to ONNX
+========================================
 
-A table of flats with text, ordered categories, truth values and gaps. The regressor takes it as it
-is. Below, it is compared with scikit-learn's MLP behind the usual preprocessing and with gradient
-boosting, shown what it has learned of the districts, and converted to ONNX.
+This example trains a regressor on a table of flats with text, ordered categories, boolean values
+and missing values, without any preprocessing. It compares the regressor with scikit-learn's MLP
+with the usual preprocessing and with gradient boosting, shows the effect of the district on the
+predictions, and converts the model to ONNX.
 """
 
 import matplotlib.pyplot as plt
@@ -31,8 +32,8 @@ import skbn
 # %%
 # The table
 # ---------
-# The rent of a flat depends on its size, its age, its district, and on its state, which is an
-# ordered category. Some sizes and districts are not known.
+# The rent of a flat depends on its area, its year of construction, its district, and its state,
+# which is an ordered category. Some areas and districts are missing.
 
 rng = np.random.default_rng(0)
 n = 3000
@@ -58,9 +59,10 @@ flats["district"] = flats["district"].astype(object)
 print(flats.head())
 
 # %%
-# Three models
-# ------------
-# Rents are positive and their errors relative, so that all three learn the logarithm.
+# Comparison of three models
+# --------------------------
+# Rents are positive, and their errors are relative. All three models therefore predict the
+# logarithm.
 
 X, X_test, y, y_test = train_test_split(flats, rent, random_state=0)
 
@@ -91,10 +93,11 @@ for name, model in models.items():
     print(f"{name:22s} error of the rent: {error:.1%}")
 
 # %%
-# What it has learned
-# -------------------
-# The rent of the same flats, had they been in each of the districts. Flats whose district is
-# unknown have a category of their own; a district that training has not seen contributes nothing.
+# Effect of the district
+# ----------------------
+# The figure shows the mean predicted rent if all flats were in one district, for each district.
+# Missing districts are a separate category. A district that does not occur in the training rows
+# contributes nothing.
 
 model = models["skbn"]
 mean_rents = [model.predict(X_test.assign(district=name)).mean() for name in districts]
@@ -103,18 +106,18 @@ unknown = model.predict(X_test.assign(district=np.nan)).mean()
 figure, axes = plt.subplots(figsize=(6.5, 4), layout="constrained")
 axes.scatter(np.exp(level), mean_rents, label="districts")
 axes.axhline(unknown, linestyle="--", color="gray", label="district unknown")
-axes.set(xlabel="price level of the district (true)", ylabel="mean rent predicted", xscale="log")
+axes.set(xlabel="price level of the district (true)", ylabel="mean predicted rent", xscale="log")
 axes.xaxis.set_major_formatter("{x:.1f}")
 axes.xaxis.set_minor_formatter("{x:.1f}")
 axes.legend()
 plt.show()
 
 # %%
-# Served without skbn
-# -------------------
+# Conversion to ONNX
+# ------------------
 # ``skbn.to_sklearn`` converts every part of an estimator. The result is a Pipeline of an imputer,
-# encoders and an MLPRegressor, which skl2onnx can convert. In ONNX a missing text is the text
-# "nan", and all numbers are float32.
+# encoders and an MLPRegressor, which skl2onnx can convert. In ONNX, missing text is passed as the
+# string "nan", and all numbers are float32.
 
 served = skbn.to_sklearn(model.regressor_)
 print(served)

@@ -1,10 +1,10 @@
 """
-Dates, free text and gaps: skrub
-================================
+Dates and free text with skrub
+==============================
 
-Columns of dates, and text in which nearly every value is another one, are not categories.
-`skrub <https://skrub-data.org>`_ turns them into numbers: ``tabular_pipeline`` puts its
-``TableVectorizer`` before a model. It is made for any estimator of scikit-learn.
+Columns of dates, and text in which nearly every value is different, cannot be treated as
+categories. `skrub <https://skrub-data.org>`_ converts them to numbers: ``tabular_pipeline`` puts a
+``TableVectorizer`` before any estimator with the interface of scikit-learn.
 """
 
 import matplotlib.pyplot as plt
@@ -17,9 +17,10 @@ from sklearn.model_selection import train_test_split
 from skbn import BatchNormMLPClassifier
 
 # %%
-# Orders with a date and a free description
-# -----------------------------------------
-# An order is sent back more often in January, if it is expensive, and if it is a lamp.
+# Orders with a date and a description
+# ------------------------------------
+# The target is whether an order is returned. This is more likely in January, for expensive orders,
+# for lamps, and for orders paid by invoice.
 
 rng = np.random.default_rng(0)
 n = 1600
@@ -46,17 +47,19 @@ is_returned = score + rng.logistic(0.0, 0.5, n) > 3.0
 orders.loc[rng.random(n) < 0.1, "price"] = np.nan
 
 # %%
-# One line
+# Pipeline
 # --------
+# ``tabular_pipeline`` needs one line:
 
 X, X_test, y, y_test = train_test_split(orders, is_returned, random_state=0)
 model = skrub.tabular_pipeline(BatchNormMLPClassifier(random_state=0)).fit(X, y)
 print(model)
 
 # %%
-# What the columns are worth
-# --------------------------
-# Without the columns that skrub encodes, the model ranks returned orders worse.
+# Effect of the columns
+# ---------------------
+# Without the dates or the descriptions, which skrub encodes, the area under the ROC curve is
+# smaller.
 
 columns = {
     "all columns": list(orders),

@@ -1,21 +1,22 @@
 r"""
-If γ and β can undo it, why normalize?
+Why normalize, if γ and β can undo it?
 ======================================
 
-Batch normalization subtracts the mean of a batch, divides by its standard deviation, then
-multiplies by γ and adds β, which are learned. With γ = σ and β = μ the layer gives back what it
-was given. So what was the normalization for? Readers of
-`Ioffe & Szegedy (2015) <https://arxiv.org/abs/1502.03167>`__, here "the paper", ask this. Below is
-an answer, with experiments that this page runs itself.
+Batch normalization subtracts the mean of a batch, divides by its standard deviation, multiplies by
+γ and adds β, where γ and β are learned. With γ = σ and β = μ, the output of the layer equals its
+input. Readers of `Ioffe & Szegedy (2015) <https://arxiv.org/abs/1502.03167>`__, which this page
+calls "the paper", therefore ask what the normalization is for. This page answers the question with
+experiments. Their code is in blocks that open with a click, and the whole page is a script that can
+be downloaded at its end.
 
-**In short.** A network can represent the same functions with it as without, and at inference
-nothing is left of it but one scale and one shift a feature. What changes is training: the same
-function, at the same loss, has another gradient, which bears larger steps. How much that is worth
-depends on the data: in one experiment below, on standardized inputs, next to no accuracy. Why it
-works as well as it does is not settled; the `last section <#what-is-settled-and-what-is-not>`__
-says what is.
+**Summary.** A network with batch normalization can represent the same functions as one without. At
+inference, batch normalization is only one scale and one shift for each feature. What it changes is
+training: the same function, with the same loss, has another gradient, with which larger learning
+rates work. The effect on accuracy depends on the data. In one experiment below, on standardized
+inputs, there is almost none. Why batch normalization works as well as it does is an open question.
+The `last section <#what-is-known-and-what-is-not>`__ says what is known.
 
-The layer, for one feature of a batch :math:`x_1, \ldots, x_m` (Algorithm 1 of the paper):
+For one feature of a batch :math:`x_1, \ldots, x_m`, the layer computes (Algorithm 1 of the paper):
 
 .. math::
 
@@ -24,20 +25,22 @@ The layer, for one feature of a batch :math:`x_1, \ldots, x_m` (Algorithm 1 of t
     \hat{x}{}_i = \frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}}, \qquad
     y_i = \gamma \hat{x}{}_i + \beta
 
-In the code ε is ``epsilon``. A fitted :class:`skbn.BatchNormalizer` has γ and β as ``gamma_``
-and ``beta_``, and its running μ and σ² as ``mean_`` and ``var_``. Its ``normalize_batch`` is the
-formula above, ``transform`` is the same with the running statistics (Algorithm 2), and ``fold``
-makes one scale and one shift of it.
+In the code, ε is ``epsilon``. A fitted :class:`skbn.BatchNormalizer` has γ and β as ``gamma_`` and
+``beta_``, and its running μ and σ² as ``mean_`` and ``var_``. Its ``normalize_batch`` computes the
+formula above, ``transform`` computes it with the running statistics (Algorithm 2), and ``fold``
+returns it as one scale and one shift.
 """
 
 # %%
-# The two layers, and a network that takes either
-# -----------------------------------------------
-# The fair rival of batch normalization (BN) is a layer with the same two parameters and no
-# normalization, :math:`y = \gamma^\prime x + \beta^\prime`. skbn has none: ``batch_norm=False``
-# leaves a bias alone. So here are both in NumPy, each with its gradient, and a network that takes
-# either of them: dense → layer → ReLU, three times, then dense → softmax. Its parameters are one
-# list: W, γ and β of each hidden layer, then the weights and biases of the last.
+# Setup: two layers and a network
+# -------------------------------
+# To see the effect of the normalization alone, the experiments compare batch normalization (BN)
+# with an affine layer, which has the same two parameters and no normalization:
+# :math:`y = \gamma^\prime x + \beta^\prime`. skbn does not have such a layer, because
+# ``batch_norm=False`` only has a bias. The following code therefore implements both layers in
+# NumPy, with their gradients, and a network that contains either of them: dense → layer → ReLU,
+# three times, then dense → softmax. Its parameters are one list: W, γ and β of each hidden layer,
+# then the weights and biases of the last layer.
 
 from copy import deepcopy
 from functools import partial
@@ -115,7 +118,7 @@ def step(params, gradients, rate):
 
 
 def sgd(layer, params, X, labels, rate, n_epochs=10, decay=0.0):
-    """Parameters and gradients of each step of plain SGD, in batches of some 64 rows."""
+    """Parameters and gradients of each step of plain SGD, in batches of about 64 rows."""
     rng = np.random.default_rng(0)
     for _ in range(n_epochs):
         for rows in np.array_split(rng.permutation(len(X)), len(X) // 64):
@@ -131,7 +134,8 @@ digits, digits_test, labels, labels_test = train_test_split(
 pixels, pixels_test = digits / 16.0, digits_test / 16.0
 
 # %%
-# Is this batch normalization? From the same weights, ten steps lead where skbn's lead.
+# To check the implementation, ten gradient steps from the same weights are computed with it and
+# with skbn. The parameters agree.
 
 
 def params_of(mlp, pairs):
@@ -162,12 +166,12 @@ print(f"skbn's and NumPy's differ by {largest_difference(params, learned):.0e}")
 assert largest_difference(params, learned) < 1e-10
 
 # %%
-# 1. The same functions, another gradient
-# ---------------------------------------
-# Take a network with the affine layer at γ′ = 1 and β′ = 0. Give one with BN the same weights, and
-# in each layer :math:`\gamma = \sqrt{\sigma^2 + \varepsilon}` and :math:`\beta = \mu`. The
-# normalization is undone: the same outputs, the same loss. But not the same gradient, for μ and σ
-# depend on W:
+# 1. The same function has another gradient
+# -----------------------------------------
+# Take a network with the affine layer at γ′ = 1 and β′ = 0, and a network with BN and the same
+# weights, in which each layer has :math:`\gamma = \sqrt{\sigma^2 + \varepsilon}` and
+# :math:`\beta = \mu`. The normalization is then undone, and both networks have the same outputs and
+# the same loss. Their gradients differ, because μ and σ depend on W:
 #
 # .. math::
 #
@@ -176,10 +180,10 @@ assert largest_difference(params, learned) < 1e-10
 #     - \frac{1}{m} \sum_j \frac{\partial \ell}{\partial y_j}
 #     - \hat{x}{}_i \frac{1}{m} \sum_j \frac{\partial \ell}{\partial y_j} \hat{x}{}_j \right)
 #
-# This is the paper's gradient, with those of μ and σ² put in. Here the factor in front is 1, and
-# the affine layer would pass :math:`\partial \ell / \partial y_i` on as it is. BN takes away the
-# part that shifts the whole feature and the part that scales it. Neither is lost: the two sums are
-# the gradients of β and γ.
+# This is the gradient of the paper, with the gradients of μ and σ² inserted. In this case the first
+# factor is 1. The affine layer would pass on :math:`\partial \ell / \partial y_i` unchanged. BN
+# subtracts the component that shifts the whole feature, and the component that scales it. These
+# components are not lost, because the two sums are the gradients of β and γ.
 
 
 def with_pairs(pair_of, layer, params, X):
@@ -208,7 +212,8 @@ for i in HIDDEN_W:
     print(f"their gradients of W{i // 3 + 1} are {angle:.0f} degrees apart")
 
 # %%
-# Now one step down the gradient from there, of any size:
+# The next figure shows the loss after one gradient step from these parameters, for steps of any
+# size:
 
 rates = np.logspace(-2, 4, 49)
 figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
@@ -228,18 +233,19 @@ axes.set(xlabel="learning rate η of the one step", ylabel="training loss after 
 _ = axes.legend()
 
 # %%
-# All four lines begin at one point, and end as η to a power, the number of factors that grow with
-# the step. In the affine network these are three W, or three W, three γ′ and the last layer. With
-# BN the size of W does not count, only its direction (section 2): when the hidden W alone are
-# moved, the loss levels off, however far they go. When all parameters are moved there is no such
-# bound: the last γ and the last layer multiply each other, and nothing normalizes their product.
+# All four lines begin at the same loss. For large steps, the loss is proportional to a power of η,
+# whose exponent is the number of factors that grow with the step. In the affine network these are
+# three W, or three W, three γ′ and the last layer. With BN, the output depends on the direction of
+# W, but not on its size (section 2). If only the hidden W are moved, the loss is therefore bounded,
+# however large the step is. If all parameters are moved, there is no such bound, because the last γ
+# and the last layer are multiplied, and their product is not normalized.
 #
-# 2. BN(Wu) = BN(aWu)
-# -------------------
-# Multiply W by a > 0, and μ and σ are multiplied by a too: the output stays (section 3.3 of the
-# paper). Without ε that is exact but for rounding. With ε, x̂ shrinks by the factor
-# :math:`1 / \sqrt{1 + \varepsilon / (a \sigma)^2}`. That is next to 1 while
-# :math:`a^2 \sigma^2` is far above ε, and goes to 0 with a.
+# 2. The output does not depend on the scale of the weights
+# ---------------------------------------------------------
+# If W is multiplied by a > 0, μ and σ are multiplied by a too, and the output does not change:
+# BN(Wu) = BN(aWu) (section 3.3 of the paper). Without ε this is exact except for rounding. With ε,
+# x̂ is multiplied by :math:`1 / \sqrt{1 + \varepsilon / (a \sigma)^2}`. This factor is close to 1
+# if :math:`a^2 \sigma^2` is much larger than ε, and approaches 0 with a.
 
 x = pixels @ plain[0]
 x_hat = BatchNormalizer(epsilon=0.0).normalize_batch(x)
@@ -257,15 +263,16 @@ axes.set(xscale="log", yscale="log", xlabel="a", ylabel="largest change of x̂",
 _ = axes.legend()
 
 # %%
-# On the left almost nothing is left of x̂, so it has changed by as much as it was: a unit with tiny
-# weights is squashed. For columns of a table, which come in any unit, that is a trap. So
-# ``BatchNormalizer`` has ``epsilon=0`` by default, and where another is set ``fit`` warns of
-# columns with less variance than that. Hidden layers have 1e-5.
+# On the left of the figure, x̂ is almost 0, so that its change is as large as x̂ was: with ε, the
+# output of a unit with very small weights vanishes. Columns of a table may have any unit, and could
+# have such a small variance. ``BatchNormalizer`` therefore has ``epsilon=0`` by default. With
+# another value, ``fit`` warns of columns whose variance is below it. Hidden layers have 1e-5.
 #
-# 3. The gradient is at a right angle to W, and W grows
-# -----------------------------------------------------
-# Along W nothing changes, so the gradient has no part in that direction. And the larger W is, the
-# smaller the gradient (section 3.3 of the paper). For one unit with weights w:
+# 3. The gradient is orthogonal to W, and W grows
+# -----------------------------------------------
+# The output does not change along the direction of W, so the gradient has no component in this
+# direction. It also becomes smaller as W becomes larger (section 3.3 of the paper). For one unit
+# with weights w:
 #
 # .. math::
 #
@@ -283,12 +290,12 @@ for name, layer in (("affine", affine), ("BN, ε = 0", exact), ("BN, ε = 1e-5",
         print(f"{name:>12}, a = {a:<5g} {a * np.linalg.norm(g):12.6f}, {cosine:.0e}")
 
 # %%
-# A step at a right angle makes w longer, by Pythagoras:
-# :math:`|w_{t+1}|^2 = |w_t|^2 + \eta^2 |\partial \ell / \partial w|^2`. The network sees only the
-# direction of w, and that moves with the *effective learning rate* :math:`\eta / |w|^2`
-# (`van Laarhoven 2017 <https://arxiv.org/abs/1706.05350>`__): one :math:`1 / |w|` because the
-# gradient is smaller, another because a longer w turns less. So under plain SGD it falls by itself,
-# and most where η is high.
+# A step that is orthogonal to w makes w longer, by the Pythagorean theorem: :math:`|w_{t+1}|^2 =
+# |w_t|^2 + \eta^2 |\partial \ell / \partial w|^2`. The output depends only on the direction of w,
+# which changes with the *effective learning rate* :math:`\eta / |w|^2`
+# (`van Laarhoven 2017 <https://arxiv.org/abs/1706.05350>`__). One factor :math:`1 / |w|` is due to
+# the smaller gradient, and the other to the smaller angle by which a step turns a longer w. With
+# plain SGD, the effective learning rate therefore decreases during training, and most for a high η.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 for rate, decay, style in ((0.3, 0.0, "-"), (1.0, 0.0, "--"), (3.0, 0.0, "-."), (1.0, 0.01, ":")):
@@ -309,18 +316,19 @@ right.set(xlabel="step", ylabel="effective learning rate η / |w|²", ylim=(0, N
 _ = figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=4)
 
 # %%
-# Pythagoras gives the length to the digits printed, though ε is not 0. Learning rates
-# that are 10 times apart end at effective rates less than 2 times apart: one that is too high in
-# part corrects itself. Weight decay does not make the function simpler, as the size of W does not
-# count. It keeps the effective rate up. (Steps with momentum, or of Adam, are not at a right angle
-# to w, and this formula does not hold for them.)
+# The theorem predicts the length to all printed digits, although ε is not 0. Learning rates that
+# differ by a factor of 10 end at effective learning rates that differ by a factor of less than 2: a
+# learning rate that is too high partly corrects itself. Weight decay does not make the function
+# simpler, because the size of W has no effect on it. It prevents the decrease of the effective
+# learning rate. (Steps with momentum, or of Adam, are not orthogonal to w, and the formula does not
+# hold for them.)
 #
-# 4. Learning rates: BN against the affine layer
-# ----------------------------------------------
-# Both with the same initial weights and the same number of parameters; 10 epochs of plain SGD,
-# batches of some 64 rows, five draws of initial weights; on pixels as they are (0 to 1), and on
-# pixels standardized by ``StandardScaler``. Test rows pass BN by the statistics of all training
-# rows: for them the network is *folded* (section 7).
+# 4. Learning rates with BN and with the affine layer
+# ---------------------------------------------------
+# Both networks have the same initial weights and the same number of parameters. They are trained
+# for 10 epochs of plain SGD on batches of about 64 rows, with five draws of initial weights, on
+# pixels from 0 to 1, and on pixels standardized by ``StandardScaler``. For test rows, BN uses the
+# statistics of all training rows, with which the network is *folded* (section 7).
 
 
 def folding(x, gamma, beta):
@@ -363,27 +371,29 @@ axes[1, 0].set_ylabel("test accuracy")
 _ = axes[0, 0].legend()
 
 # %%
-# Points are medians, and bars reach from the worst to the best of the five. A fit that diverged
-# has no loss, and guesses; where one of the five did, the median of the losses is nan.
+# Points are medians, and bars range from the lowest to the highest of the five values. A fit that
+# diverged has no loss, and the accuracy of a guess. If one of the five fits diverged, the median of
+# the losses is nan.
 #
-# - On pixels as they are, the best accuracy with BN is above the best with the affine layer. Low
-#   rates get further in the same ten epochs, and rates ten times as high still work.
-# - On standardized pixels the best accuracies are almost equal, and at η = 0.1 and 0.32 the affine
-#   layer has the lower training loss. Much of what BN does for this network ``StandardScaler`` does
-#   once and for all. What BN adds is the range of rates.
-# - At η = 10 neither learns.
+# - On the original pixels, the best accuracy with BN is higher than the best with the affine layer.
+#   Low learning rates reach a higher accuracy in the same ten epochs, and learning rates that are
+#   ten times as high still work.
+# - On standardized pixels, the best accuracies are almost equal, and at η = 0.1 and 0.32 the affine
+#   layer has the lower training loss. For this network, ``StandardScaler`` has much of the effect
+#   of BN. BN adds a wider range of learning rates.
+# - At η = 10 neither network learns.
 #
-# On 13 real tables, with skbn's defaults (three layers of 192, AdamW, η = 0.006), errors of those
-# of classification without BN are 1.26 times those with it; at η = 0.1 they are 2.01 times those,
-# and with BN 1.16 times. Where labels are noisy BN does nothing, and on one table it hurts:
-# :doc:`/learning`.
+# On 13 real tables, with the defaults of skbn 0.1 (three layers of 192 units, AdamW, η = 0.006),
+# the classification error without BN is 1.26 times that with BN. At η = 0.1, the error is 2.01
+# times as large without BN, and 1.16 times with BN. If labels are noisy, BN has no effect, and on
+# one table it increases the error (:doc:`/learning`).
 #
-# 5. What a negative γ means
-# --------------------------
-# With a = −1, section 2 turns x̂ into −x̂, and −γ undoes that: (w, γ) and (−w, −γ) are the same
-# function, unit by unit, and the sign of γ alone says nothing. Here a network is trained three
-# times: from γ = 1; with random signs given to w and γ both; and with the signs given to γ alone,
-# which is another function from the start.
+# 5. The sign of γ
+# ----------------
+# For a = −1, the argument of section 2 gives −x̂ instead of x̂, which −γ compensates. For each
+# unit, (w, γ) and (−w, −γ) are thus the same function, and the sign of γ alone has no meaning. In
+# the next experiment a network is trained three times: from γ = 1, with random signs applied to
+# both w and γ, and with these signs applied to γ only, which is another function from the start.
 
 signs = np.random.default_rng(0).choice([-1.0, 1.0], (3, 32))
 both = [factor for sign in signs for factor in (sign, sign, 1.0)] + [1.0, 1.0]
@@ -397,7 +407,7 @@ for name, start_signs in (("(w, 1)", [1.0] * 11), ("(±w, ±1)", both), ("(w, ±
     n_changed = np.sum(np.concatenate(ends[name][1:-2:3]) < 0.0)
     print(f"{name:>8}: accuracy {score:.3f}, {n_changed} of 96 γ changed sign in training")
 difference = largest_difference(ends["(±w, ±1)"], ends["(w, 1)"])
-print(f"(±w, ±1) with its signs taken back differs from (w, 1) by {difference:g}")
+print(f"(±w, ±1) with its signs removed differs from (w, 1) by {difference:g}")
 assert difference == 0.0
 
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
@@ -415,15 +425,16 @@ axes.set(yscale="log", xlabel="γ after training, from γ = 1", ylabel="units")
 _ = axes.legend()
 
 # %%
-# In the NumPy network no γ crosses 0, whatever its sign at first, and mirrored units learn the same
-# to the last bit. In skbn none crosses at the default rate of 0.006, and some do at one 17 times as
-# high. So signs mostly stay as they begin. Nothing is lost by that: w and −w are equally likely as
-# initial weights, and γ = 1 everywhere is as good a start as random signs.
+# In the NumPy network no γ changes its sign, and units with opposite signs learn bit-identical
+# parameters. In skbn, no γ changes its sign at the default learning rate of 0.006, and some do at a
+# learning rate that is 17 times as high. Signs thus mostly stay as they were initialized. This is
+# no restriction: w and −w are equally likely as initial weights, so that γ = 1 for all units is
+# equivalent to random signs.
 #
-# 6. One pair (γ, β) for all batches, and batches that drift
-# ----------------------------------------------------------
-# There is one pair a feature (``gamma_`` has the shape of one row), not one a batch. So the pair
-# can undo the normalization of all rows at once, but not that of every batch. Noise is left:
+# 6. One pair (γ, β) for all batches, and data that drift
+# -------------------------------------------------------
+# There is one pair (γ, β) for each feature, and not one for each batch. The pair can undo the
+# normalization of all rows together, but not that of each batch. The remaining difference is noise:
 
 std = np.sqrt(x.var(axis=0))
 undo = BatchNormalizer(gamma=std, beta=x.mean(axis=0))
@@ -433,17 +444,17 @@ for size in (16, 64, 256, len(x)):
     print(f"batches of {size:>4}: {np.sqrt(np.mean(rest**2)):.0e} σ from x (root mean square)")
 
 # %%
-# A pair for each batch could undo that too, and would be of no use: a row to predict belongs to no
-# batch. But data *drift*, or come from another domain. Then μ and σ² do not fit any more, and new
-# ones need no labels:
+# A pair for each batch could undo this too, but would not be useful, because a row to predict does
+# not belong to a batch. If the data drift, or come from another domain, μ and σ² no longer match
+# them. New statistics can be computed without labels:
 #
-# - ``recalibrate(X)`` gives the hidden layers of an MLP those of new rows
+# - ``recalibrate(X)`` computes the statistics of the hidden layers of an MLP from new rows
 #   (`AdaBN <https://arxiv.org/abs/1603.04779>`__);
-# - ``BatchNormalizer(momentum=0.1)`` follows a stream, while ``momentum=None`` weighs all rows
-#   since the start alike;
-# - where that is not enough, each domain may have γ and β of its own, learned from labels
-#   (`Chang et al. 2019 <https://arxiv.org/abs/1906.03950>`__). Below the pair is known: inverting
-#   images turns x̂ of the first layer into −x̂, and −γ undoes it.
+# - ``BatchNormalizer(momentum=0.1)`` follows a stream, while ``momentum=None`` gives all rows equal
+#   weight;
+# - if this is not sufficient, each domain may have separate γ and β, which are learned from labels
+#   (`Chang et al. 2019 <https://arxiv.org/abs/1906.03950>`__). In the example below they are known:
+#   inverting the images turns x̂ of the first layer into −x̂, which −γ compensates.
 
 mlp = BatchNormMLPClassifier(random_state=0, **without_pilots).fit(digits, labels)
 negated = deepcopy(mlp)
@@ -459,9 +470,10 @@ for name, model_for in models.items():
     print(f"{name:<28}  {scores[0]:10.3f}  {scores[1]:12.3f}  {scores[2]:16.3f}")
 
 # %%
-# Statistics of their own are all that dim images need: what a unit is given is scaled and shifted
-# as a whole. Inverted images need the other pair as well; with the wrong pair a network is worse
-# than a guess. Now a stream of batches that goes from "as trained" to "dim" little by little:
+# Dim images only need new statistics, because the inputs of a unit are scaled and shifted as a
+# whole. Inverted images also need the other pair (γ, β). With the wrong pair, the network is less
+# accurate than a guess. The next experiment is a stream of batches that changes gradually from "as
+# trained" to "dim":
 
 scaler = BatchNormalizer().fit(digits)
 mlp = BatchNormMLPClassifier(normalize_inputs=False, random_state=0, **without_pilots)
@@ -483,9 +495,9 @@ axes.set(xlabel="batch, from as trained to dim", ylabel="accuracy of the batch",
 _ = axes.legend()
 
 # %%
-# 7. At inference the question is right
-# -------------------------------------
-# After training μ and σ² are constants, and the layer is the affine one:
+# 7. At inference, batch normalization is an affine layer
+# -------------------------------------------------------
+# After training, μ and σ² are constants, and the layer is equivalent to the affine layer:
 #
 # .. math::
 #
@@ -493,8 +505,9 @@ _ = axes.legend()
 #     \gamma^\prime = \frac{\gamma}{\sqrt{\sigma^2 + \varepsilon}}, \qquad
 #     \beta^\prime = \beta - \gamma^\prime \mu
 #
-# That is ``fold``. The dense layer before it takes it in, as weights W·γ′ and biases β′: so
-# ``to_sklearn`` gives scikit-learn's own ``MLPClassifier``, and ``predict`` computes so anyway.
+# These are the values that ``fold`` returns. They can be combined with the dense layer before,
+# whose weights become W·γ′ and whose biases become β′. In this way ``to_sklearn`` returns an
+# ``MLPClassifier`` of scikit-learn. ``predict`` uses the same folded weights.
 
 mlp = BatchNormMLPClassifier(dtype="float64", random_state=0, **without_pilots).fit(digits, labels)
 norm = mlp.batch_norms_[0]
@@ -519,28 +532,32 @@ for batch in np.array_split(z, len(z) // 64):
 limits = np.array([z[:, 0].min(), z[:, 0].max()])
 axes.plot(limits, gamma_folded[0] * limits + beta_folded[0], "k--", linewidth=2.5)
 axes.legend(axes.lines[-2:], ["in training, a line for each batch", "at inference, γ′x + β′"])
-_ = axes.set(xlabel="x, what the first hidden unit is given", ylabel="y, its batch normalization")
+_ = axes.set(xlabel="x, input of the first hidden unit", ylabel="y, its batch normalization")
 
 # %%
-# In training each batch has a line of its own, by one pair (γ, β) and the statistics of the batch,
-# and the gradient goes through those statistics. At inference there is one line.
+# In training, each batch has a separate line, which depends on one pair (γ, β) and the statistics
+# of the batch, and the gradient passes through these statistics. At inference there is one line.
 #
-# What is settled, and what is not
-# --------------------------------
-# Settled is the algebra, up to ε: the functions are the same, the size of W does not count, its
-# gradient is at a right angle to it and falls as 1/a, and inference is affine. Not settled is why
-# this trains well.
+# What is known, and what is not
+# ------------------------------
+# The algebra is known, up to ε: the functions are the same, the size of W has no effect, the
+# gradient is orthogonal to W and proportional to 1/a, and the layer is affine at inference. Why
+# batch normalization trains well is an open question:
 #
-# - The paper says that BN reduces *internal covariate shift*. `Santurkar et al. 2018
-#   <https://arxiv.org/abs/1805.11604>`__ dispute it: they add noise after BN that brings such a
-#   shift back, and training is hardly the worse for it. What they find instead is a smoother
-#   loss. Section 1 shows one slice through one loss, which agrees and proves nothing.
-# - `Bjorck et al. 2018 <https://arxiv.org/abs/1806.02375>`__ find that what BN does is mainly to
-#   permit higher learning rates. Section 4 agrees, but on standardized inputs they bring nothing.
-# - The effective learning rate of section 3 says how steps shrink, not why the result is good.
-# - The noise of section 6 is said to regularize. Nothing here measures that.
-# - BN has a price. In deep networks without skip connections it makes gradients explode at the
-#   start (`Yang et al. 2019 <https://arxiv.org/abs/1902.08129>`__). And residual networks train
-#   without it, if initialized with care (`Fixup <https://arxiv.org/abs/1901.09321>`__).
-# - All this is one small table, three small layers and plain SGD. ``batch_norm`` is a parameter to
-#   search over.
+# - The paper says that BN reduces *internal covariate shift*.
+#   `Santurkar et al. 2018 <https://arxiv.org/abs/1805.11604>`__ dispute this: they add noise after
+#   BN that restores such a shift, and it hardly affects training. They find that BN makes the loss
+#   smoother. Section 1 shows one slice of one loss, which is consistent with this, but does not
+#   prove it.
+# - `Bjorck et al. 2018 <https://arxiv.org/abs/1806.02375>`__ find that BN mainly makes higher
+#   learning rates possible. Section 4 agrees, but on standardized inputs higher learning rates do
+#   not improve the accuracy.
+# - The effective learning rate of section 3 explains how steps become smaller, but not why the
+#   result is good.
+# - The noise of section 6 is said to have a regularizing effect. This page does not measure it.
+# - BN also has disadvantages. In deep networks without skip connections, gradients explode at
+#   initialization (`Yang et al. 2019 <https://arxiv.org/abs/1902.08129>`__). Residual networks can
+#   be trained without BN if they are initialized carefully
+#   (`Fixup <https://arxiv.org/abs/1901.09321>`__).
+# - All experiments use one small table, three small layers and plain SGD. On other data, include
+#   ``batch_norm`` in a parameter search.

@@ -45,7 +45,7 @@ def missing():
             f"a newer NVIDIA driver: this one supports CUDA {major}, but CUDA {MIN_CUDA} is "
             "required (https://www.nvidia.com/drivers)"
         ]
-    install = f"python -m pip install 'skbn[cuda{major}]'"
+    install = f'python -m pip install -e ".[cuda{major}]" in a clone of skbn'
     return _missing_hardware(found) + _missing_packages(major, install)
 
 

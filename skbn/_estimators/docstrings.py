@@ -122,8 +122,8 @@ DEVICE_PARAMETERS = """\
         Data type of the computation. "input" is that of X. X is normalized in its own dtype first,
         so that large values such as timestamps keep their digits.
     device : {"cpu", "cuda", "auto"}, default="cpu"
-        Device for training. "cuda" is the current GPU of CuPy, which the extra ``skbn[cuda13]`` (or
-        ``[cuda12]``) installs; X has to fit into its memory. "auto" is the GPU if there is one and
+        Device for training. "cuda" is the current GPU of CuPy, which the extra ``cuda13`` (or
+        ``cuda12``) installs; X has to fit into its memory. "auto" is the GPU if there is one and
         these packages are installed, otherwise the CPU. Fitted attributes are in host memory, and
         prediction runs on the CPU. X and y on the GPU are copied to the host first.
 """

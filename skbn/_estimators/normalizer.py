@@ -64,7 +64,7 @@ class BatchNormalizer(OneToOneFeatureMixin, TransformerMixin, StatisticsLearner)
         writeable float32 or float64 array.
     device : {"cpu", "cuda", "auto"}, default="cpu"
         Device for the computation. "cuda" is the current GPU of CuPy, which the extra
-        ``skbn[cuda13]`` (or ``[cuda12]``) installs. "auto" is the GPU if there is one and these
+        ``cuda13`` (or ``cuda12``) installs. "auto" is the GPU if there is one and these
         packages are installed, otherwise the CPU. X in host memory is processed on the GPU in
         chunks, so it may be larger than GPU memory, and the result is in host memory. X on the GPU
         (of CuPy, PyTorch or another library with ``__cuda_array_interface__`` or DLPack) stays

@@ -1,7 +1,7 @@
 """The estimators of skbn for Dask collections, whose rows may exceed the memory of one machine.
 
 They have the parameters and the fitted attributes of the local estimators, which compute on each
-partition. ``pip install "skbn[dask]"`` installs Dask.
+partition. ``pip install -e ".[dask]"`` in a clone of skbn installs Dask.
 """
 
 from importlib import import_module
@@ -33,6 +33,6 @@ def _check_dask():
             import_module(module)
     except ImportError as error:
         raise ImportError(
-            f'skbn.dask needs Dask, but {error.name!r} is missing: pip install "skbn[dask]", or '
-            'pip install "dask[array,dataframe,distributed]".'
+            f"skbn.dask needs Dask, but {error.name!r} is missing. Install it: "
+            'python -m pip install "dask[array,dataframe,distributed]"'
         ) from error

@@ -42,12 +42,12 @@ LACKS = {
     "GPU that starts": ({"driver": Driver(13_000, 0, 999)}, ["cuInit fails with error 999"], []),
     "CuPy": (
         {"packages": ("numba_cuda",)},
-        ["packages CuPy, not installed (python -m pip install 'skbn[cuda13]')"],
+        ['CuPy, not installed (python -m pip install -e ".[cuda13]" in a clone of skbn)'],
         ["driver", "numba-cuda"],
     ),
     "CuPy of an old driver": (
         {"driver": CUDA_12, "packages": ("numba_cuda",)},
-        ["python -m pip install 'skbn[cuda12]'"],
+        ['python -m pip install -e ".[cuda12]" in a clone of skbn'],
         ["NVIDIA"],
     ),
     "CuPy of another CUDA": (
@@ -65,7 +65,7 @@ LACKS = {
         ["which CuPy cannot load: libcublas.so.13: cannot open."],
         ["listdir"],
     ),
-    "all": (NOTHING, ["NVIDIA driver", "numba-cuda and CuPy", "install 'skbn[cuda13]'"], []),
+    "all": (NOTHING, ["NVIDIA driver", "numba-cuda and CuPy", 'install -e ".[cuda13]"'], []),
 }
 
 
@@ -137,7 +137,7 @@ def test_what_was_fitted_on_a_gpu_serves_without_one(learner, machine):
 
 def test_auto_warns_where_there_is_a_gpu_that_it_cannot_take(machine):
     machine(driver=CUDA_12)
-    with pytest.warns(UserWarning, match="device='auto' computes on the CPU: .*'skbn.cuda12.'"):
+    with pytest.warns(UserWarning, match=r"device='auto' computes on the CPU: .*\[cuda12\]"):
         BatchNormalizer(device="auto").fit(X)
 
 

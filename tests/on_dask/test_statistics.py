@@ -208,4 +208,4 @@ def test_without_dask_an_error_says_what_to_install(run_python):
     except ImportError as error:
         print(error)
     """
-    assert 'pip install "skbn[dask]"' in run_python(code)
+    assert 'pip install "dask[array,dataframe,distributed]"' in run_python(code)
