@@ -1,6 +1,6 @@
 """Batch normalization for scikit-learn."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 from ._estimators import (
     BatchNormalizer,

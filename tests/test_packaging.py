@@ -6,8 +6,6 @@ import tomllib
 import pytest
 from conftest import ROOT
 
-import skbn
-
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -27,8 +25,3 @@ def test_relative_links_lead_to_files(page):
     links += re.findall(r"literalinclude\} (\S+)", text)
     assert links
     assert [link for link in links if not (path.parent / link).exists()] == []
-
-
-def test_the_version_to_cite_is_that_of_the_package():
-    for page in ("docs/CITATION.cff", "docs/about/citing.md"):
-        assert skbn.__version__ in (ROOT / page).read_text()
