@@ -43,8 +43,12 @@ def fit_mlp(X, y, **parameters):
     BatchNormMLPClassifier((64, 64), numeric_encoding=None, **parameters).fit(X, y)
 
 
+def fit_normalizer(X, _y):
+    BatchNormalizer().fit(X)
+
+
 FITS = {
-    "BatchNormalizer": lambda X, y: BatchNormalizer().fit(X),
+    "BatchNormalizer": fit_normalizer,
     "MLP": fit_mlp,
     "MLP, early stopping": lambda X, y: fit_mlp(X, y, early_stopping=True),
     "MLP, exchange_rows": lambda X, y: fit_mlp(X, y, exchange_rows=True),

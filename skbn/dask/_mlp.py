@@ -60,7 +60,9 @@ class DistributedMixin(NamesItsModule):
     def score(self, X, y, sample_weight=None):
         """Score the predictions of X: accuracy, or R² of a regressor.
 
-        Collections are scored by partition on the workers, so that predictions do not move.
+        Collections are scored by partition on the workers, so that predictions do not move. If X is
+        a collection and y or the weights are in memory, the predictions of X are fetched, and the
+        score is computed in this process.
 
         Parameters
         ----------
@@ -75,6 +77,11 @@ class DistributedMixin(NamesItsModule):
         -------
         score : float
         """
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
+                "is None."
+            )
         if not is_lazy(X):
             y, weight = in_memory("y", y), in_memory("sample_weight", sample_weight)
             return super().score(X, y, weight)
