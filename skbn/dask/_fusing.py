@@ -1,6 +1,6 @@
 """Tasks of a partition in one: each task costs some milliseconds on a cluster."""
 
-from collections import Counter
+from collections import defaultdict
 
 from dask._task_spec import GraphNode
 from dask.delayed import Delayed
@@ -19,18 +19,20 @@ def fused(results):
     graph = {key: task for layer in layers.values() for key, task in layer.items()}
     if not all(isinstance(task, GraphNode) for task in graph.values()):
         return results
-    n_dependents = Counter(key for task in graph.values() for key in task.dependencies)
-    return [_fused(result, graph, n_dependents) for result in results]
+    dependents = defaultdict(set)
+    for key, task in graph.items():
+        for dependency in task.dependencies:
+            dependents[dependency].add(key)
+    return [_fused(result, graph, dependents) for result in results]
 
 
-def _fused(result, graph, n_dependents):
-    tasks, others = [graph[result.key]], {}
-    for task in tasks:  # which grows
-        for key in task.dependencies & graph.keys():
-            if n_dependents[key] == 1:
-                tasks.append(graph[key])
-            else:
-                others[key] = graph[key]
-    if len(tasks) > MAX_TASKS or any(task.dependencies for task in others.values()):
+def _fused(result, graph, dependents):
+    own, others = {result.key}, {result.key}
+    while others and len(own) <= MAX_TASKS:
+        own |= others
+        needed = set().union(*(graph[key].dependencies for key in own)) & graph.keys() - own
+        others = {key for key in needed if dependents[key] <= own}
+    if len(own) > MAX_TASKS or any(graph[key].dependencies for key in needed):
         return result
-    return Delayed(result.key, {result.key: GraphNode.fuse(*tasks), **others})
+    task = GraphNode.fuse(*(graph[key] for key in own))
+    return Delayed(result.key, {result.key: task, **{key: graph[key] for key in needed}})

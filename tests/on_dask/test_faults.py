@@ -74,10 +74,9 @@ def kill(client, choose=lambda held: [max(held)]):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("choose", [lambda held: [max(held)], list], ids=["one worker", "all"])
-def test_workers_killed_while_they_hold_rows_change_no_bit(client, undisturbed, choose):
-    with client.as_current():
+def test_workers_killed_while_they_hold_rows_change_no_bit(undisturbed, choose):
+    with started(2) as cluster, Client(cluster) as client:
         assert bits(fitted({3: partial(kill, client, choose)})) == undisturbed
-    client.wait_for_workers(2)
 
 
 class DiesInTasks(WorkerPlugin):
@@ -104,14 +103,10 @@ class DiesInTasks(WorkerPlugin):
 
 
 @pytest.mark.slow
-def test_workers_killed_in_rounds_of_one_graph_change_no_bit(client, undisturbed, tmp_path):
-    client.register_plugin(DiesInTasks(tmp_path, n_deaths=2))
-    try:
-        with client.as_current():
-            assert bits(fitted()) == undisturbed
-    finally:
-        client.unregister_worker_plugin(DiesInTasks.name)
-    client.wait_for_workers(2)
+def test_workers_killed_in_rounds_of_one_graph_change_no_bit(undisturbed, tmp_path):
+    with started(2) as cluster, Client(cluster) as client:
+        client.register_plugin(DiesInTasks(tmp_path, n_deaths=2))
+        assert bits(fitted()) == undisturbed
     assert len(list(tmp_path.iterdir())) >= 2
 
 
