@@ -18,9 +18,9 @@ from ._tasks import in_groups, key_of, mapped, shared
 from ._workers import Progress, State, after_round, train_round
 
 # Number of tasks of training that one graph has at most. Rounds of one graph follow each other on
-# the workers. On a cluster of this machine (2 workers, 8 partitions, 3 layers of 192 units) a round
-# that the client starts takes some 0.04 s more. If a worker is lost, all rounds of a graph may have
-# to run again.
+# the workers. On a cluster of this machine (2 workers, 8 partitions, 3 layers of 192 units) workers
+# wait 25 ms for a round that the client starts, and 5 ms for another one. If a worker is lost, all
+# rounds of a graph may have to run again.
 TASKS_OF_A_GRAPH = 256
 
 
