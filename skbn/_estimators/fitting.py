@@ -76,9 +76,14 @@ def training_rows(estimator, network, X, targets, weight, loss_weight, index, si
     """The TrainingRows of X at the index, in batches of the size, as inputs of the network."""
     norm = input_norm_of(estimator)._replace(limits=None)
     rows = rows_of(X, norm, network.dtype, network.device)
-    scaled = None if weight is None else weight / weight.mean()  # float32 cannot represent 1e-50
+    scaled = None if weight is None else scaled_weights(weight)
     targets, bounds = network.device.to_device(targets), batch_bounds(network, len(index), size)
     return TrainingRows(rows, targets, scaled, loss_weight, index, bounds)
+
+
+def scaled_weights(weight):
+    """The weights divided by their mean, because float32 cannot represent 1e-50."""
+    return weight / weight.mean()
 
 
 class Fitting:

@@ -5,6 +5,7 @@ import dask.array as da
 import numpy as np
 from scipy import sparse
 
+from ._cluster import compute
 from ._errors import place_of
 from ._lazy import is_lazy, whole_rows
 from ._tasks import all_persisted, mapped
@@ -146,7 +147,7 @@ def _sizes(name, collection, blocks):
         return collection.chunks[0]
     places = [place_of(name, i) for i in range(len(blocks))]
     counts = mapped(_n_rows, [(block,) for block in blocks], places)
-    return dask.compute(*all_persisted(counts, places))
+    return compute(*all_persisted(counts, places))
 
 
 def _n_rows(block):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import dask
 from dask.optimization import cull
 from dask.utils import shorten_traceback
-from distributed import futures_of
+from distributed import KilledWorker, futures_of
 
 
 def place_of(name, i):
@@ -71,7 +71,12 @@ def _failed_on_cluster(result):
 
 
 def _keys_of(error):
-    """The keys of the tasks in a traceback. A local scheduler does not report them elsewhere."""
+    """The key of the task that killed its workers, or those of the tasks in a traceback.
+
+    A local scheduler does not report keys elsewhere.
+    """
+    if isinstance(error.__cause__, KilledWorker):
+        return {error.__cause__.task}
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
     return {frame.f_locals.get("key") for frame in frames if frame.f_code.co_name == "execute_task"}
 

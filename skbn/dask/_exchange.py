@@ -3,10 +3,10 @@
 from itertools import chain, pairwise
 from math import isqrt
 
-import dask
 import numpy as np
 from scipy import sparse
 
+from ._cluster import persist
 from ._errors import naming_partitions
 from ._tasks import all_persisted, computed, mapped
 
@@ -62,7 +62,7 @@ def _exchanged(partitions, groups, seed):
     by_number = dict(chain.from_iterable(_pieces_of_group(split, group) for group in groups))
     joined = mapped(joined_pieces, [by_number[i] for i in range(len(places))], places)
     with naming_partitions(joined, places):
-        joined = dask.persist(*joined)
+        joined = persist(*joined)
     parts = [tuple(part[k] for k in range(len(names))) for part in joined]
     return partitions.with_parts(parts, places)
 

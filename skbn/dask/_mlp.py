@@ -1,9 +1,7 @@
 """BatchNormMLPClassifier and BatchNormMLPRegressor for Dask collections."""
 
 from copy import copy, deepcopy
-from inspect import Parameter, signature
 from itertools import repeat
-from numbers import Integral
 
 import dask
 import numpy as np
@@ -21,11 +19,12 @@ from .._estimators.table_validation import (
     take_columns,
     without_categories,
 )
-from .._estimators.validation import Interval, StrOptions
+from ._cluster import explaining_losses
 from ._differences import warn_of_differences
 from ._exchange import exchange_rows
 from ._lazy import checking_sample, in_memory, is_lazy, validation_data_in_memory
 from ._names import NamesItsModule
+from ._parameters import ADDED, CONSTRAINT, with_distributed_parameters
 from ._partitions import Partitions, check_rows_with_weight
 from ._pilots import choose
 from ._preparing import (
@@ -41,30 +40,6 @@ from ._scoring import R2, Accuracy, score_of
 from ._targets import PartitionedLabels, PartitionedRegression
 from ._trainer import DistributedFitting
 from ._workers import for_workers
-
-SYNC_EVERY = "auto"
-
-
-def _with_sync_every(local):
-    """An ``__init__`` with the parameters of the local estimator and those of ADDED."""
-
-    def __init__(self, *args, sync_every=SYNC_EVERY, exchange_rows=False, **parameters):
-        local.__init__(self, *args, **parameters)
-        self.sync_every, self.exchange_rows = sync_every, exchange_rows
-
-    parameters = signature(local.__init__)
-    added = [Parameter(name, Parameter.KEYWORD_ONLY, default=ADDED[name]) for name in ADDED]
-    __init__.__signature__ = parameters.replace(
-        parameters=[*parameters.parameters.values(), *added]
-    )
-    return __init__
-
-
-ADDED = {"sync_every": SYNC_EVERY, "exchange_rows": False}
-CONSTRAINT = {
-    "sync_every": [None, StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "exchange_rows": ["boolean"],
-}
 
 
 class DistributedMixin(NamesItsModule):
@@ -85,7 +60,9 @@ class DistributedMixin(NamesItsModule):
     def score(self, X, y, sample_weight=None):
         """Score the predictions of X: accuracy, or R² of a regressor.
 
-        Collections are scored by partition on the workers, so that predictions do not move.
+        Collections are scored by partition on the workers, so that predictions do not move. If X is
+        a collection and y or the weights are in memory, the predictions of X are fetched, and the
+        score is computed in this process.
 
         Parameters
         ----------
@@ -100,6 +77,11 @@ class DistributedMixin(NamesItsModule):
         -------
         score : float
         """
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
+                "is None."
+            )
         if not is_lazy(X):
             y, weight = in_memory("y", y), in_memory("sample_weight", sample_weight)
             return super().score(X, y, weight)
@@ -140,30 +122,27 @@ class DistributedMixin(NamesItsModule):
             validation_data = validation_data_in_memory(*validation_data)
             return super()._prepared(X, y, weight, validation_data, incremental, first_call)
         self._check_solver_has_batches()
-        estimator, targets = copy(self), self._targets()
+        with explaining_losses():
+            return self._prepared_on_workers(
+                self._partitions(X, y, sample_weight), validation_data, incremental, first_call
+            )
+
+    def _partitions(self, X, y, sample_weight):
         partitions = Partitions(X=X, y=y, sample_weight=sample_weight)
-        if self.exchange_rows:
-            partitions = exchange_rows(partitions, self._seed())
+        return exchange_rows(partitions, self._seed()) if self.exchange_rows else partitions
+
+    def _prepared_on_workers(self, partitions, validation_data, incremental, first_call):
+        """The fitting of a copy, whose rows are prepared on the workers."""
+        estimator, targets = copy(self), self._targets()
         first_pass = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         is_piloted = first_pass and not incremental and estimator._is_piloted()
         if not is_piloted:
             resolve_auto(estimator, first_pass)
         dtype_of_X = estimator._check_sample(partitions, first_pass)
-        if first_pass:
-            estimator._learn_categories(partitions, incremental)
-        total = estimator._summary_of(targets, partitions)
-        if incremental:
-            first_call = {name: on_host(dask.compute(v)[0]) for name, v in first_call.items()}
-            targets.begin_stream(total.targets.sample(), **first_call)
-        targets.fit_summary(total.targets, first_pass, incremental)
-        if first_pass:
-            vars(estimator).update(targets.without_pilots)
+        total = estimator._learn(targets, partitions, first_pass, incremental, first_call)
         if is_piloted:
             estimator._choose_settings(targets, partitions, total.n_rows)
-        estimator._take_moments(total.inputs, total.has_missing, first_pass, incremental)
-        estimator._take_range(total.column_range, first_pass, incremental)
-        if first_pass:
-            estimator._take_bins(total.values if estimator.numeric_encoding else None)
+        estimator._take_inputs(total, first_pass, incremental)
         estimator._random_state = check_random_state(self.random_state)
         estimator.n_layers_ = len(hidden_units(self)) + 2
         fitting = estimator._distributed_fitting(
@@ -172,6 +151,26 @@ class DistributedMixin(NamesItsModule):
         if not incremental and len(fitting.prepared.rows) > 1:  # one group mixes its rows
             warn_of_differences(estimator, total.differences)
         return fitting
+
+    def _learn(self, targets, partitions, first_pass, incremental, first_call):
+        """Learn categories and targets of all rows; return their TrainingSummary."""
+        if first_pass:
+            self._learn_categories(partitions, incremental)
+        total = self._summary_of(targets, partitions)
+        if incremental:
+            first_call = {name: on_host(dask.compute(v)[0]) for name, v in first_call.items()}
+            targets.begin_stream(total.targets.sample(), **first_call)
+        targets.fit_summary(total.targets, first_pass, incremental)
+        if first_pass:
+            vars(self).update(targets.without_pilots)
+        return total
+
+    def _take_inputs(self, total, first_pass, incremental):
+        """Set what is learned of the inputs to that of a TrainingSummary."""
+        self._take_moments(total.inputs, total.has_missing, first_pass, incremental)
+        self._take_range(total.column_range, first_pass, incremental)
+        if first_pass:
+            self._take_bins(total.values if self.numeric_encoding else None)
 
     def _seed(self):
         """A seed by random_state, which stays as it is."""
@@ -346,7 +345,7 @@ class BatchNormMLPClassifier(DistributedMixin, classifier.BatchNormMLPClassifier
     _scorer = Accuracy
     _local = classifier.BatchNormMLPClassifier
 
-    __init__ = _with_sync_every(classifier.BatchNormMLPClassifier)
+    __init__ = with_distributed_parameters(classifier.BatchNormMLPClassifier)
 
 
 class BatchNormMLPRegressor(DistributedMixin, regressor.BatchNormMLPRegressor):
@@ -390,4 +389,4 @@ class BatchNormMLPRegressor(DistributedMixin, regressor.BatchNormMLPRegressor):
     _scorer = R2
     _local = regressor.BatchNormMLPRegressor
 
-    __init__ = _with_sync_every(regressor.BatchNormMLPRegressor)
+    __init__ = with_distributed_parameters(regressor.BatchNormMLPRegressor)

@@ -7,6 +7,7 @@ import numpy as np
 from .._estimators import validation
 from ._alignment import aligned_blocks, as_collection, check_rows
 from ._errors import place_of
+from ._fusing import fused
 from ._lazy import is_lazy, sample_of, whole_rows
 from ._tasks import computed, mapped
 
@@ -56,7 +57,7 @@ class Partitions:
     def map(self, function, arguments):
         """Delayed results of ``function(*arguments[i], *blocks)`` for each partition i."""
         parts = [(function, self.names, *rows) for rows in zip(arguments, self.parts, strict=False)]
-        return mapped(_of_rows, parts, self.places, function.__name__)
+        return fused(mapped(_of_rows, parts, self.places, function.__name__))
 
     def reduce(self, function, arguments, merge):
         """The merged results of a function of each partition; see ``map``."""

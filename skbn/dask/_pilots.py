@@ -7,6 +7,7 @@ import numpy as np
 
 from .._estimators.pilots import Pilots
 from .._estimators.sizes import scaled_max_iter
+from ._cluster import compute
 from ._errors import naming_partitions
 from ._exchange import rows_at, stacked
 from ._partitions import has_no_weight
@@ -56,7 +57,7 @@ def choose(estimator, partitions, n_rows, seed):
     samples = all_persisted(partitions.map(sample_of_rows, arguments), partitions.places)
     run = dask.delayed(run_pilots, pure=False)
     with naming_partitions(samples, partitions.places):
-        return run(for_workers(estimator), merged(samples, joined_samples)).compute()
+        return compute(run(for_workers(estimator), merged(samples, joined_samples)))[0]
 
 
 def sample_of_rows(n, seed, X, y, weight):

@@ -2,12 +2,12 @@
 
 from itertools import repeat
 
-import dask
 import numpy as np
 from sklearn.metrics import accuracy_score, mean_squared_error, r2_score
 
 from .._statistics.moments import RunningMoments
 from ..kernels.layout import M2
+from ._cluster import compute
 from ._errors import naming_partitions
 from ._lazy import checking_sample, is_lazy, with_names_of
 from ._partitions import Partitions, check_rows_with_weight
@@ -115,7 +115,7 @@ def _results(partitions, function, arguments):
     """
     results = all_persisted(partitions.map(function, repeat(arguments)), partitions.places)
     with naming_partitions(results, partitions.places):
-        parts = [part for part in dask.compute(*results) if part is not None]
+        parts = [part for part in compute(*results) if part is not None]
     if not parts:
         check_rows_with_weight(0)
     return parts

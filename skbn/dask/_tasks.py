@@ -1,11 +1,10 @@
 """Tasks that compute a result for each partition, and merge the results."""
 
-from functools import partial
+from uuid import uuid4
 
 import dask
-from dask.bag import from_delayed
-from dask.base import tokenize
 
+from ._cluster import compute, persist
 from ._errors import in_partition, naming_partitions
 
 # Number of results that one task merges. With 8, the tree for 100 partitions has depth 3.
@@ -18,12 +17,15 @@ def mapped(function, parts, places, name=None):
     Dask's diagnostics show the name, which is by default that of the function.
     """
     named = dask.delayed(in_partition, pure=False)
-    # Dask groups tasks by the words of their keys, and a word that has an underscore ends them.
-    prefix = f"skbn-{(name or function.__name__).strip('_').replace('_', '-')}"
     return [
-        named(place, function, *part, dask_key_name=f"{prefix}-{i}-{tokenize(object())}")
+        named(place, function, *part, dask_key_name=key_of(name or function.__name__, i))
         for i, (part, place) in enumerate(zip(parts, places, strict=True))
     ]
+
+
+def key_of(name, i):
+    """A new key of a task. Dask groups tasks by the words of their keys, until an underscore."""
+    return f"skbn-{name.strip('_').replace('_', '-')}-{i}-{uuid4().hex}"
 
 
 def merged(results, merge):
@@ -35,21 +37,17 @@ def merged(results, merge):
     merge : callable
         Merges a list of results into one.
     """
-    bag = from_delayed([dask.delayed(_alone)(result) for result in results])
-    tree = bag.reduction(_only, partial(_of_list, merge=merge), split_every=SPLIT_EVERY)
-    return tree.to_delayed()
+    task = dask.delayed(merge, pure=False, traverse=False)
+    return task(in_groups(results, merge), dask_key_name=key_of("merge", 0))
 
 
-def _alone(result):
-    return [result]
-
-
-def _only(results):
-    return next(iter(results))
-
-
-def _of_list(results, merge):
-    return merge(list(results))
+def in_groups(results, merge):
+    """At most SPLIT_EVERY merged results, which one more task merges."""
+    task = dask.delayed(merge, pure=False, traverse=False)
+    while len(results) > SPLIT_EVERY:
+        groups = [results[i : i + SPLIT_EVERY] for i in range(0, len(results), SPLIT_EVERY)]
+        results = [task(group, dask_key_name=key_of("merge", i)) for i, group in enumerate(groups)]
+    return results
 
 
 def shared(value):
@@ -59,17 +57,17 @@ def shared(value):
 
 def persisted(value):
     """The value as a Delayed that the scheduler keeps."""
-    return dask.persist(shared(value))[0]
+    return persist(shared(value))[0]
 
 
 def all_persisted(results, places):
     """The Delayed results of partitions, which the scheduler computes and keeps."""
     with naming_partitions(results, places):
-        return dask.persist(*results)
+        return persist(*results)
 
 
 def computed(results, merge, places):
     """Compute the results of all partitions, and merge them."""
     results = all_persisted(results, places)
     with naming_partitions(results, places):
-        return merged(results, merge).compute()
+        return compute(merged(results, merge))[0]

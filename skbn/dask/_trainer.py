@@ -1,28 +1,19 @@
 """Training on partitions in rounds: local SGD (Stich 2019, arXiv:1805.09767)."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
-
 import dask
-import numpy as np
 
 from .._estimators.fitting import Fitting, batch_bounds
 from .._estimators.state import check_rows_to_normalize_by
-from .._model import Network
-from .._model.optimizers import Optimizer
-from .._training import EpochTasks
-from ..kernels.layout import COUNT
-from ._averages import average, moments_of_partitions
-from ._preparing import Prepared
+from ._averages import moments_of_partitions
+from ._cluster import compute, explaining_losses
+from ._errors import naming_partitions
+from ._rounds import Rounds, RoundTasks, host_state
 from ._tasks import mapped, merged, persisted, shared
 from ._workers import (
     RoundConfig,
-    State,
     farthest_in_rows,
     for_workers,
     moments_of_layer,
-    train_round,
     validate_rows,
 )
 
@@ -40,115 +31,6 @@ MIN_BATCH_ROWS = 64
 AVERAGES_OF_A_FIT = 256
 AVERAGES_OF_A_PASS = 16
 MAX_SYNC_EVERY = 16
-
-
-class RoundTasks(EpochTasks):
-    """The subtasks of a fit, one for each epoch, and those of an epoch, one for each round."""
-
-    def __init__(self, context, arguments, attributes, n_rounds):
-        super().__init__(context, arguments, attributes)
-        self.n_subtasks = n_rounds
-
-    def begin_round(self):
-        """Call the hooks at the beginning of a round."""
-        self.round = self.epoch.subcontext(task_name="round")
-        self.round.call_on_fit_task_begin(**self.arguments)
-
-    def end_round(self):
-        """Call the hooks at the end of a round."""
-        self.round.call_on_fit_task_end(**self.arguments, reconstruction_attributes=self.attributes)
-
-
-@dataclass
-class Rounds:
-    """Training on all partitions in parallel, with ``sync_every`` steps in each round.
-
-    All partitions start a round from the same state, and the states at the end are averaged.
-
-    Attributes
-    ----------
-    network : Network
-    optimizer : Optimizer
-    tasks : RoundTasks
-    compute : callable
-        See DistributedFitting.compute.
-    prepared : Prepared
-        The training rows.
-    starts : range
-        The first batch of each round.
-    sync_every : int
-        Number of steps in a round.
-    epoch : int
-        Number of the epoch, which determines the order of the rows.
-    step : int
-        Number of steps, which determines the dropout masks.
-    n_rows, largest_product : int
-        See Steps.
-    """
-
-    network: Network
-    optimizer: Optimizer
-    tasks: RoundTasks
-    compute: Callable
-    prepared: Prepared
-    starts: range
-    sync_every: int
-    epoch: int
-    step: int
-    n_rows: int
-
-    # BLAS has one thread if partitions are trained on threads of this process: training a small
-    # network on two partitions took 0.22 s with one thread of BLAS, and 5.8 s with two. Other
-    # processes have their own limit.
-    largest_product: ClassVar = 0
-
-    def train_epoch(self):
-        """Train one epoch, and return the loss averaged over its rows."""
-        results = [self._round(first) for first in self.starts]
-        self.epoch += 1
-        results = [result for result in results if result is not None]
-        if not results:
-            check_rows_to_normalize_by(1)  # raises: no partition has two rows
-        n_rows = [result.n_rows for result in results]
-        return float(np.average([result.loss for result in results], weights=n_rows))
-
-    def _round(self, first):
-        """Train the batches from ``first`` to the next start; None if no partition could train."""
-        self.tasks.begin_round()
-        state, last = shared(self._state()), first + self.sync_every
-        result = self.compute(train_round, average, self.prepared, state, self.epoch, first, last)
-        if result is not None:
-            self._take_over(result)
-        self.tasks.end_round()
-        return result
-
-    def _state(self):
-        network, optimizer = self.network, self.optimizer.on_host(self.network.device)
-        return State(
-            network=host_state(network),
-            states=optimizer.states,
-            schedule=optimizer.schedule,
-            t=optimizer.t,
-            step=self.step,
-        )
-
-    def _take_over(self, result):
-        """Set the network and the optimizer to the average."""
-        before = self.network.state()[1]
-        xp = self.network.device.xp
-        for table, previous in zip(result.runnings, before, strict=True):
-            table[COUNT] += self.network.device.to_host(previous)[COUNT]
-        runnings = [xp.array(table) for table in result.runnings]
-        self.network.restore((xp.asarray(result.params), runnings))
-        self.optimizer.states = [xp.array(array) for array in result.states]
-        self.optimizer.t += result.n_steps
-        self.step += result.n_steps
-
-
-def host_state(network):
-    """The state of a network, in host memory."""
-    params, runnings = network.state()
-    return network.device.to_host(params), [network.device.to_host(table) for table in runnings]
 
 
 class DistributedFitting(Fitting):
@@ -229,10 +111,18 @@ class DistributedFitting(Fitting):
     def compute(self, function, merge, prepared, *arguments):
         """Merge the results of function(config, rows, *arguments) of all partitions."""
         parts = [(self.config, rows, *arguments) for rows in prepared.rows]
+        results = mapped(function, parts, prepared.places)
+        return self.value_of(merged(results, merge), results, prepared.places)
+
+    def value_of(self, total, results, places):
+        """Compute a Delayed that depends on the results of the partitions at the places."""
         # Dask warns of graphs above 10 MB. This graph contains the state, which has to be sent.
         threshold = 10_000_000 + 4 * self.network.params.nbytes
-        with dask.config.set({"distributed.admin.large-graph-warning-threshold": threshold}):
-            return merged(mapped(function, parts, prepared.places), merge).compute()
+        with (
+            dask.config.set({"distributed.admin.large-graph-warning-threshold": threshold}),
+            naming_partitions(results, places),
+        ):
+            return compute(total)[0]
 
     def tasks_of(self, context, arguments):
         """The RoundTasks of a callback context."""
@@ -242,7 +132,8 @@ class DistributedFitting(Fitting):
         """Train. The workers release the rows when nothing refers to them any more."""
         self.tasks = tasks
         try:
-            super().run(tasks)
+            with explaining_losses():
+                super().run(tasks)
         finally:
             # Cycles of references, which would keep the rows until gc.collect().
             self.validate = self.tasks = None
@@ -256,10 +147,12 @@ class DistributedFitting(Fitting):
             network=self.network,
             optimizer=self.optimizer,
             tasks=self.tasks,
-            compute=self.compute,
+            value_of=self.value_of,
+            config=self.config,
             prepared=self.prepared,
             starts=self.starts,
             sync_every=self.sync_every,
+            has_callbacks=bool(getattr(self.estimator, "_skl_callbacks", None)),
             epoch=self.history.t % 2**31,  # a later call has another order
             step=self.step,
             n_rows=self.n_rows,

@@ -10,7 +10,7 @@ from .._backends import blas
 from .._backends.cpu import CPU
 from .._estimators.categories import number_columns
 from .._estimators.far_values import farthest_value
-from .._estimators.fitting import network_of, training_rows
+from .._estimators.fitting import batch_bounds, network_of, scaled_weights
 from .._estimators.state import (
     OF_DATA,
     OF_NETWORK,
@@ -21,8 +21,9 @@ from .._estimators.state import (
 )
 from .._estimators.validation import feature_names, identity
 from .._model.inputs import rows_of
-from .._training import Steps, TrainOptions, Validation, layer_moments, optimizer_of
-from ._averages import RoundResult
+from .._training import Steps, TrainingRows, TrainOptions, Validation, layer_moments, optimizer_of
+from ..kernels.layout import COUNT
+from ._averages import RoundResult, average
 from ._targets import PartitionScore
 
 # Difference between the dropout seeds of two partitions: 2^32 divided by the golden ratio.
@@ -88,6 +89,20 @@ class State(NamedTuple):
     step: int
 
 
+class Progress(NamedTuple):
+    """The state after some rounds, and what is known of them.
+
+    Attributes
+    ----------
+    state : State
+    results : tuple of (float, int)
+        The loss and the number of rows of each round in which a partition trained.
+    """
+
+    state: State
+    results: tuple = ()
+
+
 @dataclass
 class PartitionRows:
     """The rows of a partition, in the form that training takes.
@@ -100,8 +115,13 @@ class PartitionRows:
         The training rows, and those that early stopping holds out.
     X, targets, weight, loss_weight : array or None
         See TrainingRows.
-    last_order : tuple
-        The seed of the order that was drawn last, and that order.
+    scaled_weight : ndarray or None
+        The weights divided by their mean, because float32 cannot represent 1e-50.
+    n_weighted : int
+        Number of training rows of weight > 0.
+    last_order, last_bounds : tuple
+        The seed of the order that was drawn last, and that order; the size of the batches that were
+        made last, and their bounds.
     """
 
     number: int
@@ -112,10 +132,18 @@ class PartitionRows:
     weight: np.ndarray | None = None
     loss_weight: np.ndarray | None = None
     last_order: tuple = (None, None)
+    last_bounds: tuple = (None, None)
+
+    def __post_init__(self):
+        """Compute what each round needs of the weights of all rows."""
+        self.scaled_weight, self.n_weighted = None, len(self.index)
+        if self.weight is not None:
+            self.scaled_weight = scaled_weights(self.weight)
+            self.n_weighted = int(np.count_nonzero(self.weight[self.index]))
 
     def __getstate__(self):
-        """The state without the order, which another worker draws again."""
-        return vars(self) | {"last_order": (None, None)}
+        """The state without the order and the bounds, which another worker makes again."""
+        return vars(self) | {"last_order": (None, None), "last_bounds": (None, None)}
 
     def __sizeof__(self):
         """Include the arrays, because Dask moves objects between workers if they are small."""
@@ -135,31 +163,35 @@ class PartitionRows:
             self.last_order = seed, np.random.RandomState(seed).permutation(self.index)
         return self.last_order[1]
 
+    def bounds(self, config, network):
+        """The bounds of the batches, which are the same in all rounds."""
+        size = min(config.batch_size, len(self.index))
+        if self.last_bounds[0] != size:
+            self.last_bounds = size, batch_bounds(network, len(self.index), size)
+        return self.last_bounds[1]
+
     def as_training_rows(self, config, network):
         """The TrainingRows of the partition."""
-        return training_rows(
-            config.estimator,
-            network,
-            X=self.X,
-            targets=self.targets,
-            weight=self.weight,
-            loss_weight=self.loss_weight,
-            index=self.index,
-            size=min(config.batch_size, len(self.index)),
+        norm = input_norm_of(config.estimator)._replace(limits=None)
+        return TrainingRows(
+            rows_of(self.X, norm, network.dtype, network.device),
+            network.device.to_device(self.targets),
+            self.scaled_weight,
+            self.loss_weight,
+            self.index,
+            self.bounds(config, network),
         )
 
     def can_train(self, network):
         """Whether two rows have a weight > 0, or one has and there are running statistics."""
-        n_rows = len(self.index)
-        if self.weight is not None:
-            n_rows = np.count_nonzero(self.weight[self.index])
+        n_rows = self.n_weighted
         knows_statistics = all(layer.running.any() for layer in network.batch_norms)
         return n_rows > 1 or (n_rows == 1 and knows_statistics)
 
 
-def train_round(config, rows, state, epoch, first, last):
+def train_round(config, rows, progress, epoch, first, last):
     """Train on the batches from first to last of an epoch; None if there are none."""
-    network = config.network()
+    network, state = config.network(), progress.state
     network.restore(state.network)
     if not rows.can_train(network):
         return None
@@ -177,6 +209,23 @@ def train_round(config, rows, state, epoch, first, last):
     return RoundResult.of(
         network, steps.optimizer, start=state, weight=weight, loss=loss, n_rows=len(data.index)
     )
+
+
+def after_round(progress, group):
+    """The Progress after a round, of which a group has results for all partitions."""
+    result, before = average(group), progress.state
+    if result is None:
+        return progress
+    runnings = [table.copy() for table in result.runnings]
+    for table, previous in zip(runnings, before.network[1], strict=True):
+        table[COUNT] += previous[COUNT]
+    state = before._replace(
+        network=(result.params, runnings),
+        states=result.states,
+        t=before.t + result.n_steps,
+        step=before.step + result.n_steps,
+    )
+    return Progress(state, (*progress.results, (result.loss, result.n_rows)))
 
 
 def _of_round(data, order, first, last):

@@ -14,11 +14,11 @@ from skbn.dask import _grouping
 
 
 @contextmanager
-def started(n_workers):
+def started(n_workers, memory_limit=0):
     """A cluster that listens on the loopback alone."""
     # Any port: another cluster of this machine may have the usual one.
     address = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
-    options = {"threads_per_worker": 1, "memory_limit": 0, **address}
+    options = {"threads_per_worker": 1, "memory_limit": memory_limit, **address}
     with patch.dict(os.environ):
         cluster = LocalCluster(n_workers=n_workers, **options)
     with cluster:

@@ -14,7 +14,7 @@ from on_dask.models import PAIRS, SMALL, N, problem
 from on_dask.parts import SIZES, collection, frame, in_parts, unknown
 
 import skbn
-from skbn.dask import BatchNormalizer, BatchNormMLPClassifier, _trainer
+from skbn.dask import BatchNormalizer, BatchNormMLPClassifier, _rounds
 from skbn.dask._errors import in_partition
 
 X, y = problem("classifier")
@@ -256,8 +256,8 @@ def test_partitions_after_an_empty_one_have_their_number(monkeypatch):
             raise MemoryError("no more memory")
         return train_round(config, rows, *arguments)
 
-    train_round = _trainer.train_round
-    monkeypatch.setattr(_trainer, "train_round", fails_in_partition_3)
+    train_round = _rounds.train_round
+    monkeypatch.setattr(_rounds, "train_round", fails_in_partition_3)
     with pytest.raises(MemoryError, match="In partition 3: no more memory"):
         BatchNormMLPClassifier(**SMALL).fit(in_parts(X, sizes), in_parts(y, sizes))
 

@@ -5,7 +5,7 @@ import pytest
 from on_dask.models import PAIRS, problem
 from on_dask.parts import in_parts
 
-from skbn.dask import BatchNormMLPClassifier, _trainer
+from skbn.dask import BatchNormMLPClassifier, _rounds
 from skbn.dask._preparing import rows_of_partition
 from skbn.dask._workers import PartitionRows, RoundConfig
 
@@ -73,8 +73,8 @@ def test_calls_that_go_on_have_other_orders(monkeypatch, method):
         epochs.append(epoch)
         return train_round(config, rows, state, epoch, *bounds)
 
-    epochs, train_round = [], _trainer.train_round
-    monkeypatch.setattr(_trainer, "train_round", recorded)
+    epochs, train_round = [], _rounds.train_round
+    monkeypatch.setattr(_rounds, "train_round", recorded)
     X, y = problem("regressor")
     model = PAIRS["regressor"][0](**PLAIN | {"warm_start": True, "sync_every": None})
     for _ in range(2):

@@ -148,3 +148,11 @@ def test_accuracy_of_parts_is_weighted_by_rows():
         Accuracy.of_part(np.array(["a"] * 6), np.array(["a"] * 6), np.full(6, 0.5)),
     ]
     assert Accuracy.merged(parts) == 4.0 / 5.0
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_score_without_y_is_told_as_scikit_learn_tells_it(name):
+    X, _ = problem(name)
+    for rows in (X, in_parts(X, SIZES["equal"])):
+        with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
+            MODELS[name, "array"].score(rows, None)
