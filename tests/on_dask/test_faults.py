@@ -183,21 +183,26 @@ def test_a_cluster_may_have_no_workers_at_the_beginning(monkeypatch, undisturbed
 LOST = "The client of Dask was closed, or has lost its scheduler"
 
 
-def n_tasks(address):
+def tasks(address):
+    """The keys of the tasks that the scheduler has, also those of other tests."""
     with Client(address, set_as_default=False) as client:
-        return client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+        return client.run_on_scheduler(lambda dask_scheduler: set(dask_scheduler.tasks))
 
 
 @pytest.mark.parametrize("n_round", [1, 3])
 def test_a_client_closed_by_another_thread_is_told_and_leaves_no_task(client, n_round):
     address = client.scheduler.address
-    other = Client(address, set_as_default=False)
+    before, other = tasks(address), Client(address, set_as_default=False)
     threads = [threading.Thread(target=other.close)]
     with other.as_current(), pytest.raises(RuntimeError, match=LOST):
         fitted({n_round: threads[0].start})
     threads[0].join()
-    while n_tasks(address):
-        time.sleep(0.01)
+    for _ in range(100):  # the scheduler releases them after its reply to the client
+        left = tasks(address) - before
+        if not left:
+            break
+        time.sleep(0.1)
+    assert not left
 
 
 SCHEDULER = """
