@@ -102,6 +102,7 @@ class DiesInTasks(WorkerPlugin):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.reliability
 @pytest.mark.slow
 def test_workers_killed_in_rounds_of_one_graph_change_no_bit(undisturbed, tmp_path):
     with started(2) as cluster, Client(cluster) as client:
@@ -110,6 +111,7 @@ def test_workers_killed_in_rounds_of_one_graph_change_no_bit(undisturbed, tmp_pa
     assert len(list(tmp_path.iterdir())) >= 2
 
 
+@pytest.mark.reliability
 @pytest.mark.slow
 def test_workers_that_come_and_go_in_a_fit_change_no_bit(undisturbed):
     with started(1) as cluster, Client(cluster) as client:
@@ -144,6 +146,7 @@ FITS = {
 }
 
 
+@pytest.mark.reliability
 @pytest.mark.slow
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
 def test_a_partition_that_does_not_fit_into_memory_is_told(fit):
@@ -159,6 +162,7 @@ def test_a_partition_that_does_not_fit_into_memory_is_told(fit):
         fit(large_rows())
 
 
+@pytest.mark.reliability
 @pytest.mark.slow
 def test_a_cluster_that_has_lost_all_workers_is_told(monkeypatch):
     monkeypatch.setattr(_cluster, "TIMEOUT", "1 s")
@@ -170,6 +174,7 @@ def test_a_cluster_that_has_lost_all_workers_is_told(monkeypatch):
         fitted({2: lambda: cluster.scale(0)})
 
 
+@pytest.mark.reliability
 @pytest.mark.slow
 def test_a_cluster_may_have_no_workers_at_the_beginning(monkeypatch, undisturbed):
     monkeypatch.setattr(_cluster, "TIMEOUT", "1 ms")
