@@ -35,19 +35,19 @@ def learn_categories(estimator, X, incremental):
     is_categorical = mask_of(estimator, X)
     found = seen_categories(X, is_categorical) if is_categorical.any() else None
     if found is not None and not incremental:
-        _warn_of_identifiers(names_of(X), found, len(X))
+        warn_of_identifiers(names_of(X), found, len(X))
     take_categories(estimator, found, incremental)
 
 
-def _warn_of_identifiers(names, found, n_rows):
-    """Warn of columns of categories that nearly every row has a value of its own in."""
+def warn_of_identifiers(names, found, n_rows):
+    """Warn of columns of categories in which nearly every row has a different value."""
     for name, seen in zip(names, found, strict=True):
         n_seen = 0 if seen is None else len(seen.seen)
         if n_rows >= MIN_ROWS_TO_JUDGE and n_seen > MAX_DIFFERENT * n_rows:
             warnings.warn(
-                f"Column {name!r} of X has {n_seen} different categories in {n_rows} rows, so that "
-                "they say little of other rows. Leave it out, or encode it first, for example with "
-                "skrub's TableVectorizer.",
+                f"Column {name!r} of X has {n_seen} different categories in {n_rows} rows. Such "
+                "categories carry little information about other rows. Leave the column out, or "
+                "encode it first, for example with skrub's TableVectorizer.",
                 UserWarning,
                 stacklevel=levels_below_caller(),
             )
@@ -126,10 +126,11 @@ def warn_of_unknown_categories(estimator, X, table):
         return
     X = as_table(X, estimator.categorical_features)
     for j, codes in zip(categories.columns, table.codes.T, strict=True):
-        rows, name = np.flatnonzero(codes < 0), names_of(X)[j]
+        name = names_of(X)[j]
+        found = coded(column_of(X, j), name)
+        rows = np.flatnonzero((codes < 0) & (found.codes >= 0))  # a missing value has no code
         if len(rows):
-            found = coded(column_of(X, j), name)
-            value = [*found.values, None][found.codes[rows[0]]]
+            value = found.values[found.codes[rows[0]]]
             warnings.warn(
                 f"{len(rows)} of {len(codes)} values of column {name!r} of X are not categories "
                 f"of the model, for example {value!r}, and contribute nothing. A dtype "

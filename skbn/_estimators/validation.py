@@ -55,12 +55,13 @@ def _needs_no_checks(X):
 
 
 def is_finite(X):
-    """Whether all values of an array (n, d) are finite; False too if their sum is not.
+    """Whether all values of an array (n, d) are finite. It may be False if their sum overflows.
 
-    Sums of parts on threads take 2.7 ms for 20,000x784 float32, and ``np.isfinite`` 5 to 8.
+    Sums of parts on two threads take 2.7 ms for 20,000x784 float32, and ``np.isfinite`` 5 to 8.
     """
     if X.size < VALUES_TO_DIVIDE:  # for one row, count_nonzero takes 0.2 µs, and the method all 1.2
         return np.count_nonzero(np.isfinite(X)) == X.size
+    X = X.T if X.flags.f_contiguous else X
     n_rows = max(1, VALUES_TO_DIVIDE // X.shape[1])
     parts, sums = [(X[i : i + n_rows],) for i in range(0, len(X), n_rows)], []
     for_each(lambda part: sums.append(_sum(part)), parts)

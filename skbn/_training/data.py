@@ -1,5 +1,6 @@
 """The rows of a fit with their targets and weights, in the order of an epoch."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,32 +42,43 @@ class RowOrders:
     Attributes
     ----------
     order : ndarray, int64
-        The order that was drawn last, which the next one shuffles.
+        The order of the last epoch, which that of the next one shuffles.
     random_state : RandomState or None
         Generator of the orders. If None, all epochs have the same order.
     n_left : int
-        Number of orders that may still be drawn.
+        Number of orders that may still be drawn ahead.
+    ahead : tuple of (RandomState, ndarray) or None
+        The order of the next epoch, and a copy of the generator that has drawn it.
     """
 
     def __init__(self, index, random_state, n_epochs):
         self.order, self.random_state, self.n_left = index, random_state, n_epochs
-        self.is_drawn = False
+        self.ahead = None
 
-    def draw(self):
-        """Draw the order of the next epoch, if there is one and its order is not drawn yet."""
-        if self.is_drawn or self.n_left == 0:
-            return
-        self.n_left, self.is_drawn = self.n_left - 1, True
-        if self.random_state is not None:
-            drawn = np.arange(len(self.order))
-            self.random_state.shuffle(drawn)
-            self.order = self.order[drawn]
+    def draw_ahead(self):
+        """Draw the order of the next epoch, if there may be one.
+
+        The generator does not change, because training may stop before that epoch.
+        """
+        if self.random_state is not None and self.n_left > 0:
+            random_state = deepcopy(self.random_state)
+            self.ahead = random_state, self._shuffled(random_state)
 
     def take(self):
         """The order of the next epoch."""
-        self.draw()
-        self.is_drawn = False
+        self.n_left -= 1
+        if self.ahead is not None:
+            drawn_by, self.order = self.ahead
+            self.random_state.set_state(drawn_by.get_state())
+            self.ahead = None
+        elif self.random_state is not None:
+            self.order = self._shuffled(self.random_state)
         return self.order
+
+    def _shuffled(self, random_state):
+        drawn = np.arange(len(self.order))
+        random_state.shuffle(drawn)
+        return self.order[drawn]
 
 
 class Epoch:

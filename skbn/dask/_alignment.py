@@ -31,7 +31,7 @@ def as_collection(name, value, table):
         )
     value = whole_rows(value) if is_lazy(value, name) else np.asarray(value)
     if value.ndim == 0:  # one weight for all rows
-        return np.asarray(dask.compute(value)[0]).item()
+        return np.asarray(compute(value)[0]).item()
     return _rechunked(name, value, table) if is_lazy(value) else _chunked(name, value, table)
 
 

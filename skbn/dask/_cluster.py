@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from time import monotonic
+from weakref import WeakSet
 
 import dask
 from dask.base import get_scheduler
@@ -24,20 +25,27 @@ REMEDY = (
 
 def compute(*collections):
     """The values of collections, as of ``dask.compute``."""
-    with explaining_losses():
+    with explaining_lost_cluster():
         client = _client()
         if client is None or _is_in_task():
             return dask.compute(*collections)
-        patience = Patience(client)
-        futures = client.compute(list(collections))
+        return _computed(client, collections)
+
+
+def _computed(client, collections):
+    watch, futures = ClusterWatch(client), client.compute(list(collections))
+    try:
         for future in futures:
-            patience.wait_for(future)
+            watch.wait_for(future)
         return tuple(client.gather(futures))
+    finally:  # the traceback of an error would keep the futures, and the tasks on the workers
+        for future in futures:
+            future.release()
 
 
 def persist(*collections):
     """The collections, computed where they stay, as of ``dask.persist``."""
-    with explaining_losses():
+    with explaining_lost_cluster():
         return dask.persist(*collections)
 
 
@@ -61,7 +69,7 @@ class ClusterLostError(RuntimeError):
 
 
 @contextmanager
-def explaining_losses():
+def explaining_lost_cluster():
     """Raise a ClusterLostError that says what happened if the client or its workers are lost.
 
     Without their client, rows that are persisted on a cluster have no values any more, and the
@@ -82,14 +90,18 @@ def explaining_losses():
             raise
         raise ClusterLostError(
             "The client of Dask was closed, or has lost its scheduler, before the result was "
-            "there. Connect a new Client, and call the method again."
+            "computed. Connect a new Client, and call the method again."
         ) from error
 
 
-class Patience:
+# The clients whose cluster is known to have had a worker.
+_had_workers = WeakSet()
+
+
+class ClusterWatch:
     """Waits for futures as long as the cluster may still compute them.
 
-    A cluster that has no workers at the beginning may get some at any time.
+    A cluster that has had no workers yet may get some at any time.
 
     Parameters
     ----------
@@ -97,9 +109,9 @@ class Patience:
     """
 
     def __init__(self, client):
-        self.client = client
-        self.had_workers = bool(self._workers())
-        self.last_seen = monotonic()
+        self.client, self.last_seen = client, monotonic()
+        if client not in _had_workers:
+            self._workers()
 
     def wait_for(self, future):
         """Wait until the future is finished. Raise if no worker has run tasks for too long."""
@@ -110,15 +122,20 @@ class Patience:
                 self._check()
 
     def _workers(self):
-        return self.client.scheduler_info(n_workers=-1).get("workers", {}).values()
+        workers = self.client.scheduler_info(n_workers=-1).get("workers", {}).values()
+        if workers:
+            _had_workers.add(self.client)
+        return workers
 
     def _check(self):
         workers = self._workers()
-        if not self.had_workers or any(map(_may_run, workers)):
+        if self.client not in _had_workers or any(map(_may_run, workers)):
             self.last_seen = monotonic()
+            return
         limit = parse_timedelta(dask.config.get(TIMEOUT_SETTING, None) or TIMEOUT)
         if monotonic() - self.last_seen > limit:
-            state = f"All {len(workers)} workers are paused" if workers else "No worker is left"
+            states = ", ".join(sorted(worker["status"] for worker in workers))
+            state = f"Workers run no tasks ({states})" if workers else "No worker is left"
             raise ClusterLostError(
                 f"{state}, and none has run a task for {limit:.0f} s, probably because their "
                 f"memory was full. {REMEDY} To wait longer, set Dask's {TIMEOUT_SETTING}."

@@ -2,8 +2,12 @@
 
 from collections import defaultdict
 
-from dask._task_spec import GraphNode
 from dask.delayed import Delayed
+
+try:
+    from dask._task_spec import GraphNode
+except ImportError:  # a private module of Dask: without it, no task is fused
+    GraphNode = ()
 
 # Largest number of tasks in one. More of them may rather run in parallel.
 MAX_TASKS = 16

@@ -11,6 +11,9 @@ from functools import partial, wraps
 import numpy as np
 from scipy import sparse
 
+# The attribute in which scikit-learn keeps the callbacks of an estimator, a private one.
+CALLBACKS = "_skl_callbacks"
+
 
 def is_lazy(value, name="X"):
     """Whether the argument ``name`` is a Dask array or DataFrame; raise for other collections."""
@@ -94,8 +97,13 @@ def without_callbacks(estimator):
             "give DataFrames, and arrays give arrays. Call set_output(transform='default')."
         )
     other = copy(estimator)
-    vars(other).pop("_skl_callbacks", None)
+    vars(other).pop(CALLBACKS, None)
     return other
+
+
+def has_callbacks(estimator):
+    """Whether scikit-learn calls hooks while the estimator is fitted."""
+    return bool(vars(estimator).get(CALLBACKS))
 
 
 def _of_block(X, name, options, as_frame, estimator):

@@ -3,7 +3,6 @@
 from copy import copy, deepcopy
 from itertools import repeat
 
-import dask
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -17,9 +16,10 @@ from .._estimators.table_validation import (
     mask_of,
     take_categories,
     take_columns,
+    warn_of_identifiers,
     without_categories,
 )
-from ._cluster import explaining_losses
+from ._cluster import compute, explaining_lost_cluster
 from ._differences import warn_of_differences
 from ._exchange import exchange_rows
 from ._lazy import checking_sample, in_memory, is_lazy, validation_data_in_memory
@@ -122,7 +122,7 @@ class DistributedMixin(NamesItsModule):
             validation_data = validation_data_in_memory(*validation_data)
             return super()._prepared(X, y, weight, validation_data, incremental, first_call)
         self._check_solver_has_batches()
-        with explaining_losses():
+        with explaining_lost_cluster():
             return self._prepared_on_workers(
                 self._partitions(X, y, sample_weight), validation_data, incremental, first_call
             )
@@ -154,11 +154,13 @@ class DistributedMixin(NamesItsModule):
 
     def _learn(self, targets, partitions, first_pass, incremental, first_call):
         """Learn categories and targets of all rows; return their TrainingSummary."""
-        if first_pass:
-            self._learn_categories(partitions, incremental)
+        found = self._learn_categories(partitions, incremental) if first_pass else None
         total = self._summary_of(targets, partitions)
+        if found is not None and not incremental:
+            names = vars(self).get("feature_names_in_", range(len(found)))
+            warn_of_identifiers(names, found, sum(total.n_rows))
         if incremental:
-            first_call = {name: on_host(dask.compute(v)[0]) for name, v in first_call.items()}
+            first_call = {name: on_host(compute(v)[0]) for name, v in first_call.items()}
             targets.begin_stream(total.targets.sample(), **first_call)
         targets.fit_summary(total.targets, first_pass, incremental)
         if first_pass:
@@ -191,14 +193,18 @@ class DistributedMixin(NamesItsModule):
             return checked._validate_X_y(X, y, reset=first_pass)[0].dtype
 
     def _learn_categories(self, partitions, incremental):
-        """Set the categories to those of all partitions, in a pass over their rows."""
+        """Set the categories to those of all partitions, in a pass over their rows.
+
+        Returns the SeenCategories of each column, or None if no column has categories.
+        """
         if self.categories_ is None:
-            return
+            return None
         mask = np.array([values is not None for values in self.categories_])
         found = partitions.reduce(categories_of_partition, repeat((mask,)), merged_categories)
         if found is None:
             check_rows_with_weight(0)
         take_categories(self, found, incremental)
+        return found
 
     def _choose_settings(self, targets, partitions, n_rows):
         """Set what is "auto" by pilots on a sample of the rows, if it has enough rows."""

@@ -1,4 +1,4 @@
-"""Training on partitions in rounds: local SGD (Stich 2019, arXiv:1805.09767)."""
+"""The rounds of local SGD (Stich 2019, arXiv:1805.09767), several of them in one graph."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,17 +113,19 @@ class Rounds:
 
     def _train(self, starts):
         """Train rounds in one graph; return loss and rows of those in which a partition trained."""
-        progress, graph = shared(Progress(self._state())), {}
+        progress, graph, trained = shared(Progress(self._state())), {}, []
         for first in starts:
             graph |= dict(progress.dask)
-            # Without the graph: Dask would copy that of all rounds before for each task.
+            # Without the graph: Dask would copy the graph of all previous rounds for each task.
             start = Delayed(progress.key, {})
             results = self._results(start, first)
+            trained += results
             progress = dask.delayed(after_round)(
                 start, in_groups(results, average), dask_key_name=key_of("average", first)
             )
         graph |= dict(progress.dask)
-        progress = self.value_of(Delayed(progress.key, graph), results, self.prepared.places)
+        places = self.prepared.places * len(starts)
+        progress = self.value_of(Delayed(progress.key, graph), trained, places)
         self._take_over(progress.state)
         return progress.results
 

@@ -1,12 +1,13 @@
-"""Training on partitions in rounds: local SGD (Stich 2019, arXiv:1805.09767)."""
+"""Training of an estimator on partitions, in rounds."""
 
 import dask
 
 from .._estimators.fitting import Fitting, batch_bounds
 from .._estimators.state import check_rows_to_normalize_by
 from ._averages import moments_of_partitions
-from ._cluster import compute, explaining_losses
+from ._cluster import compute, explaining_lost_cluster
 from ._errors import naming_partitions
+from ._lazy import has_callbacks
 from ._rounds import Rounds, RoundTasks, host_state
 from ._tasks import mapped, merged, persisted, shared
 from ._workers import (
@@ -108,7 +109,7 @@ class DistributedFitting(Fitting):
         )
         return persisted(config)
 
-    def compute(self, function, merge, prepared, *arguments):
+    def reduce(self, function, merge, prepared, *arguments):
         """Merge the results of function(config, rows, *arguments) of all partitions."""
         parts = [(self.config, rows, *arguments) for rows in prepared.rows]
         results = mapped(function, parts, prepared.places)
@@ -132,7 +133,7 @@ class DistributedFitting(Fitting):
         """Train. The workers release the rows when nothing refers to them any more."""
         self.tasks = tasks
         try:
-            with explaining_losses():
+            with explaining_lost_cluster():
                 super().run(tasks)
         finally:
             # Cycles of references, which would keep the rows until gc.collect().
@@ -140,7 +141,7 @@ class DistributedFitting(Fitting):
 
     def _farthest_value(self):
         """A sentence on the value of X that may make training diverge, or an empty string."""
-        return self.compute(farthest_in_rows, max, self.prepared)[1]
+        return self.reduce(farthest_in_rows, max, self.prepared)[1]
 
     def _steps(self):
         return Rounds(
@@ -152,7 +153,7 @@ class DistributedFitting(Fitting):
             prepared=self.prepared,
             starts=self.starts,
             sync_every=self.sync_every,
-            has_callbacks=bool(getattr(self.estimator, "_skl_callbacks", None)),
+            has_callbacks=has_callbacks(self.estimator),
             epoch=self.history.t % 2**31,  # a later call has another order
             step=self.step,
             n_rows=self.n_rows,
@@ -161,7 +162,7 @@ class DistributedFitting(Fitting):
     def _set_population_moments(self):
         for i, layer in enumerate(self.network.batch_norms):
             state = shared(host_state(self.network))
-            moments = self.compute(moments_of_layer, moments_of_partitions, self.prepared, state, i)
+            moments = self.reduce(moments_of_layer, moments_of_partitions, self.prepared, state, i)
             layer.running = self.device.xp.array(moments.table)
 
     def _validation_by(self, validation_data):
@@ -171,7 +172,7 @@ class DistributedFitting(Fitting):
         merge = self.targets.merged_scores
 
         def validate(network):
-            total = self.compute(validate_rows, merge, validation_data, shared(host_state(network)))
+            total = self.reduce(validate_rows, merge, validation_data, shared(host_state(network)))
             return self.targets.score_of_parts(total.score), float(total.loss)
 
         return validate

@@ -137,7 +137,7 @@ class PartitionRows:
     def __post_init__(self):
         """Compute what each round needs of the weights of all rows."""
         self.scaled_weight, self.n_weighted = None, len(self.index)
-        if self.weight is not None:
+        if self.weight is not None and len(self.index):
             self.scaled_weight = scaled_weights(self.weight)
             self.n_weighted = int(np.count_nonzero(self.weight[self.index]))
 

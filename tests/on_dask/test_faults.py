@@ -166,12 +166,15 @@ def test_a_partition_that_does_not_fit_into_memory_is_told(fit):
 @pytest.mark.slow
 def test_a_cluster_that_has_lost_all_workers_is_told(monkeypatch):
     monkeypatch.setattr(_cluster, "TIMEOUT", "1 s")
-    with (
-        started(1) as cluster,
-        Client(cluster),
-        pytest.raises(RuntimeError, match=r"No worker is left.*no-workers-timeout"),
-    ):
-        fitted({2: lambda: cluster.scale(0)})
+    with started(1) as cluster, Client(cluster) as client:
+
+        def lose_all():
+            cluster.scale(0)
+            while client.scheduler_info(n_workers=-1)["workers"]:
+                time.sleep(0.01)
+
+        with pytest.raises(RuntimeError, match=r"No worker is left.*no-workers-timeout"):
+            fitted({2: lose_all})
 
 
 @pytest.mark.reliability

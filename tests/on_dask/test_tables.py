@@ -146,3 +146,9 @@ def test_a_partition_of_another_kind_is_an_error_that_names_the_column():
     model = BatchNormMLPClassifier(**SMALL).fit(X, y)
     with pytest.raises(ValueError, match="categories of column 'animal' of X were text"):
         model.predict(X.assign(animal=1.0)).compute()
+
+
+def test_a_column_that_names_the_rows_gives_a_warning():
+    X, y = partitions(frame([f"row {i}" for i in range(N)]), Y)
+    with pytest.warns(UserWarning, match=f"'animal' of X has {N} different categories in {N} rows"):
+        BatchNormMLPClassifier(**SMALL).fit(X, y)

@@ -18,15 +18,15 @@ def test_orders_are_shuffled_one_after_the_other(is_drawn_ahead):
         expected = expected[drawn]
         np.testing.assert_array_equal(orders.take(), expected)
         if is_drawn_ahead:
-            orders.draw()
-            orders.draw()
+            orders.draw_ahead()
 
 
-def test_no_order_is_drawn_after_the_last_epoch():
+@pytest.mark.parametrize("n_epochs", [1, 2])
+def test_an_order_that_no_epoch_takes_leaves_the_generator_as_it_was(n_epochs):
     random_state, other = np.random.RandomState(0), np.random.RandomState(0)
-    orders = RowOrders(INDEX, random_state, 1)
+    orders = RowOrders(INDEX, random_state, n_epochs)
     orders.take()
-    orders.draw()
+    orders.draw_ahead()
     other.shuffle(np.arange(4))
     assert random_state.randint(1 << 30) == other.randint(1 << 30)
 

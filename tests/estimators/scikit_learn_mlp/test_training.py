@@ -167,3 +167,16 @@ def test_a_generator_is_used_up_alike(problem, solver):
     has_no_ties = problem == "squared_error"
     side_by_side(problem, train=train, solver=solver, batch_size=50, early_stopping=has_no_ties)
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("solver", STOCHASTIC)
+@pytest.mark.parametrize("stop", [{}, {"tol": 1e3, "n_iter_no_change": 2}], ids=["last", "early"])
+def test_the_generator_is_left_as_scikit_learn_leaves_it(stop, solver):
+    X, y = make_classification(60, random_state=0)
+    draws = []
+    for which in (0, 1):
+        random_state = np.random.RandomState(1)
+        params = {"random_state": random_state, "max_iter": 6, "solver": solver, **stop}
+        quietly(fit, estimators(MLPClassifier, **params)[which], X, y)
+        draws.append(random_state.randint(1 << 30))
+    assert draws[0] == draws[1]
