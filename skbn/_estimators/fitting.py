@@ -72,13 +72,16 @@ def batch_bounds(network, n, size):
     return list(pairwise(bounds))
 
 
-def training_rows(estimator, network, X, targets, weight, loss_weight, index, size):
-    """The TrainingRows of X at the index, in batches of the size, as inputs of the network."""
+def rows_to_train(estimator, network, X):
+    """The rows of X as inputs of the network, without the limits that apply to inference."""
     norm = input_norm_of(estimator)._replace(limits=None)
-    rows = rows_of(X, norm, network.dtype, network.device)
-    scaled = None if weight is None else scaled_weights(weight)
-    targets, bounds = network.device.to_device(targets), batch_bounds(network, len(index), size)
-    return TrainingRows(rows, targets, scaled, loss_weight, index, bounds)
+    return rows_of(X, norm, network.dtype, network.device)
+
+
+def training_rows(estimator, network, X, targets, weight, loss_weight, index, bounds):
+    """The TrainingRows of X at the index; the weights are scaled, if there are any."""
+    rows, targets = rows_to_train(estimator, network, X), network.device.to_device(targets)
+    return TrainingRows(rows, targets, weight, loss_weight, index, bounds)
 
 
 def scaled_weights(weight):

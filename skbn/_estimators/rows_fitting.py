@@ -7,7 +7,7 @@ from .._model.tables import category_counts
 from .._training import Steps, set_population_moments
 from .categories import number_columns
 from .far_values import farthest_value, without_far_rows
-from .fitting import Fitting, training_rows
+from .fitting import Fitting, batch_bounds, scaled_weights, training_rows
 from .state import check_rows_to_normalize_by
 from .validation import feature_names, identity
 
@@ -53,9 +53,10 @@ class RowsFitting(Fitting):
         n = len(index)
         self.max_iter = self._max_iter(n)
         X = X if weight is None else without_far_rows(X, weight, self.input_norm)
-        rows, size = (X, encoded, weight, loss_weight, index), self._batch_size(n)
-        self.data = training_rows(estimator, self.network, *rows, size)
-        self.n_batches = len(self.data.bounds)
+        bounds = batch_bounds(self.network, n, self._batch_size(n))
+        scaled = None if weight is None else scaled_weights(weight)
+        rows = X, encoded, scaled, loss_weight, index, bounds
+        self.data, self.n_batches = training_rows(estimator, self.network, *rows), len(bounds)
         self.validate = None if validation_data is None else self._validation(*validation_data)
         self._begin_history(validation_data is not None)
 

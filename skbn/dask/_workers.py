@@ -10,7 +10,13 @@ from .._backends import blas
 from .._backends.cpu import CPU
 from .._estimators.categories import number_columns
 from .._estimators.far_values import farthest_value
-from .._estimators.fitting import batch_bounds, network_of, scaled_weights
+from .._estimators.fitting import (
+    batch_bounds,
+    network_of,
+    rows_to_train,
+    scaled_weights,
+    training_rows,
+)
 from .._estimators.state import (
     OF_DATA,
     OF_NETWORK,
@@ -21,7 +27,7 @@ from .._estimators.state import (
 )
 from .._estimators.validation import feature_names, identity
 from .._model.inputs import rows_of
-from .._training import Steps, TrainingRows, TrainOptions, Validation, layer_moments, optimizer_of
+from .._training import Steps, TrainOptions, Validation, layer_moments, optimizer_of
 from ..kernels.layout import COUNT
 from ._averages import RoundResult, average
 from ._targets import PartitionScore
@@ -172,15 +178,8 @@ class PartitionRows:
 
     def as_training_rows(self, config, network):
         """The TrainingRows of the partition."""
-        norm = input_norm_of(config.estimator)._replace(limits=None)
-        return TrainingRows(
-            rows_of(self.X, norm, network.dtype, network.device),
-            network.device.to_device(self.targets),
-            self.scaled_weight,
-            self.loss_weight,
-            self.index,
-            self.bounds(config, network),
-        )
+        rows = self.X, self.targets, self.scaled_weight, self.loss_weight, self.index
+        return training_rows(config.estimator, network, *rows, self.bounds(config, network))
 
     def can_train(self, network):
         """Whether two rows have a weight > 0, or one has and there are running statistics."""
@@ -256,8 +255,7 @@ def moments_of_layer(config, rows, state, i):
     """Moments of the training rows in layer i, with the previous layers in inference mode."""
     network = config.network()
     network.restore(state)
-    norm = input_norm_of(config.estimator)._replace(limits=None)
-    taken = rows_of(rows.X, norm, config.dtype, network.device)
+    taken = rows_to_train(config.estimator, network, rows.X)
     return layer_moments(network, network.batch_norms[i], taken, rows.index, rows.weight)
 
 

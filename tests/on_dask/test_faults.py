@@ -149,7 +149,7 @@ FITS = {
 @pytest.mark.reliability
 @pytest.mark.slow
 @pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
-def test_a_partition_that_does_not_fit_into_memory_is_told(fit):
+def test_a_partition_that_does_not_fit_into_memory_raises_a_clear_error(fit):
     # A worker alone has some 200 MB.
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 1}),
@@ -164,7 +164,7 @@ def test_a_partition_that_does_not_fit_into_memory_is_told(fit):
 
 @pytest.mark.reliability
 @pytest.mark.slow
-def test_a_cluster_that_has_lost_all_workers_is_told(monkeypatch):
+def test_a_cluster_that_has_lost_all_workers_raises_a_clear_error(monkeypatch):
     monkeypatch.setattr(_cluster, "TIMEOUT", "1 s")
     with started(1) as cluster, Client(cluster) as client:
 
@@ -198,7 +198,7 @@ def tasks(address):
 
 
 @pytest.mark.parametrize("n_round", [1, 3])
-def test_a_client_closed_by_another_thread_is_told_and_leaves_no_task(client, n_round):
+def test_a_client_closed_by_another_thread_raises_a_clear_error_and_leaves_no_task(client, n_round):
     address = client.scheduler.address
     before, other = tasks(address), Client(address, set_as_default=False)
     threads = [threading.Thread(target=other.close)]
@@ -227,7 +227,7 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_goes_away_is_told():
+def test_a_scheduler_that_goes_away_raises_a_clear_error():
     with dask.config.set({"distributed.comm.timeouts.connect": "2s"}):
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
         with subprocess.Popen([sys.executable, "-c", SCHEDULER], **options) as scheduler:
