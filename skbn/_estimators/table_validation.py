@@ -133,8 +133,9 @@ def warn_of_unknown_categories(estimator, X, table):
             value = found.values[found.codes[rows[0]]]
             warnings.warn(
                 f"{len(rows)} of {len(codes)} values of column {name!r} of X are not categories "
-                f"of the model, for example {value!r}, and contribute nothing. A dtype "
-                "of categories in the first call to partial_fit declares all of them.",
+                f"of the model, for example {value!r}, and contribute nothing. A "
+                "categorical dtype in the first call to partial_fit, such as "
+                "pandas.CategoricalDtype, declares all categories.",
                 UserWarning,
                 stacklevel=levels_below_caller(),
             )

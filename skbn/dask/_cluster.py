@@ -27,7 +27,8 @@ def compute(*collections):
     """The values of collections, as of ``dask.compute``."""
     with explaining_lost_cluster():
         client = _client()
-        if client is None or _is_in_task():
+        is_local = client is None or _is_in_task()
+        if is_local or not all(map(dask.is_dask_collection, collections)):
             return dask.compute(*collections)
         return _computed(client, collections)
 

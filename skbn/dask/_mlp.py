@@ -148,7 +148,7 @@ class DistributedMixin(NamesItsModule):
         fitting = estimator._distributed_fitting(
             targets, partitions, total, validation_data, first_pass, incremental, dtype_of_X
         )
-        if not incremental and len(fitting.prepared.rows) > 1:  # one group mixes its rows
+        if len(fitting.prepared.rows) > 1:  # one group mixes its rows
             warn_of_differences(estimator, total.differences)
         return fitting
 

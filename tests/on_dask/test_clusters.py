@@ -215,3 +215,13 @@ def test_frames_are_stacked_where_dask_dataframe_has_not_been_imported(run_pytho
         assert len(stacked([table, table])) == 4
         """
     )
+
+
+@pytest.mark.parametrize("classes", [[0, 1, 2], np.arange(3)], ids=["list", "array"])
+def test_a_stream_goes_on_without_classes_on_a_cluster(client, classes):
+    X, y = (in_parts(array, SIZES["equal"]) for array in problem())
+    with client.as_current():
+        model = BatchNormMLPClassifier(**SMALL).partial_fit(X, y, classes=classes)
+        assert model.partial_fit(X, y).t_ == 2 * len(X)
+        with pytest.raises(ValueError, match="classes must be passed on the first call"):
+            BatchNormMLPClassifier(**SMALL).partial_fit(X, y)

@@ -122,10 +122,11 @@ def test_labels_of_rows_without_weight_are_no_difference():
     assert not warnings_of(BatchNormMLPRegressor(**FEW).fit, *data)
 
 
-def test_partial_fit_does_not_warn():
+def test_partial_fit_warns_as_fit_does():
     data = sorted_by(CLASSES, X, CLASSES)
     model = BatchNormMLPClassifier(**FEW)
-    assert not warnings_of(model.partial_fit, *data, classes=range(6))
+    (message,) = warnings_of(model.partial_fit, *data, classes=range(6))
+    assert "partition 0 has 1 of 6 classes" in message
 
 
 @pytest.mark.parametrize("name", PAIRS)
