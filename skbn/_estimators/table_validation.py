@@ -44,13 +44,26 @@ def warn_of_identifiers(names, found, n_rows):
     for name, seen in zip(names, found, strict=True):
         n_seen = 0 if seen is None else len(seen.seen)
         if n_rows >= MIN_ROWS_TO_JUDGE and n_seen > MAX_DIFFERENT * n_rows:
+            advice = (
+                "They are numbers as text: convert them, for example with pandas.to_numeric."
+                if _are_numbers(seen.seen)
+                else "Such categories carry little information about other rows. Leave the column "
+                "out, or encode it first, for example with skrub's TableVectorizer."
+            )
             warnings.warn(
-                f"Column {name!r} of X has {n_seen} different categories in {n_rows} rows. Such "
-                "categories carry little information about other rows. Leave the column out, or "
-                "encode it first, for example with skrub's TableVectorizer.",
+                f"Column {name!r} of X has {n_seen} different categories in {n_rows} rows. "
+                f"{advice}",
                 UserWarning,
                 stacklevel=levels_below_caller(),
             )
+
+
+def _are_numbers(categories):
+    """Whether all categories are text that can be read as numbers."""
+    try:
+        return all(isinstance(value, str) and np.isfinite(float(value)) for value in categories)
+    except ValueError:
+        return False
 
 
 def mask_of(estimator, X):

@@ -294,6 +294,11 @@ def test_a_column_that_names_the_rows_gives_a_warning(table):
         model.fit(table([f"row {i}" for i in range(N)]), Y)
 
 
+def test_a_column_of_numbers_as_text_gives_a_warning_that_says_so():
+    with pytest.warns(UserWarning, match=r"numbers as text: .* pandas\.to_numeric"):
+        BatchNormMLPClassifier(**SMALL).fit(frame([f"{i / 4}" for i in range(N)]), Y)
+
+
 def test_partial_fit_has_the_categories_of_the_first_call():
     model = BatchNormMLPClassifier(**SMALL).partial_fit(frame(TEXT), Y, classes=[0, 1])
     with pytest.warns(UserWarning, match=r"40 of 120 values of column 'animal' .* example 'dog'"):
