@@ -28,6 +28,12 @@ from .state import shallow_copy
 MAX_DIFFERENT = 0.9
 MIN_ROWS_TO_JUDGE = 100
 
+NUMBERS_AS_TEXT = "They are numbers as text: convert them, for example with pandas.to_numeric."
+NO_INFORMATION = (
+    "Such categories carry little information about other rows. Leave the column out, or encode it "
+    "first, for example with skrub's TableVectorizer."
+)
+
 
 def learn_categories(estimator, X, incremental):
     """Set the attributes ``categories_`` and ``is_ordered_``; they are None without categories."""
@@ -44,12 +50,7 @@ def warn_of_identifiers(names, found, n_rows):
     for name, seen in zip(names, found, strict=True):
         n_seen = 0 if seen is None else len(seen.seen)
         if n_rows >= MIN_ROWS_TO_JUDGE and n_seen > MAX_DIFFERENT * n_rows:
-            advice = (
-                "They are numbers as text: convert them, for example with pandas.to_numeric."
-                if _are_numbers(seen.seen)
-                else "Such categories carry little information about other rows. Leave the column "
-                "out, or encode it first, for example with skrub's TableVectorizer."
-            )
+            advice = NUMBERS_AS_TEXT if _are_numbers(seen.seen) else NO_INFORMATION
             warnings.warn(
                 f"Column {name!r} of X has {n_seen} different categories in {n_rows} rows. "
                 f"{advice}",
