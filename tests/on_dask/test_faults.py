@@ -72,6 +72,7 @@ def kill(client, choose=lambda held: [max(held)]):
         os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.reliability
 @pytest.mark.slow
 @pytest.mark.parametrize("choose", [lambda held: [max(held)], list], ids=["one worker", "all"])
 def test_workers_killed_while_they_hold_rows_change_no_bit(undisturbed, choose):
@@ -226,6 +227,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.reliability
 @pytest.mark.slow
 def test_a_scheduler_that_goes_away_raises_a_clear_error():
     with dask.config.set({"distributed.comm.timeouts.connect": "2s"}):
