@@ -140,6 +140,8 @@ def warn_of_unknown_categories(estimator, X, table):
         return
     X = as_table(X, estimator.categorical_features)
     for j, codes in zip(categories.columns, table.codes.T, strict=True):
+        if (codes >= 0).all():
+            continue
         name = names_of(X)[j]
         found = coded(column_of(X, j), name)
         rows = np.flatnonzero((codes < 0) & (found.codes >= 0))  # a missing value has no code

@@ -50,7 +50,10 @@ def _is_float_matrix(X):
 
 
 def _needs_no_checks(X):
-    """Whether X is plain, or the like on the GPU, of which only shape and dtype are checked."""
+    """Whether scikit-learn's validation would return X, an array of the host or the GPU, unchanged.
+
+    The values of an array on the GPU are not checked.
+    """
     return is_plain(X) or (is_on_gpu(X) and _is_float_matrix(X))
 
 

@@ -80,8 +80,8 @@ class Steps:
     def train_epoch(self):
         """Train one epoch, and return the loss averaged over its rows."""
         self._start(self.orders.take(), 0, len(self.data.bounds))
-        # A GPU still computes here. Reading the losses waits for it.
-        self.orders.draw_ahead()
+        if not self.network.device.is_host:  # a GPU still computes, and reading losses waits for it
+            self.orders.draw_ahead()
         return float(self._losses() @ self.data.n_rows) / self.n_rows
 
     def run(self, order, first, last):
